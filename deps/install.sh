@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Installs what AvowDB is built and tested with: packages of the distribution, nothing else.
+# Does nothing, quietly, when all are there. Usage: deps/install.sh [--test]
+set -euo pipefail
+
+build="gcc make autoconf automake pkg-config libevent-dev libhiredis-dev librocksdb-dev libssl-dev
+       libcmocka-dev libjemalloc-dev redis-tools"
+test_only="python3 iproute2"
+
+wanted=$build
+[ "${1:-}" = --test ] && wanted="$build $test_only"
+
+if ! command -v dpkg-query >/dev/null; then
+    echo "deps/install.sh: this is not Debian or a relative; install the equivalents of:" $wanted >&2
+    exit 1
+fi
+
+missing=""
+for package in $wanted; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' ||
+        missing="$missing $package"
+done
+[ -z "$missing" ] && exit 0
+
+sudo=""
+if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || {
+        echo "deps/install.sh: run it as root, or install sudo; missing:$missing" >&2
+        exit 1
+    }
+    sudo=sudo
+fi
+
+echo "deps/install.sh: installing$missing"
+export DEBIAN_FRONTEND=noninteractive
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
+if ! { $sudo apt-get update && $sudo apt-get install -y --no-install-recommends $missing; } \
+    >"$output" 2>&1 </dev/null; then
+    tail -20 "$output" >&2
+    echo "deps/install.sh: apt-get failed (above); missing:$missing" >&2
+    exit 1
+fi
+echo "deps/install.sh: done"

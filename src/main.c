@@ -1,0 +1,6 @@
+/* main.c -- arguments, signals, wiring: nothing else. */
+
+int main(void)
+{
+    return 0;
+}
