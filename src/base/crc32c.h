@@ -8,4 +8,7 @@
 /* The CRC of the bytes so far (0 at the start) continued over b. */
 uint32_t crc32c(uint32_t crc, struct bytes b);
 
+/* The same without the instruction: what machines that lack it run; for tests. */
+uint32_t crc32c_table(uint32_t crc, struct bytes b);
+
 #endif

@@ -5,5 +5,3 @@ libbase_a_SOURCES = \
 	%D%/siphash.h %D%/siphash.c %D%/prng.h %D%/prng.c %D%/queue.h %D%/heap.h %D%/heap.c \
 	%D%/mailbox.h %D%/mailbox.c %D%/encode.h
 
-BASE_TESTS = tests/unit/test_base
-check_PROGRAMS += $(BASE_TESTS)

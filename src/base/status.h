@@ -31,7 +31,7 @@ struct error {
 };
 
 #define MUST_CHECK __attribute__((warn_unused_result))
-#define PRINTF_LIKE(format, args) __attribute__((format(printf, format, args)))
+#define PRINTF_LIKE(text, first) __attribute__((__format__(__printf__, text, first)))
 
 /* Fills *e (unless NULL) and returns status, for "return fail(e, STATUS_IO, ...)". */
 enum status fail(struct error *e, enum status status, const char *format, ...) PRINTF_LIKE(3, 4);
