@@ -1,0 +1,150 @@
+/* object.h -- one key: its meta row, and its value as a string or as an ordered map.
+ *
+ * An object is opened, changed, and written back by object_save(), which stamps it; deadline, count
+ * and sizes are kept by the functions below, never by commands. Bytes handed out are borrowed until
+ * the next change of the object or the end of the request. Disk errors do not return.
+ *
+ * Collections have two forms that commands cannot tell apart: packed in the meta row (up to 128
+ * elements and 4 KiB) or rows of their own (ARCHITECTURE §6.3). */
+
+#ifndef KEYSPACE_OBJECT_H
+#define KEYSPACE_OBJECT_H
+
+#include "keyspace/keyspace.h"
+
+/* As OBJECT ENCODING names them; says nothing of how we store. One byte of the meta row. */
+enum encoding {
+    ENCODING_RAW,
+    ENCODING_INT,
+    ENCODING_EMBSTR,
+    ENCODING_LISTPACK,
+    ENCODING_QUICKLIST,
+    ENCODING_INTSET,
+    ENCODING_HASHTABLE,
+    ENCODING_SKIPLIST,
+    ENCODING_STREAM,
+};
+const char *encoding_name(enum encoding encoding);
+
+/* Spaces: the ordered maps within one object. */
+enum space {
+    SPACE_CHUNK = 1, /* string: chunk number -> bytes */
+    SPACE_FIELD,     /* hash: field -> value */
+    SPACE_MEMBER,    /* set: member -> nothing; zset: member -> score */
+    SPACE_SCORE,     /* zset: (ordered score, member) -> nothing */
+    SPACE_ELEMENT,   /* list: position -> value */
+    SPACE_ENTRY,     /* stream, and its groups: */
+    SPACE_NODE,
+    SPACE_GROUP,
+    SPACE_PENDING,
+    SPACE_PENDING_BY_CONSUMER,
+    SPACE_CONSUMER,
+};
+
+#define OBJECT_FIELDS_MAX 96 /* bytes of a type's own fields in the meta row (list ends, stream ids) */
+
+struct object {
+    struct keyspace *keyspace;
+    uint32_t db;         /* internal number */
+    struct bytes name;   /* borrowed from the request */
+    enum type type;      /* TYPE_NONE: not there */
+    enum encoding encoding;
+    uint64_t stamp;      /* of the last change */
+    uint64_t deadline;   /* ms since 1970, 0 = none */
+    uint64_t size_bytes; /* logical, as MEMORY USAGE tells */
+    uint64_t version;    /* names the item rows; 0 = packed, or a string in the meta row */
+    uint64_t count;      /* elements; of a string in chunks: its length */
+    uint8_t fields[OBJECT_FIELDS_MAX]; /* type's own, fixed size per type */
+    uint8_t fields_size;
+    struct bytes packed; /* string value or packed map: borrowed from the row, or from scratch */
+    struct buf scratch;  /* the packed bytes once they have changed; owned */
+    uint64_t old_deadline, old_size_bytes; /* as the row in the store says */
+    bool existed, dirty;
+};
+
+/* --- opening and closing ---------------------------------------------------------------------- */
+
+/* Looks name up in database db (0 .. 15). True when it is there and not due; else o is an absent
+ * object that object_create() can bring to life. In apply, the rows of a due key are deleted first,
+ * told by keyspace_take_expired(). Close every opened object. */
+bool object_open(struct keyspace *k, uint32_t db, struct bytes name, struct object *o);
+
+/* An absent object becomes an empty one of type: no deadline, packed. */
+void object_create(struct object *o, enum type type, enum encoding encoding);
+
+/* Writes the meta row (stamped) and the expiry index. An empty collection is deleted instead. */
+void object_save(struct object *o);
+
+/* Deletes the key in the time of one row: its items go to the graveyard. o is absent then. */
+void object_delete(struct object *o);
+
+/* Moves the key, value and deadline, to (db, name) as one row; what was there is deleted first. */
+void object_rename(struct object *o, uint32_t db, struct bytes name);
+
+/* Writes a copy of o, deadline included, under (db, name), which is absent. */
+void object_copy(struct object *o, uint32_t db, struct bytes name);
+
+void object_close(struct object *o);
+
+/* 0 takes the deadline off. Takes effect with object_save(). */
+void object_set_deadline(struct object *o, uint64_t deadline_ms);
+
+/* --- strings ---------------------------------------------------------------------------------- */
+
+size_t object_string_size(const struct object *o);
+/* The whole value; of a long one put together in memory of the object. */
+struct bytes object_string(struct object *o);
+/* count bytes from offset on, cut at the end of the value. */
+struct bytes object_string_range(struct object *o, size_t offset, size_t count);
+/* Replaces the value; the encoding is chosen as Redis's tryObjectEncoding does. */
+void object_set_string(struct object *o, struct bytes value);
+/* Overwrites from offset on, growing with zeros; touches only the chunks it must. Encoding raw. */
+void object_write_string(struct object *o, size_t offset, struct bytes value);
+
+/* --- ordered maps ----------------------------------------------------------------------------- */
+
+bool object_get(struct object *o, uint8_t space, struct bytes subkey, struct bytes *value);
+/* true = the subkey is new */
+bool object_put(struct object *o, uint8_t space, struct bytes subkey, struct bytes value);
+/* true = it was there */
+bool object_del(struct object *o, uint8_t space, struct bytes subkey);
+uint64_t object_count(const struct object *o);
+
+struct object_cursor {
+    struct object *object;
+    uint8_t space;
+    enum direction direction;
+    bool packed;
+    size_t position; /* packed: of the next element */
+    struct cache_cursor rows;
+};
+/* Elements of space in order from subkey from on (empty: from the first, or the last). Rows are in
+ * the order of their subkeys; a packed hash or set is in the order of insertion (as Redis's). */
+void object_seek(struct object *o, struct object_cursor *cursor, uint8_t space, struct bytes from,
+                 enum direction direction);
+bool object_next(struct object_cursor *cursor, struct bytes *subkey, struct bytes *value);
+void object_cursor_close(struct object_cursor *cursor);
+
+/* --- expiry ----------------------------------------------------------------------------------- */
+
+/* The earliest deadline of any key, 0 when there is none. */
+uint64_t expire_next_deadline(struct keyspace *k);
+
+/* Deletes up to limit keys that are due now, earliest first, told by keyspace_take_expired();
+ * returns how many. */
+uint32_t expire_due(struct keyspace *k, uint32_t limit);
+
+/* Deletes the key if it is due now. internal_db as in keyspace_met_due. */
+bool expire_key(struct keyspace *k, uint32_t internal_db, struct bytes name);
+
+/* Keys found due and deleted since the last call, one at a time (selected db 0 .. 15, and name
+ * appended to *name); false = no more. */
+bool keyspace_take_expired(struct keyspace *k, uint32_t *db, struct buf *name);
+
+/* --- graveyard -------------------------------------------------------------------------------- */
+
+/* Removes up to limit rows of buried objects and databases; returns how many (0: nothing buried). */
+size_t graveyard_purge(struct keyspace *k, size_t limit);
+uint64_t graveyard_count(struct keyspace *k); /* buried objects, for lazyfree_pending_objects */
+
+#endif
