@@ -5,3 +5,18 @@ libbase_a_SOURCES = \
 	%D%/siphash.h %D%/siphash.c %D%/prng.h %D%/prng.c %D%/queue.h %D%/heap.h %D%/heap.c \
 	%D%/mailbox.h %D%/mailbox.c %D%/encode.h
 
+
+BASE_TESTS = tests/unit/test_base tests/unit/test_base_mailbox tests/unit/test_base_log
+check_PROGRAMS += $(BASE_TESTS)
+
+tests_unit_test_base_SOURCES = tests/unit/test_base.c tests/unit/test.h
+tests_unit_test_base_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_base_LDADD = libbase.a $(CMOCKA_LIBS)
+
+tests_unit_test_base_mailbox_SOURCES = tests/unit/test_base_mailbox.c
+tests_unit_test_base_mailbox_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_base_mailbox_LDADD = libbase.a $(CMOCKA_LIBS)
+
+tests_unit_test_base_log_SOURCES = tests/unit/test_base_log.c
+tests_unit_test_base_log_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_base_log_LDADD = libbase.a $(CMOCKA_LIBS)

@@ -1,0 +1,487 @@
+/* test_base.c -- bytes, buf, arena, status, checksums, hashes, chance, heap, queue. */
+
+#include "test.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/crc32c.h"
+#include "base/encode.h"
+#include "base/heap.h"
+#include "base/prng.h"
+#include "base/queue.h"
+#include "base/siphash.h"
+
+/* Outcomes of string2ll() in Redis 7.0's util.c and of its tests. */
+static void int64_is_read_as_redis_reads_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool ok;
+        int64_t value;
+    } cases[] = {
+        {"0", true, 0},
+        {"1", true, 1},
+        {"99", true, 99},
+        {"-99", true, -99},
+        {"-1", true, -1},
+        {"9223372036854775807", true, INT64_MAX},
+        {"-9223372036854775808", true, INT64_MIN},
+        {"-9223372036854775807", true, -INT64_MAX},
+        {"9223372036854775808", false, 0},
+        {"-9223372036854775809", false, 0},
+        {"18446744073709551616", false, 0},
+        {"18446744073709551615", false, 0},
+        {"99999999999999999999", false, 0},
+        {"100000000000000000000", false, 0},
+        {"", false, 0},
+        {"-", false, 0},
+        {"-0", false, 0},
+        {"00", false, 0},
+        {"01", false, 0},
+        {"-01", false, 0},
+        {"+1", false, 0},
+        {" 1", false, 0},
+        {"1 ", false, 0},
+        {"--1", false, 0},
+        {"1-", false, 0},
+        {"0x1", false, 0},
+        {"1.0", false, 0},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        int64_t value = 4711;
+        const bool ok = bytes_to_int64(bytes_from_string(cases[i].text), &value);
+        if (ok != cases[i].ok)
+            fail_msg("\"%s\" gives %d", cases[i].text, ok);
+        assert_int_equal(value, cases[i].ok ? cases[i].value : 4711);
+    }
+}
+
+static void uint64_takes_the_whole_range_and_no_sign(void **state)
+{
+    (void)state;
+    uint64_t value = 4711;
+    assert_true(bytes_to_uint64(BYTES("18446744073709551615"), &value));
+    assert_true(value == UINT64_MAX);
+    assert_false(bytes_to_uint64(BYTES("18446744073709551616"), &value));
+    assert_false(bytes_to_uint64(BYTES("28446744073709551615"), &value));
+    assert_false(bytes_to_uint64(BYTES("-1"), &value));
+    assert_false(bytes_to_uint64(BYTES("1\0"), &value));
+    assert_true(value == UINT64_MAX);
+}
+
+static void assert_digits(int64_t value)
+{
+    char digits[INT64_DIGITS];
+    char want[INT64_DIGITS];
+    snprintf(want, sizeof(want), "%" PRId64, value);
+    const struct bytes got = bytes_from_int64(value, digits);
+    assert_true(bytes_equal(got, bytes_from_string(want)));
+    int64_t back;
+    assert_true(bytes_to_int64(got, &back));
+    assert_true(back == value);
+}
+
+static void numbers_are_printed_as_printf_does(void **state)
+{
+    (void)state;
+    assert_digits(INT64_MIN);
+    assert_digits(INT64_MAX);
+    for (int64_t value = -1100; value <= 1100; value++)
+        assert_digits(value);
+    for (int64_t power = 1; power <= INT64_MAX / 10; power *= 10)
+        for (int64_t near = power - 1; near <= power + 1; near++) {
+            assert_digits(near);
+            assert_digits(-near);
+        }
+    char digits[INT64_DIGITS];
+    assert_true(bytes_equal(bytes_from_uint64(UINT64_MAX, digits), BYTES("18446744073709551615")));
+}
+
+static void bytes_compare_by_content_then_length(void **state)
+{
+    (void)state;
+    assert_true(bytes_compare(BYTES("a"), BYTES("b")) < 0);
+    assert_true(bytes_compare(BYTES("a"), BYTES("ab")) < 0);
+    assert_true(bytes_compare(BYTES("b"), BYTES("ab")) > 0);
+    assert_true(bytes_compare(BYTES("\xff"), BYTES("a")) > 0);
+    assert_int_equal(bytes_compare(BYTES_NONE, BYTES("")), 0);
+    assert_true(bytes_has_prefix(BYTES("abc"), BYTES("ab")));
+    assert_false(bytes_has_prefix(BYTES("a"), BYTES("ab")));
+    assert_true(bytes_equal_nocase_string(BYTES("HgEt"), "hGeT"));
+    assert_false(bytes_equal_nocase(BYTES("hget"), BYTES("hset")));
+    assert_false(bytes_equal_nocase(BYTES("["), BYTES("{"))); /* one bit apart, but no letters */
+    assert_true(bytes_equal(bytes_from(BYTES("abc"), 2), BYTES("c")));
+    assert_int_equal(bytes_from(BYTES("abc"), 3).size, 0);
+}
+
+/* The queue of bytes against the plain sequence 0, 1, 2 ... mod 251. */
+static void a_buf_keeps_the_order_of_its_bytes(void **state)
+{
+    (void)state;
+    struct prng p;
+    prng_seed(&p, 7);
+    struct buf b = {0};
+    size_t written = 0;
+    size_t read = 0;
+    for (int step = 0; step < 20000; step++) {
+        uint8_t piece[300];
+        const size_t size = (size_t)prng_below(&p, sizeof(piece) + 1);
+        for (size_t i = 0; i < size; i++)
+            piece[i] = (uint8_t)((written + i) % 251);
+        buf_append(&b, piece, size);
+        written += size;
+
+        const size_t taken = (size_t)prng_below(&p, MIN(b.size, 310) + 1);
+        for (size_t i = 0; i < taken; i++)
+            assert_int_equal(buf_data(&b)[i], (read + i) % 251);
+        buf_consume(&b, taken);
+        read += taken;
+        assert_int_equal(b.size, written - read);
+    }
+    buf_truncate(&b, 0);
+    assert_int_equal(buf_bytes(&b).size, 0);
+    buf_clear(&b);
+}
+
+static void a_buf_in_steady_use_does_not_grow(void **state)
+{
+    (void)state;
+    const uint8_t piece[1000] = {0};
+    struct buf b = {0};
+    buf_append(&b, piece, 900);
+    for (int i = 0; i < 10000; i++) {
+        buf_append(&b, piece, 777);
+        buf_consume(&b, 777);
+    }
+    assert_int_equal(b.size, 900);
+    assert_true(b.capacity <= 8192);
+    buf_clear(&b);
+}
+
+static void buf_printf_takes_lines_of_any_length(void **state)
+{
+    (void)state;
+    char wide[1000];
+    memset(wide, 'w', sizeof(wide) - 1);
+    wide[sizeof(wide) - 1] = '\0';
+    struct buf b = {0};
+    buf_printf(&b, "a%d", 1);
+    buf_printf(&b, "%s", wide);
+    buf_append_string(&b, "z");
+    assert_int_equal(b.size, 2 + 999 + 1);
+    assert_memory_equal(buf_data(&b), "a1ww", 4);
+    assert_memory_equal(buf_data(&b) + 1000, "wz", 2);
+    buf_clear(&b);
+}
+
+static void a_reader_gives_back_what_was_appended(void **state)
+{
+    (void)state;
+    struct buf b = {0};
+    buf_append_u8(&b, 0x01);
+    buf_append_le16(&b, 0x0203);
+    buf_append_le32(&b, 0x04050607);
+    buf_append_le64(&b, 0x08090a0b0c0d0e0f);
+    buf_append_be32(&b, 0x10111213);
+    buf_append_be64(&b, 0x1415161718191a1b);
+    buf_append_bytes(&b, BYTES("end"));
+    assert_memory_equal(buf_data(&b), "\x01\x03\x02\x07\x06\x05\x04\x0f", 8);
+    assert_memory_equal(buf_data(&b) + 15, "\x10\x11\x12\x13\x14", 5);
+
+    struct reader r;
+    reader_init(&r, buf_bytes(&b));
+    assert_int_equal(reader_u8(&r), 0x01);
+    assert_int_equal(reader_le16(&r), 0x0203);
+    assert_int_equal(reader_le32(&r), 0x04050607);
+    assert_true(reader_le64(&r) == 0x08090a0b0c0d0e0f);
+    assert_int_equal(reader_be32(&r), 0x10111213);
+    assert_true(reader_be64(&r) == 0x1415161718191a1b);
+    assert_int_equal(reader_left(&r), 3);
+    assert_true(bytes_equal(reader_bytes(&r, 3), BYTES("end")));
+    assert_false(r.failed);
+    assert_int_equal(reader_left(&r), 0);
+    buf_clear(&b);
+}
+
+static void a_reader_beyond_the_end_fails_for_good(void **state)
+{
+    (void)state;
+    struct reader r;
+    reader_init(&r, BYTES("abc"));
+    assert_int_equal(reader_le32(&r), 0);
+    assert_true(r.failed);
+    assert_int_equal(reader_u8(&r), 0);
+    assert_int_equal(reader_bytes(&r, 1).size, 0);
+    reader_init(&r, BYTES("abc"));
+    assert_int_equal(reader_bytes(&r, SIZE_MAX).size, 0);
+    assert_true(r.failed);
+    reader_init(&r, BYTES_NONE);
+    assert_int_equal(reader_bytes(&r, 0).size, 0);
+    assert_false(r.failed);
+}
+
+static void an_arena_gives_aligned_pieces_that_do_not_overlap(void **state)
+{
+    (void)state;
+    enum { PIECES = 300 };
+    uint8_t *pieces[PIECES];
+    size_t sizes[PIECES];
+    struct prng p;
+    prng_seed(&p, 3);
+    struct arena a;
+    arena_init(&a);
+    for (int turn = 0; turn < 5; turn++) {
+        for (size_t i = 0; i < PIECES; i++) {
+            sizes[i] = (size_t)prng_below(&p, i % 50 == 0 ? 200000 : 500);
+            pieces[i] = arena_alloc(&a, sizes[i]);
+            assert_int_equal((uintptr_t)pieces[i] % _Alignof(max_align_t), 0);
+            memset(pieces[i], (int)(i % 251), sizes[i]);
+        }
+        for (size_t i = 0; i < PIECES; i++)
+            for (size_t k = 0; k < sizes[i]; k++)
+                assert_int_equal(pieces[i][k], i % 251);
+        arena_reset(&a);
+        assert_int_equal(a.used, 0);
+    }
+    assert_string_equal(arena_string(&a, BYTES("text")), "text");
+    assert_true(bytes_equal(arena_copy(&a, BYTES("copy")), BYTES("copy")));
+    arena_clear(&a);
+}
+
+static void fail_fills_the_error_and_returns_the_status(void **state)
+{
+    (void)state;
+    struct error e;
+    assert_int_equal(fail(&e, STATUS_IO, "disk %d: %s", 3, "no"), STATUS_IO);
+    assert_string_equal(e.text, "disk 3: no");
+    assert_int_equal(e.status, STATUS_IO);
+    assert_int_equal(fail(NULL, STATUS_BUSY, "x"), STATUS_BUSY);
+    assert_string_equal(status_text(STATUS_NOT_FOUND), "not found");
+    for (int status = STATUS_OK; status <= STATUS_TIMEOUT; status++)
+        assert_string_not_equal(status_text((enum status)status), "unknown status");
+}
+
+/* RFC 3720, appendix B.4, and the check value of the CRC catalogue. */
+static void crc32c_gives_the_values_of_rfc_3720(void **state)
+{
+    (void)state;
+    uint8_t zeros[32] = {0}, ones[32], up[32], down[32];
+    for (size_t i = 0; i < 32; i++) {
+        ones[i] = 0xff;
+        up[i] = (uint8_t)i;
+        down[i] = (uint8_t)(31 - i);
+    }
+    static const uint8_t read_pdu[48] = {
+        0x01, 0xc0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x14, 0, 0, 0, 0, 0, 0x04, 0,
+        0, 0, 0, 0x14, 0, 0, 0, 0x18, 0x28, 0, 0, 0, 0, 0, 0, 0, 0x02, 0, 0, 0, 0, 0, 0, 0,
+    };
+    const struct {
+        struct bytes bytes;
+        uint32_t crc;
+    } cases[] = {
+        {{zeros, 32}, 0x8a9136aa},    {{ones, 32}, 0x62a8ab43},       {{up, 32}, 0x46dd794e},
+        {{down, 32}, 0x113fdb5c},     {{read_pdu, 48}, 0xd9963a56},   {BYTES("123456789"), 0xe3069283},
+        {BYTES_NONE, 0},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        assert_int_equal(crc32c(0, cases[i].bytes), cases[i].crc);
+        assert_int_equal(crc32c_table(0, cases[i].bytes), cases[i].crc);
+    }
+}
+
+static void crc32c_continues_over_pieces_and_both_ways_agree(void **state)
+{
+    (void)state;
+    uint8_t data[300];
+    struct prng p;
+    prng_seed(&p, 5);
+    for (size_t i = 0; i < sizeof(data); i++)
+        data[i] = (uint8_t)prng_next(&p);
+    for (size_t size = 0; size < sizeof(data); size++) {
+        const uint32_t whole = crc32c_table(0, bytes_of(data, size));
+        const size_t cut = (size_t)prng_below(&p, size + 1);
+        const uint32_t first = crc32c(0, bytes_of(data, cut));
+        assert_int_equal(crc32c(first, bytes_of(data + cut, size - cut)), whole);
+    }
+}
+
+/* Appendix A of the paper (15 bytes), the authors' vectors.h for the other lengths. */
+static void siphash_gives_the_values_of_its_paper(void **state)
+{
+    (void)state;
+    uint8_t key[SIPHASH_KEY_SIZE], data[64];
+    for (size_t i = 0; i < sizeof(data); i++)
+        data[i] = (uint8_t)i;
+    memcpy(key, data, sizeof(key));
+    static const struct {
+        size_t size;
+        uint64_t hash;
+    } cases[] = {
+        {0, 0x726fdb47dd0e0e31},  {1, 0x74f839c593dc67fd},  {7, 0xab0200f58b01d137},
+        {8, 0x93f5f5799a932462},  {15, 0xa129ca6149be45e5}, {63, 0x958a324ceb064572},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
+        assert_true(siphash(key, bytes_of(data, cases[i].size)) == cases[i].hash);
+}
+
+/* First numbers of xoshiro256** from the state 1, 2, 3, 4, and of splitmix64 from 1234567, as their
+ * authors' C code prints them. */
+static void prng_gives_the_published_numbers(void **state)
+{
+    (void)state;
+    static const uint64_t xoshiro[] = {11520, 0, 1509978240, 1215971899390074240};
+    struct prng p = {{1, 2, 3, 4}};
+    for (size_t i = 0; i < ARRAY_COUNT(xoshiro); i++)
+        assert_true(prng_next(&p) == xoshiro[i]);
+
+    static const uint64_t splitmix[] = {6457827717110365317u, 3203168211198807973u,
+                                        9817491932198370423u, 4593380528125082431u};
+    prng_seed(&p, 1234567);
+    assert_memory_equal(p.state, splitmix, sizeof(splitmix));
+}
+
+static void prng_stays_below_its_limit_and_reaches_all(void **state)
+{
+    (void)state;
+    struct prng p;
+    prng_seed(&p, 1);
+    unsigned seen[7] = {0};
+    for (int i = 0; i < 7000; i++) {
+        seen[prng_below(&p, 7)]++;
+        const double x = prng_double(&p);
+        assert_true(x >= 0.0);
+        assert_true(x < 1.0);
+    }
+    for (size_t i = 0; i < 7; i++)
+        assert_in_range(seen[i], 850, 1150);
+    assert_int_equal(prng_below(&p, 1), 0);
+    assert_false(prng_chance(&p, 0, 5));
+    assert_true(prng_chance(&p, 5, 5));
+
+    uint8_t a[32] = {0}, b[32] = {0};
+    prng_secret(a, sizeof(a));
+    prng_secret(b, sizeof(b));
+    assert_memory_not_equal(a, b, sizeof(a));
+}
+
+struct timer {
+    struct heap_node node;
+    uint64_t key;
+    size_t order;
+    bool removed;
+};
+
+static int compare_timers(const void *a, const void *b)
+{
+    const struct timer *x = *(struct timer *const *)a;
+    const struct timer *y = *(struct timer *const *)b;
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    return x->order < y->order ? -1 : 1;
+}
+
+/* Against qsort by (key, order of pushing), with every third node removed from amid. */
+static void a_heap_gives_what_sorting_gives(void **state)
+{
+    (void)state;
+    enum { TIMERS = 500 };
+    static struct timer timers[TIMERS];
+    struct timer *sorted[TIMERS];
+    struct prng p;
+    prng_seed(&p, 9);
+    struct heap h;
+    heap_init(&h);
+    for (int round = 0; round < 20; round++) {
+        size_t left = 0;
+        for (size_t i = 0; i < TIMERS; i++) {
+            timers[i].key = prng_below(&p, 100);
+            timers[i].order = i;
+            heap_push(&h, &timers[i].node, timers[i].key);
+        }
+        for (size_t i = 0; i < TIMERS; i++) {
+            if (prng_chance(&p, 1, 3))
+                heap_remove(&h, &timers[i].node);
+            else
+                sorted[left++] = &timers[i];
+        }
+        heap_remove(&h, &(struct heap_node){0});
+        qsort(sorted, left, sizeof(*sorted), compare_timers);
+        assert_int_equal(h.count, left);
+        for (size_t i = 0; i < left; i++) {
+            assert_ptr_equal(heap_first(&h), &sorted[i]->node);
+            assert_ptr_equal(heap_pop(&h), &sorted[i]->node);
+            assert_int_equal(sorted[i]->node.position, 0);
+        }
+        assert_null(heap_pop(&h));
+    }
+    heap_push(&h, &timers[0].node, 1);
+    heap_clear(&h);
+    assert_int_equal(timers[0].node.position, 0);
+}
+
+static void a_queue_keeps_order_and_lets_go_from_amid(void **state)
+{
+    (void)state;
+    struct queue q;
+    struct queue_node n[4];
+    queue_init(&q);
+    queue_push_back(&q, &n[1]);
+    queue_push_back(&q, &n[2]);
+    queue_push_back(&q, &n[3]);
+    queue_push_front(&q, &n[0]);
+    queue_remove(&n[2]);
+    queue_remove(&n[2]);
+    assert_ptr_equal(queue_first(&q), &n[0]);
+    assert_ptr_equal(queue_last(&q), &n[3]);
+    assert_ptr_equal(queue_next(&q, &n[1]), &n[3]);
+    assert_null(queue_next(&q, &n[3]));
+    assert_ptr_equal(queue_pop_front(&q), &n[0]);
+    assert_ptr_equal(queue_pop_front(&q), &n[1]);
+    assert_ptr_equal(queue_pop_front(&q), &n[3]);
+    assert_null(queue_pop_front(&q));
+}
+
+static void the_boot_clock_does_not_go_back(void **state)
+{
+    (void)state;
+    uint64_t before = clock_boot_us();
+    for (int i = 0; i < 1000; i++) {
+        const uint64_t now = clock_boot_us();
+        assert_true(now >= before);
+        before = now;
+    }
+    assert_true(clock_wall_ms() > 1700000000000); /* this was written later than that */
+    assert_true(clock_wall_us() / 1000 >= clock_wall_ms() - 1000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(int64_is_read_as_redis_reads_it),
+        cmocka_unit_test(uint64_takes_the_whole_range_and_no_sign),
+        cmocka_unit_test(numbers_are_printed_as_printf_does),
+        cmocka_unit_test(bytes_compare_by_content_then_length),
+        cmocka_unit_test(a_buf_keeps_the_order_of_its_bytes),
+        cmocka_unit_test(a_buf_in_steady_use_does_not_grow),
+        cmocka_unit_test(buf_printf_takes_lines_of_any_length),
+        cmocka_unit_test(a_reader_gives_back_what_was_appended),
+        cmocka_unit_test(a_reader_beyond_the_end_fails_for_good),
+        cmocka_unit_test(an_arena_gives_aligned_pieces_that_do_not_overlap),
+        cmocka_unit_test(fail_fills_the_error_and_returns_the_status),
+        cmocka_unit_test(crc32c_gives_the_values_of_rfc_3720),
+        cmocka_unit_test(crc32c_continues_over_pieces_and_both_ways_agree),
+        cmocka_unit_test(siphash_gives_the_values_of_its_paper),
+        cmocka_unit_test(prng_gives_the_published_numbers),
+        cmocka_unit_test(prng_stays_below_its_limit_and_reaches_all),
+        cmocka_unit_test(a_heap_gives_what_sorting_gives),
+        cmocka_unit_test(a_queue_keeps_order_and_lets_go_from_amid),
+        cmocka_unit_test(the_boot_clock_does_not_go_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
