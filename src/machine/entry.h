@@ -1,0 +1,91 @@
+/* entry.h -- the bytes of a RAFT_DATA entry: a header, requests, a checksum.
+ *
+ *   format:1 flags:1 count:2 origin:8 boot:8 batch:8 clock_ms:8 seed:8      header, ENTRY_HEAD_SIZE
+ *   count times: kind:1 flags:1 db:1 user:4 argc:4 (size:4 bytes)*
+ *   crc32c:4 over all before it
+ *
+ * Little-endian, encoded field by field. The origin encodes the requests (a batch); the leader puts
+ * header and checksum round them. All decoding survives any bytes. */
+
+#ifndef MACHINE_ENTRY_H
+#define MACHINE_ENTRY_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+#define ENTRY_FORMAT 1
+#define ENTRY_HEAD_SIZE 44
+#define ENTRY_CRC_SIZE 4
+#define ENTRY_REQUESTS_MAX 4095           /* a stamp has 12 bits for the ordinal */
+#define ENTRY_SIZE_MAX ((size_t)1 << 20)  /* larger requests travel in parts */
+
+enum request_kind {
+    REQ_COMMAND = 1, /* args: a command */
+    REQ_EXEC,        /* args[0]: watches, args[1 ..]: commands; exec_... below */
+    REQ_PART,        /* args[0]: a piece of an encoded request; REQUEST_LAST runs the whole */
+    REQ_EXPIRE_DUE,  /* args[0]: limit:4, args[1]: names as keyspace_met_due gives them */
+    REQ_CLOCK,       /* nothing: advances the log clock */
+    REQ_UNBLOCK,     /* of blocked clients: not yet */
+    REQ_CANCEL,
+    REQ_ORIGIN_LOST,
+    REQ_FEATURE,     /* args[0]: level:4 */
+    REQ_SETTING,     /* args: name value [name value ...]: all or nothing */
+    REQ_SKIP,
+};
+
+enum request_flags {
+    REQUEST_READ = 1,  /* a read that rides in the log batch: run by the origin alone */
+    REQUEST_LOCAL = 2, /* CMD_LOCAL: answered by the origin's host alone */
+    REQUEST_LAST = 4,  /* REQ_PART: the last one */
+};
+
+struct request {
+    uint8_t kind, flags;
+    uint8_t db;    /* selected */
+    uint32_t user; /* 0 = the default user */
+    const struct bytes *args;
+    uint32_t arg_count;
+};
+
+size_t request_size(const struct request *r);
+void request_encode(struct buf *to, const struct request *r);
+/* args are borrowed from the bytes read, the array is of the arena. false: nonsense. */
+bool request_decode(struct reader *from, struct arena *arena, struct request *r);
+
+/* --- EXEC ------------------------------------------------------------------------------------- */
+
+struct watch {
+    uint32_t selected;  /* db as the client had it selected */
+    uint32_t number;    /* internal db number when watched */
+    uint64_t stamp;     /* 0 = absent */
+    struct bytes key;
+};
+/* args[0] of REQ_EXEC. */
+void exec_encode_watches(struct buf *to, const struct watch *watches, uint32_t count);
+bool exec_decode_watches(struct bytes from, struct arena *arena, struct watch **watches,
+                         uint32_t *count);
+/* args[1 ..] of REQ_EXEC: one queued command each, with its own flags and db. */
+void exec_encode_command(struct buf *to, const struct request *command);
+bool exec_decode_command(struct bytes from, struct arena *arena, struct request *command);
+
+/* --- the whole entry -------------------------------------------------------------------------- */
+
+struct entry_head {
+    uint8_t format, flags;
+    uint16_t count;
+    uint64_t origin, boot, batch;
+    uint64_t clock_ms, seed;
+};
+
+/* A whole entry of the origin's encoded requests, appended to *to. */
+void entry_encode(struct buf *to, const struct entry_head *head, struct bytes requests);
+
+/* Checks size and checksum, reads the header, sets *requests to read from behind it.
+ * STATUS_CORRUPT, or STATUS_INVALID for a format this build does not know. */
+enum status entry_decode(struct bytes payload, struct entry_head *head, struct reader *requests,
+                         struct error *e) MUST_CHECK;
+
+/* One line per request for people (RAFT LOG, avow-check): "SET k v", long arguments shortened. */
+void entry_describe(struct bytes payload, struct buf *to);
+
+#endif

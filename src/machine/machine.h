@@ -1,0 +1,72 @@
+/* machine.h -- the replicated state machine: (state, entry) -> (state', replies, effects).
+ *
+ * machine_apply() does on every node exactly the same; only where the entry came from, some replies
+ * have a reader. machine_read() runs reads between entries on the state as it is. Knows no Raft, no
+ * sockets, no threads, no clock but the entries' (ARCHITECTURE §5). */
+
+#ifndef MACHINE_MACHINE_H
+#define MACHINE_MACHINE_H
+
+#include "command/command.h"
+#include "machine/entry.h"
+
+struct machine;
+
+struct machine_host {
+    /* The reply of request (batch, ordinal) of this node's own boot is about to be made. true: fill
+     * reply->out and ->protocol, and *client (exec.client); false: nobody waits, null sink. */
+    bool (*reply_begin)(void *context, uint64_t batch, uint32_t ordinal, struct reply *reply,
+                        void **client);
+    /* It is complete. Called only after a true reply_begin. */
+    void (*reply_end)(void *context, uint64_t batch, uint32_t ordinal, const struct reply *reply,
+                      const struct command *command);
+    struct exec_host exec; /* effects, in apply order */
+};
+
+struct machine_options {
+    struct keyspace *keyspace; /* kept */
+    uint64_t self, boot;       /* replies are real where an entry's origin and boot are these */
+    const struct machine_host *host;
+    void *context;
+    uint64_t local_seed;       /* chance of plain reads */
+};
+
+struct machine *machine_new(const struct machine_options *options);
+void machine_free(struct machine *m);
+
+struct machine_entry {
+    uint64_t index, term;
+    uint8_t kind;          /* enum raft_kind's numbers: 0 NOOP, 1 DATA, 2 CONFIG */
+    bool skip;             /* agreed to be passed over */
+    struct bytes payload;
+};
+
+/* Applies the entry behind the last applied one. A malformed payload of a committed DATA entry
+ * panics: it was checked before it was proposed. Entries of an origin not above its last applied
+ * (boot, batch) are skipped as a whole and counted (machine_duplicates). */
+void machine_apply(struct machine *m, const struct machine_entry *entry);
+
+enum read_result { READ_DONE, READ_MET_DUE };
+
+/* Runs a command with CMD_READ at now_ms. READ_MET_DUE: keys are due but not yet deleted by the log;
+ * nothing was replied; their names are appended to *names (keyspace_met_due). judge_by_log: take the
+ * log clock for now and never answer READ_MET_DUE. */
+struct read_run {
+    const struct request *request;
+    uint64_t now_ms;
+    bool judge_by_log;
+    struct reply *reply;
+    void *client;
+    struct buf *names;
+};
+enum read_result machine_read(struct machine *m, const struct read_run *run);
+
+/* The last applied (boot, batch) of an origin node; false, and zeros: none. */
+bool machine_origin(struct machine *m, uint64_t node, uint64_t *boot, uint64_t *batch);
+
+uint64_t machine_duplicates(const struct machine *m);
+
+/* The replicated limits as of the last applied entry. */
+const struct settings *machine_settings(struct machine *m);
+
+#endif

@@ -1,0 +1,81 @@
+/* mail.h -- what the two halves of a node tell each other: copied structs through two mailboxes.
+ *
+ *      data loop (shard)   -- to_consensus -->   consensus loop
+ *                          <--  to_shard   --
+ *
+ * A block in a mail carries one reference, which goes over to the receiver. */
+
+#ifndef NODE_MAIL_H
+#define NODE_MAIL_H
+
+#include "base/bytes.h"
+
+struct block;
+struct admin;
+
+#define TO_CONSENSUS_MAX 4096
+#define TO_SHARD_MAX 8192
+
+enum consensus_mail_kind {
+    MAIL_BATCH,     /* a sealed batch: .block (requests), .batch, .term, .count */
+    MAIL_READ,      /* .read_id: tell the read index */
+    MAIL_APPLIED,   /* .index applied, .batch: own batches up to here are settled */
+    MAIL_DURABLE,   /* .index, .term: a flush up to here was ingested */
+    MAIL_PERSISTED, /* from the log writer: .id */
+    MAIL_ADMIN,     /* .admin: carry out, send back */
+    MAIL_STOP,      /* hand over leadership, then answer MAIL_STOPPED */
+};
+
+struct consensus_mail {
+    enum consensus_mail_kind kind;
+    struct block *block;
+    struct admin *admin;
+    uint64_t batch, term, index, id;
+    uint32_t count;
+};
+
+enum shard_mail_kind {
+    MAIL_COMMITTED, /* .index .term .entry_kind .block (payload; NULL: none): in order, without gaps */
+    MAIL_READ_INDEX,/* .read_id .ok .index .clock_ms: the leader's clock when it was asked */
+    MAIL_STATUS,    /* .role .term .leader .commit_index .voters */
+    MAIL_ADMIN_DONE,
+    MAIL_STOPPED,
+};
+
+struct shard_mail {
+    enum shard_mail_kind kind;
+    uint8_t entry_kind;
+    uint8_t role; /* enum raft_role */
+    bool ok;
+    uint32_t voters;
+    struct block *block;
+    struct admin *admin;
+    uint64_t index, term, leader, commit_index, read_id, clock_ms;
+};
+
+/* --- administration: RAFT and CLUSTER commands ------------------------------------------------ */
+
+enum admin_op {
+    ADMIN_STATUS,   /* -> raft, peers, log */
+    ADMIN_ADD,      /* address: a new empty node; done when it is a voter */
+    ADMIN_REMOVE,   /* node */
+    ADMIN_TRANSFER, /* node, 0 = the best */
+};
+
+#define ADMIN_TEXT_MAX 256
+struct raft_status;
+
+/* Made by the server, carried out by consensus (forwarded to the leader where it must be), given
+ * back with ok and text. Owned by whoever holds it. */
+struct admin {
+    enum admin_op op;
+    uint64_t node;
+    char host[256];
+    uint16_t port;
+    void *context; /* the server's own */
+    bool ok;
+    char text[ADMIN_TEXT_MAX]; /* "OK", or an error that says what to do */
+    struct consensus_status *status; /* ADMIN_STATUS: owned by the admin; consensus.h */
+};
+
+#endif

@@ -1,0 +1,73 @@
+/* ports.h -- the four doors through which a node reaches the outside: clock, transport, log writer,
+ * workers. Behind them are sockets and threads (server), or the simulator. No call blocks. */
+
+#ifndef NODE_PORTS_H
+#define NODE_PORTS_H
+
+#include "base/bytes.h"
+
+struct log_write;
+
+/* --- clock ------------------------------------------------------------------------------------ */
+
+struct clock_port {
+    void *context;
+    uint64_t (*wall_ms)(void *context); /* may jump either way */
+    uint64_t (*boot_us)(void *context); /* CLOCK_BOOTTIME: never goes back */
+};
+
+/* --- transport -------------------------------------------------------------------------------- */
+
+/* Two connections between two peers, so that a heartbeat never stands behind bulk. */
+enum peer_channel { CHANNEL_CONTROL, CHANNEL_DATA };
+
+#define HOST_MAX 256
+struct peer_address {
+    char host[HOST_MAX];
+    uint16_t port;
+};
+
+struct transport_port {
+    void *context;
+    /* One frame, made of the parts in a row; copied. Lost when there is no connection or its buffer
+     * is full: Raft tries again. */
+    void (*send)(void *context, uint64_t to, enum peer_channel channel, const struct bytes *parts,
+                 size_t part_count);
+    /* Keep connections to node at address (changed: connect anew); NULL: no more. */
+    void (*peer)(void *context, uint64_t node, const struct peer_address *address);
+};
+
+/* --- log writer ------------------------------------------------------------------------------- */
+
+/* One write of the log store. Owned by consensus; stays as it is until it is done. Completions come
+ * in the order of submits, as MAIL_PERSISTED in the consensus mailbox. A failed write panics (§6.4). */
+struct log_job {
+    uint64_t id;
+    const struct log_write *write;
+};
+
+enum submitted { SUBMIT_QUEUED, SUBMIT_DONE };
+
+struct log_writer_port {
+    void *context;
+    /* in_place: may be written and synced before this returns (D22): SUBMIT_DONE then, no mail. */
+    enum submitted (*submit)(void *context, const struct log_job *job, bool in_place);
+};
+
+/* --- workers ---------------------------------------------------------------------------------- */
+
+enum worker { WORKER_FLUSH, WORKER_SNAPSHOT };
+
+/* work runs in the worker's thread, then done in the loop of the half that submitted it. The job
+ * stays where it is until done; a worker runs its jobs one after the other. */
+struct job {
+    void (*work)(struct job *job);
+    void (*done)(struct job *job);
+};
+
+struct workers_port {
+    void *context;
+    void (*submit)(void *context, enum worker worker, struct job *job);
+};
+
+#endif
