@@ -1,0 +1,74 @@
+/* consensus.h -- the consensus half of a node: raft core, log, peers.
+ *
+ *   peers' frames, mails of the data loop, persisted writes, ticks
+ *        -> raft_step() ... raft_flush() ->
+ *   one log write, frames to peers, committed entries and read indexes to the data loop
+ *
+ * A turn function, called by the consensus loop (or the simulator) whenever something came or
+ * the time it returned has come. Handlers only note what came; consensus_turn() does the work. */
+
+#ifndef NODE_CONSENSUS_H
+#define NODE_CONSENSUS_H
+
+#include "kv/log_store.h"
+#include "node/mail.h"
+#include "node/ports.h"
+#include "raft/raft.h"
+
+struct consensus;
+struct mailbox;
+
+struct consensus_options {
+    struct log_store *log;               /* reading; writing goes through the log writer port */
+    const struct log_recovered *recovered; /* borrowed for the open; identity.node_id 0: see identify */
+    uint64_t applied_index, applied_term; /* of the state store */
+    struct mailbox *inbox;               /* struct consensus_mail */
+    struct mailbox *outbox;              /* struct shard_mail: the shard's */
+    struct clock_port clock;
+    struct transport_port transport;
+    struct log_writer_port log_writer;
+    struct workers_port workers;
+    uint32_t tick_ms, heartbeat_ticks, election_ticks, lease_ms;
+    uint64_t seed;
+    struct peer_address self;            /* as other nodes reach this one's peer port */
+    bool cluster_init;                   /* an empty directory becomes a cluster of one */
+};
+
+/* Opens on what was recovered. An empty directory with cluster_init becomes node 1 of a new cluster
+ * of one (its identity was written by the caller: log_store_identify); without, the node waits until
+ * a leader's RAFT ADD introduces it. STATUS_CORRUPT / INVALID with a text for what cannot be. */
+enum status consensus_open(const struct consensus_options *options, struct consensus **consensus,
+                           struct error *e) MUST_CHECK;
+void consensus_close(struct consensus *c);
+
+/* One turn (ARCHITECTURE §7). Returns when the next one is due at the latest, in boot_us. */
+uint64_t consensus_turn(struct consensus *c);
+
+/* --- what the transport tells; noted, handled in the next turn ---------------------------------- */
+
+/* A frame of an authenticated peer; copied. Any bytes are survived. */
+void consensus_receive(struct consensus *c, uint64_t from, struct bytes frame);
+/* The connection of a channel to node is up (hello done), broke, or was refused when tried again. */
+enum peer_event { PEER_UP, PEER_BROKEN, PEER_REFUSED };
+void consensus_peer_event(struct consensus *c, uint64_t node, enum peer_channel channel,
+                          enum peer_event event);
+
+/* The members with addresses as this node knows them, for the transport's hello checks. */
+struct member {
+    uint64_t node;
+    bool voter, learner;
+    struct peer_address address;
+};
+
+/* --- for INFO, RAFT STATUS, metrics: a copy --------------------------------------------------- */
+
+struct consensus_status {
+    struct raft_status raft; /* role, term, leader, voted_for, indexes, per peer progress */
+    struct member members[RAFT_NODES_MAX];
+    uint32_t member_count;
+    uint64_t last_contact_ms[RAFT_NODES_MAX]; /* of members[i], as seen by this node; UINT64_MAX never */
+    uint64_t log_first, log_last, log_bytes;
+    uint64_t persists, messages_sent, messages_received, elections;
+};
+
+#endif

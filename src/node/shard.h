@@ -1,0 +1,103 @@
+/* shard.h -- the data half of a node: batches, apply, reads, replies, flushes.
+ *
+ *   clients' requests -> open batch / read batch -> (mail) -> consensus
+ *   committed entries, read indexes (mail) -> machine_apply / machine_read -> reply slots
+ *
+ * A turn function like consensus. The server calls shard_write and shard_read as it parses, then
+ * shard_turn() once; replies come through struct shard_host during the turn. */
+
+#ifndef NODE_SHARD_H
+#define NODE_SHARD_H
+
+#include "machine/machine.h"
+#include "node/mail.h"
+#include "node/ports.h"
+
+struct shard;
+struct mailbox;
+struct state_store;
+struct cache;
+
+/* The place of one reply, embedded in what the server keeps per request in flight. Zeroed by the
+ * server; the shard uses it from shard_write/_read until reply_end or shard_forget. */
+struct reply_slot {
+    void *pending; /* the shard's record of it; NULL when not in flight */
+};
+
+struct shard_host {
+    /* The reply of slot is about to be made: where to, in which protocol. client: exec.client for
+     * local() and effects. */
+    void (*reply_begin)(void *context, struct reply_slot *slot, struct reply *reply, void **client);
+    void (*reply_end)(void *context, struct reply_slot *slot, const struct reply *reply,
+                      const struct command *command);
+    struct exec_host exec;   /* changed, flushed, local: context is the same */
+    void (*status)(void *context, const struct shard_mail *status); /* leader, role, term changed */
+    void (*admin_done)(void *context, struct admin *admin);
+    void (*stopped)(void *context);
+};
+
+struct shard_options {
+    uint64_t self, boot;
+    uint8_t hash_key[16];          /* cluster id */
+    struct state_store *store;
+    size_t cache_bytes;
+    struct mailbox *inbox;         /* struct shard_mail */
+    struct mailbox *outbox;        /* struct consensus_mail: the consensus half's */
+    struct clock_port clock;
+    struct workers_port workers;
+    const struct shard_host *host;
+    void *context;
+    uint64_t quorum_wait_ms;       /* default 5000 */
+    uint64_t flush_log_bytes, flush_interval_ms; /* 256 MiB, 60 s */
+    uint64_t seed;
+};
+
+/* Opens keyspace and machine on the state store. */
+enum status shard_open(const struct shard_options *options, struct shard **shard,
+                       struct error *e) MUST_CHECK;
+/* Answers nobody any more; the last flush is shard_flush_now()'s business. */
+void shard_close(struct shard *s);
+
+/* --- requests --------------------------------------------------------------------------------- */
+
+/* The request's bytes are copied. false: no room (bounded bytes in flight, §3.1 step 12): do not read
+ * this client until shard_has_room(). The reply is made during some later turn, or never if
+ * forgotten. A request that cannot be executed is answered -CLUSTERDOWN or -UNCERTAIN. */
+bool shard_write(struct shard *s, const struct request *request, struct reply_slot *slot);
+bool shard_read(struct shard *s, const struct request *request, struct reply_slot *slot, bool stale);
+bool shard_has_room(const struct shard *s);
+
+/* The client is gone: its reply has no reader. What was sent to the log still happens. */
+void shard_forget(struct shard *s, struct reply_slot *slot);
+
+/* To consensus, back through admin_done. false: mailbox full. */
+bool shard_admin(struct shard *s, struct admin *admin);
+/* Hand over leadership if ours; then host->stopped. */
+void shard_stop(struct shard *s);
+
+/* --- turn ------------------------------------------------------------------------------------- */
+
+/* Mails, timers, seal and mail batches, apply (bounded), reads, flush bookkeeping, graveyard.
+ * Returns when the next turn is due at the latest, in boot_us (0: at once, there is more to do). */
+uint64_t shard_turn(struct shard *s);
+
+/* Starts a flush of the row cache if none runs; true when nothing is dirty any more. */
+bool shard_flush(struct shard *s);
+
+/* --- for INFO and the like -------------------------------------------------------------------- */
+
+struct shard_status {
+    uint64_t applied_index, applied_term, clock_ms, durable_applied, digest;
+    uint64_t leader, term;
+    uint8_t role;
+    bool ready; /* a leader is known and what it had committed at contact is applied */
+    uint64_t requests_in_flight, bytes_in_flight;
+    uint64_t batches, batched_requests, reads, read_rounds, duplicates;
+    uint64_t flushes, last_flush_ms;
+    bool flush_running;
+};
+void shard_status(const struct shard *s, struct shard_status *status);
+struct keyspace *shard_keyspace(struct shard *s); /* read only, by the data loop, between turns */
+struct machine *shard_machine(struct shard *s);
+
+#endif
