@@ -30,11 +30,17 @@ bool bytes_to_uint64(struct bytes b, uint64_t *value)
         return false;
 
     uint64_t sum = 0;
-    for (size_t i = 0; i < b.size; i++) {
-        if (digits[i] < '0' || digits[i] > '9')
+    const size_t safe = MIN(b.size, 19); /* digits that cannot overflow: 10^19 < 2^64 */
+    for (size_t i = 0; i < safe; i++) {
+        const unsigned digit = (unsigned)digits[i] - '0';
+        if (digit > 9)
             return false;
-        if (__builtin_mul_overflow(sum, 10u, &sum) ||
-            __builtin_add_overflow(sum, (uint64_t)(digits[i] - '0'), &sum))
+        sum = sum * 10 + digit;
+    }
+    if (b.size == 20) {
+        const unsigned digit = (unsigned)digits[19] - '0';
+        if (digit > 9 || __builtin_mul_overflow(sum, 10u, &sum) ||
+            __builtin_add_overflow(sum, digit, &sum))
             return false;
     }
     *value = sum;

@@ -46,7 +46,8 @@ static struct logger {
     struct lines buffers[2];
     struct lines *filling, *writing;
     uint64_t dropped; /* lines, since the last one written */
-    bool open, closing;
+    atomic_bool open; /* the writer runs */
+    bool closing;
     int fd;
     pthread_t writer;
     void (*sink)(void *context, enum log_level level, const char *line);
