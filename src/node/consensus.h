@@ -15,13 +15,18 @@
 #include "node/ports.h"
 #include "raft/raft.h"
 
+struct block;
 struct consensus;
+struct lease;
 struct mailbox;
 
 struct consensus_options {
     struct log_store *log;               /* reading; writing goes through the log writer port */
     const struct log_recovered *recovered; /* borrowed for the open; identity.node_id 0: see identify */
     uint64_t applied_index, applied_term; /* of the state store */
+    uint64_t applied_clock_ms;           /* its log clock: the leader's never runs behind it */
+    struct bytes applied_config;         /* payload of the newest CONFIG entry the state has applied;
+                                            used only when the log knows none; may be empty */
     struct mailbox *inbox;               /* struct consensus_mail */
     struct mailbox *outbox;              /* struct shard_mail: the shard's */
     struct clock_port clock;
@@ -30,8 +35,14 @@ struct consensus_options {
     struct workers_port workers;
     uint32_t tick_ms, heartbeat_ticks, election_ticks, lease_ms;
     uint64_t seed;
+    size_t cache_bytes;                  /* recent entries kept in memory; 0 = 32 MiB */
+    struct lease *lease;                 /* published there; NULL = not (lease.h) */
     struct peer_address self;            /* as other nodes reach this one's peer port */
     bool cluster_init;                   /* an empty directory becomes a cluster of one */
+    /* An empty node was introduced to a cluster: its identity is written and durable; called once,
+     * in a turn. Only now can the shard be opened. May be NULL. */
+    void (*introduced)(void *context, const struct log_identity *identity);
+    void *context;
 };
 
 /* Opens on what was recovered. An empty directory with cluster_init becomes node 1 of a new cluster
@@ -39,6 +50,7 @@ struct consensus_options {
  * a leader's RAFT ADD introduces it. STATUS_CORRUPT / INVALID with a text for what cannot be. */
 enum status consensus_open(const struct consensus_options *options, struct consensus **consensus,
                            struct error *e) MUST_CHECK;
+/* The log writer and the workers have ended: none of them touches what was submitted any more. */
 void consensus_close(struct consensus *c);
 
 /* One turn (ARCHITECTURE §7). Returns when the next one is due at the latest, in boot_us. */
@@ -48,12 +60,17 @@ uint64_t consensus_turn(struct consensus *c);
 
 /* A frame of an authenticated peer; copied. Any bytes are survived. */
 void consensus_receive(struct consensus *c, uint64_t from, struct bytes frame);
+/* The same without a copy: takes the caller's reference. */
+void consensus_receive_block(struct consensus *c, uint64_t from, struct block *frame);
 /* The connection of a channel to node is up (hello done), broke, or was refused when tried again. */
 enum peer_event { PEER_UP, PEER_BROKEN, PEER_REFUSED };
 void consensus_peer_event(struct consensus *c, uint64_t node, enum peer_channel channel,
                           enum peer_event event);
 
-/* The members with addresses as this node knows them, for the transport's hello checks. */
+/* A peer's hello said by which address it is reached (§3.9 step 4). */
+void consensus_peer_address(struct consensus *c, uint64_t node, const struct peer_address *address);
+
+/* A member with its address, as this node knows it. */
 struct member {
     uint64_t node;
     bool voter, learner;
@@ -69,6 +86,9 @@ struct consensus_status {
     uint64_t last_contact_ms[RAFT_NODES_MAX]; /* of members[i], as seen by this node; UINT64_MAX never */
     uint64_t log_first, log_last, log_bytes;
     uint64_t persists, messages_sent, messages_received, elections;
+    uint64_t cached_entries, cached_bytes; /* recent entries in memory */
+    uint64_t batches_taken, batches_refused, frames_bad;
+    bool waiting; /* an empty node that nobody has introduced yet */
 };
 
 #endif
