@@ -149,6 +149,24 @@ static void a_deferred_count_gives_what_a_known_one_gives(void **state)
     buf_clear(&b);
 }
 
+/* However full the buffer is when the head comes, the elements stay what they were. */
+static void a_deferred_count_finds_room_in_any_buffer(void **state)
+{
+    (void)state;
+    for (size_t size = 0; size < 300; size++) {
+        struct buf b = {0};
+        const size_t at = resp_defer(&b);
+        for (size_t i = 0; i < size; i++)
+            buf_append_u8(&b, (uint8_t)i);
+        resp_defer_end(&b, at, RESP2, RESP_ARRAY, 123456);
+        assert_int_equal(b.size, size + 9);
+        assert_memory_equal(buf_data(&b), "*123456\r\n", 9);
+        for (size_t i = 0; i < size; i++)
+            assert_int_equal(buf_data(&b)[9 + i], (uint8_t)i);
+        buf_clear(&b);
+    }
+}
+
 /* Each whole reply is measured, with another behind it; each beginning of it says MORE. */
 static void assert_skipped(struct bytes reply)
 {
@@ -234,6 +252,7 @@ int main(void)
         cmocka_unit_test(values_that_differ_between_the_protocols),
         cmocka_unit_test(doubles_are_written_as_redis_writes_them),
         cmocka_unit_test(a_deferred_count_gives_what_a_known_one_gives),
+        cmocka_unit_test(a_deferred_count_finds_room_in_any_buffer),
         cmocka_unit_test(skip_measures_whole_replies),
         cmocka_unit_test(skip_refuses_what_is_no_reply),
         cmocka_unit_test(depth_of_nesting_costs_no_stack),
