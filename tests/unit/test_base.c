@@ -164,6 +164,25 @@ static void a_buf_in_steady_use_does_not_grow(void **state)
     buf_clear(&b);
 }
 
+/* One byte in, one byte out of a full buf: moving them all each time would cost the square. */
+static void a_full_buf_in_steady_use_doubles_once(void **state)
+{
+    (void)state;
+    struct buf b = {0};
+    buf_reserve(&b, 1000);
+    const size_t capacity = b.capacity;
+    while (b.size < capacity)
+        buf_append_u8(&b, 'x');
+    for (int i = 0; i < 10; i++) {
+        buf_consume(&b, 1);
+        buf_append_u8(&b, 'y');
+    }
+    assert_int_equal(b.capacity, capacity * 2);
+    assert_int_equal(b.start, 9); /* moved when it doubled, and not since */
+    assert_int_equal(b.size, capacity);
+    buf_clear(&b);
+}
+
 static void buf_printf_takes_lines_of_any_length(void **state)
 {
     (void)state;
@@ -469,6 +488,7 @@ int main(void)
         cmocka_unit_test(bytes_compare_by_content_then_length),
         cmocka_unit_test(a_buf_keeps_the_order_of_its_bytes),
         cmocka_unit_test(a_buf_in_steady_use_does_not_grow),
+        cmocka_unit_test(a_full_buf_in_steady_use_doubles_once),
         cmocka_unit_test(buf_printf_takes_lines_of_any_length),
         cmocka_unit_test(a_reader_gives_back_what_was_appended),
         cmocka_unit_test(a_reader_beyond_the_end_fails_for_good),

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -56,7 +57,7 @@ static void a_long_line_is_cut(void **state)
     buf_clear(&lines);
 }
 
-enum { THREADS = 3, LINES = 500 };
+enum { THREADS = 3, LINES = 500, WAITS_MAX = 10000 };
 
 static void *log_lines(void *number)
 {
@@ -88,7 +89,6 @@ static void a_file_gets_all_lines_in_each_threads_order(void **state)
     }
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
-    log_drain();
     log_close();
 
     FILE *file = fopen(path, "r");
@@ -105,6 +105,32 @@ static void a_file_gets_all_lines_in_each_threads_order(void **state)
     for (int i = 0; i < THREADS; i++)
         assert_int_equal(next[i], LINES);
     fclose(file);
+    unlink(path);
+}
+
+static off_t size_of(const char *path)
+{
+    struct stat s;
+    assert_int_equal(stat(path, &s), 0);
+    return s.st_size;
+}
+
+/* Nobody has to drain or close: the writer writes by itself, each time. */
+static void the_writer_writes_soon(void **state)
+{
+    (void)state;
+    char path[40];
+    new_path(path);
+    struct error e;
+    assert_int_equal(log_open(path, LOG_INFO, &e), STATUS_OK);
+    for (int i = 0; i < 3; i++) {
+        const off_t before = size_of(path);
+        log_info("test", "one line", "number=%d", i);
+        for (int wait = 0; size_of(path) == before && wait < WAITS_MAX; wait++)
+            usleep(1000);
+        assert_true(size_of(path) > before);
+    }
+    log_close();
     unlink(path);
 }
 
@@ -173,6 +199,7 @@ int main(void)
         cmocka_unit_test(a_sink_gets_the_lines_of_its_level_and_above),
         cmocka_unit_test(a_long_line_is_cut),
         cmocka_unit_test(a_file_gets_all_lines_in_each_threads_order),
+        cmocka_unit_test(the_writer_writes_soon),
         cmocka_unit_test(a_path_that_cannot_be_opened_is_an_error),
         cmocka_unit_test(a_panic_calls_the_hook_with_its_message),
         cmocka_unit_test(a_panic_ends_the_process_even_if_the_hook_panics),
