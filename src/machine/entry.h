@@ -18,12 +18,16 @@
 #define ENTRY_CRC_SIZE 4
 #define ENTRY_REQUESTS_MAX 4095           /* a stamp has 12 bits for the ordinal */
 #define ENTRY_SIZE_MAX ((size_t)1 << 20)  /* larger requests travel in parts */
+#define ENTRY_BATCH_MAX (ENTRY_SIZE_MAX - ENTRY_HEAD_SIZE - ENTRY_CRC_SIZE) /* bytes of requests */
+#define ENTRY_PIECE_MAX (ENTRY_BATCH_MAX - 64) /* bytes of a large request that fit one part */
 
 enum request_kind {
     REQ_COMMAND = 1, /* args: a command */
     REQ_EXEC,        /* args[0]: watches, args[1 ..]: commands; exec_... below */
-    REQ_PART,        /* args[0]: a piece of an encoded request; REQUEST_LAST runs the whole */
-    REQ_EXPIRE_DUE,  /* args[0]: limit:4, args[1]: names as keyspace_met_due gives them */
+    REQ_PART,        /* args[0]: its number:4 (from 0), args[1]: a piece of an encoded request;
+                        REQUEST_LAST runs the whole. Alone in its entry. */
+    REQ_EXPIRE_DUE,  /* args[0]: limit:4, args[1]: names as keyspace_met_due gives them, deleted
+                        first whatever the limit */
     REQ_CLOCK,       /* nothing: advances the log clock */
     REQ_UNBLOCK,     /* of blocked clients: not yet */
     REQ_CANCEL,
@@ -51,6 +55,12 @@ size_t request_size(const struct request *r);
 void request_encode(struct buf *to, const struct request *r);
 /* args are borrowed from the bytes read, the array is of the arena. false: nonsense. */
 bool request_decode(struct reader *from, struct arena *arena, struct request *r);
+/* Steps over one request without looking into it. false: nonsense. */
+bool request_pass(struct reader *from);
+
+/* Whether requests are exactly count requests that machine_apply takes: what a leader asks before it
+ * makes an entry of a batch that came from a peer. */
+bool entry_batch_is_valid(struct bytes requests, uint32_t count);
 
 /* --- EXEC ------------------------------------------------------------------------------------- */
 
@@ -84,6 +94,9 @@ void entry_encode(struct buf *to, const struct entry_head *head, struct bytes re
  * STATUS_CORRUPT, or STATUS_INVALID for a format this build does not know. */
 enum status entry_decode(struct bytes payload, struct entry_head *head, struct reader *requests,
                          struct error *e) MUST_CHECK;
+
+/* The header alone, nothing checked but its size; false: too short. */
+bool entry_peek(struct bytes payload, struct entry_head *head);
 
 /* One line per request for people (RAFT LOG, avow-check): "SET k v", long arguments shortened. */
 void entry_describe(struct bytes payload, struct buf *to);

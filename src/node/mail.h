@@ -14,10 +14,12 @@ struct block;
 struct admin;
 
 #define TO_CONSENSUS_MAX 4096
+#define BATCHES_UNSETTLED_MAX 64 /* of one origin, mailed and not settled: consensus keeps as many */
 #define TO_SHARD_MAX 8192
 
 enum consensus_mail_kind {
-    MAIL_BATCH,     /* a sealed batch: .block (requests), .batch, .term, .count */
+    MAIL_BATCH,     /* a sealed batch: .block (requests), .batch, .term, .count. Numbers rise, with
+                       gaps; the same number comes again with a newer term (§3.1 step 11) */
     MAIL_READ,      /* .read_id: tell the read index */
     MAIL_APPLIED,   /* .index applied, .batch: own batches up to here are settled */
     MAIL_DURABLE,   /* .index, .term: a flush up to here was ingested */

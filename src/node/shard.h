@@ -17,16 +17,20 @@ struct shard;
 struct mailbox;
 struct state_store;
 struct cache;
+struct lease;
 
 /* The place of one reply, embedded in what the server keeps per request in flight. Zeroed by the
  * server; the shard uses it from shard_write/_read until reply_end or shard_forget. */
 struct reply_slot {
-    void *pending; /* the shard's record of it; NULL when not in flight */
+    void *pending;     /* the shard's record of it; NULL when not in flight */
+    const void *owner; /* the connection, only compared: its reads are answered in their order also
+                          when one has to wait for an expiry (§3.10). NULL: nobody's, no order */
 };
 
+/* Called during shard_turn() only. They may call shard_write, _read, _forget and _admin. */
 struct shard_host {
     /* The reply of slot is about to be made: where to, in which protocol. client: exec.client for
-     * local() and effects. */
+     * local() and effects. command: NULL when it was not executed, or when it is no single command. */
     void (*reply_begin)(void *context, struct reply_slot *slot, struct reply *reply, void **client);
     void (*reply_end)(void *context, struct reply_slot *slot, const struct reply *reply,
                       const struct command *command);
@@ -50,6 +54,7 @@ struct shard_options {
     uint64_t quorum_wait_ms;       /* default 5000 */
     uint64_t flush_log_bytes, flush_interval_ms; /* 256 MiB, 60 s */
     uint64_t seed;
+    const struct lease *lease; /* NULL: every read asks (lease.h) */
 };
 
 /* Opens keyspace and machine on the state store. */
@@ -62,8 +67,10 @@ void shard_close(struct shard *s);
 
 /* The request's bytes are copied. false: no room (bounded bytes in flight, §3.1 step 12): do not read
  * this client until shard_has_room(). The reply is made during some later turn, or never if
- * forgotten. A request that cannot be executed is answered -CLUSTERDOWN or -UNCERTAIN. */
+ * forgotten. A request that cannot be executed is answered -CLUSTERDOWN or -UNCERTAIN.
+ * A read that rides (REQUEST_READ, §3.10) is given to shard_write. slot NULL: nobody waits. */
 bool shard_write(struct shard *s, const struct request *request, struct reply_slot *slot);
+/* A command with CMD_READ, or an EXEC without watches of such alone. stale: of the local state. */
 bool shard_read(struct shard *s, const struct request *request, struct reply_slot *slot, bool stale);
 bool shard_has_room(const struct shard *s);
 
@@ -90,7 +97,7 @@ struct shard_status {
     uint64_t applied_index, applied_term, clock_ms, durable_applied, digest;
     uint64_t leader, term;
     uint8_t role;
-    bool ready; /* a leader is known and what it had committed at contact is applied */
+    bool ready; /* a leader was known, and what it had committed at contact is applied; for ever then */
     uint64_t requests_in_flight, bytes_in_flight;
     uint64_t batches, batched_requests, reads, read_rounds, duplicates;
     uint64_t flushes, last_flush_ms;

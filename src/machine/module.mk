@@ -1,0 +1,13 @@
+noinst_LIBRARIES += libmachine.a
+libmachine_a_SOURCES = %D%/entry.h %D%/entry.c
+EXTRA_DIST += %D%/machine.h
+
+MACHINE_TESTS = tests/unit/test_entry tests/fuzz/fuzz_entry
+check_PROGRAMS += $(MACHINE_TESTS)
+
+tests_unit_test_entry_SOURCES = tests/unit/test_entry.c tests/unit/test.h
+tests_unit_test_entry_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_entry_LDADD = libmachine.a libbase.a $(CMOCKA_LIBS)
+
+tests_fuzz_fuzz_entry_SOURCES = tests/fuzz/fuzz_entry.c
+tests_fuzz_fuzz_entry_LDADD = libmachine.a libbase.a
