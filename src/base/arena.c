@@ -1,7 +1,7 @@
 /* arena.c -- a list of blocks, newest first; pieces are cut from the newest one.
  *
- * Blocks double up to BLOCK_SIZE_MAX as a turn asks for more; a piece larger than what a block would
- * leave gets a block of its own. Blocks come from malloc, so ASan sees only their ends. */
+ * Blocks double up to BLOCK_SIZE_MAX as a turn asks for more; a piece larger than what a block
+ * would leave gets a block of its own. Blocks come from malloc, so ASan sees only their ends. */
 
 #include "base/arena.h"
 

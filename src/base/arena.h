@@ -15,7 +15,7 @@ struct arena {
 
 void arena_init(struct arena *a);
 void arena_clear(struct arena *a); /* gives all memory back */
-void arena_reset(struct arena *a); /* all pieces die; one standard block is kept for the next turn */
+void arena_reset(struct arena *a); /* all pieces die; one standard block is kept */
 
 /* Aligned for any type, not zeroed; never NULL. */
 void *arena_alloc(struct arena *a, size_t size);

@@ -1,4 +1,4 @@
-/* bytes.h -- a borrowed run of bytes. It never owns; it may be empty; data may be NULL when it is. */
+/* bytes.h -- a borrowed run of bytes. It never owns; it may be empty, and data NULL then. */
 
 #ifndef BASE_BYTES_H
 #define BASE_BYTES_H

@@ -1,5 +1,5 @@
-/* heap.c -- a binary heap in an array of pointers; nodes know their positions (1-based), so that any
- * of them can be removed in O(log n). */
+/* heap.c -- a binary heap in an array of pointers; nodes know their positions (1-based), so that
+ * any of them can be removed in O(log n). */
 
 #include "base/heap.h"
 

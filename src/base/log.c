@@ -64,7 +64,7 @@ static struct logger {
 
 static const char *const level_names[] = {"debug", "info", "warn", "error", "off"};
 
-/* What cannot be written to the log cannot be reported anywhere: a full disk costs log lines only. */
+/* What cannot be written to the log cannot be reported anywhere: a full disk costs log lines. */
 static void write_out(const char *text, size_t size)
 {
     while (size > 0) {
@@ -188,7 +188,8 @@ enum log_level log_level(void)
     return (enum log_level)atomic_load_explicit(&logger.level, memory_order_relaxed);
 }
 
-void log_set_sink(void (*sink)(void *context, enum log_level level, const char *line), void *context)
+void log_set_sink(void (*sink)(void *context, enum log_level level, const char *line),
+                  void *context)
 {
     logger.sink = sink;
     logger.sink_context = context;
@@ -202,7 +203,8 @@ static size_t bounded(int printed, size_t room)
 }
 
 /* "level module event key=value": one line, whatever clients have put into it. */
-static size_t format_line(char *line, size_t size, const char *head, const char *format, va_list args)
+static size_t format_line(char *line, size_t size, const char *head, const char *format,
+                          va_list args)
 {
     size_t at = bounded(snprintf(line, size, "%s", head), size);
     if (format[0] != '\0' && at + 1 < size) {

@@ -20,7 +20,8 @@ void log_set_level(enum log_level level);
 enum log_level log_level(void);
 
 /* Lines go to sink instead of a file, in the caller's thread (simulator, tests). NULL ends that. */
-void log_set_sink(void (*sink)(void *context, enum log_level level, const char *line), void *context);
+void log_set_sink(void (*sink)(void *context, enum log_level level, const char *line),
+                  void *context);
 
 void log_line(enum log_level level, const char *module, const char *event, const char *format, ...)
     PRINTF_LIKE(4, 5);

@@ -32,7 +32,7 @@ int mailbox_fd(const struct mailbox *m);
  * messages, do not sleep. */
 bool mailbox_sleep(struct mailbox *m);
 
-/* The receiver is awake: empties the eventfd, and sends stay silent until the next mailbox_sleep(). */
+/* The receiver is awake: empties the eventfd; sends stay silent until the next mailbox_sleep(). */
 void mailbox_awake(struct mailbox *m);
 
 #endif

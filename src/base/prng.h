@@ -12,9 +12,9 @@ struct prng {
 
 void prng_seed(struct prng *p, uint64_t seed);
 uint64_t prng_next(struct prng *p);
-uint64_t prng_below(struct prng *p, uint64_t limit);           /* 0 .. limit-1, unbiased; limit > 0 */
+uint64_t prng_below(struct prng *p, uint64_t limit); /* 0 .. limit-1, unbiased; limit > 0 */
 bool prng_chance(struct prng *p, uint32_t numerator, uint32_t denominator);
-double prng_double(struct prng *p);                            /* [0, 1) with 53 bits */
+double prng_double(struct prng *p); /* [0, 1) with 53 bits */
 
 /* Bytes from the system that nobody can guess. Panics when there are none. */
 void prng_secret(void *to, size_t size);

@@ -1,10 +1,10 @@
-/* resp_read.h -- requests out of a connection's bytes: multibulk and inline, as Redis 7.0 reads them.
+/* resp_read.h -- requests out of a connection's bytes, multibulk and inline, as in Redis 7.0.
  *
  *     *2\r\n$3\r\nGET\r\n$1\r\nk\r\n        GET "k"\r\n
  *
- * The caller keeps one reader and one input buffer per connection. It gives all bytes from the first
- * unconsumed one on, each time; the reader remembers how far it got, by offsets, so the bytes may
- * have moved meanwhile and none is looked at twice:
+ * The caller keeps one reader and one input buffer per connection. It gives all bytes from the
+ * first unconsumed one on, each time; the reader remembers how far it got, by offsets, so the bytes
+ * may have moved meanwhile and none is looked at twice:
  *
  *     NEED_MORE  read more bytes (out->missing says how many at least), come again
  *     REQUEST    use out->args, then consume out->consumed bytes of the buffer, come again
@@ -30,7 +30,8 @@ struct resp_limits {
     bool authenticated; /* false while the connection has to AUTH first */
 };
 
-#define RESP_LIMITS_DEFAULT ((struct resp_limits){RESP_BULK_MAX, RESP_ARGS_MAX, RESP_INLINE_MAX, true})
+#define RESP_LIMITS_DEFAULT \
+    ((struct resp_limits){RESP_BULK_MAX, RESP_ARGS_MAX, RESP_INLINE_MAX, true})
 
 enum resp_result { RESP_NEED_MORE, RESP_REQUEST, RESP_PROTOCOL_ERROR };
 
@@ -38,7 +39,7 @@ struct resp_request {
     const struct bytes *args; /* slices of input, or of the reader's memory; until the next call */
     size_t arg_count;         /* 0: an empty request (a bare line, "*0"), nothing to do */
     size_t consumed;          /* bytes of input that the request took */
-    size_t missing;           /* at NEED_MORE: bytes without which there is no point in coming again */
+    size_t missing;           /* at NEED_MORE: bytes without which coming again is pointless */
     struct bytes error;       /* at PROTOCOL_ERROR: "ERR Protocol error: ..."; for resp_error() */
 };
 

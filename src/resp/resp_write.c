@@ -9,7 +9,7 @@
 
 #define LINE_END_SIZE 2
 #define HEAD_SIZE_MAX (1 + INT64_DIGITS + LINE_END_SIZE)
-#define WHOLE_DOUBLE_MAX 1e15 /* %.17g writes whole numbers below 1e17 without a point or exponent */
+#define WHOLE_DOUBLE_MAX 1e15 /* below 1e17, %.17g writes whole numbers as their digits */
 
 static uint8_t *put_line_end(uint8_t *to)
 {

@@ -53,8 +53,8 @@ void resp_aggregate(struct buf *b, enum resp_protocol p, enum resp_kind kind, si
  *     ... elements, and aggregates within ...
  *     resp_defer_end(b, at, p, RESP_ARRAY, count);
  *
- * The end moves the elements to make room for the head (one memmove). Nothing may be consumed from b
- * in between. To take all back: buf_truncate(b, at). */
+ * The end moves the elements to make room for the head (one memmove). Nothing may be consumed from
+ * b in between. To take all back: buf_truncate(b, at). */
 static inline size_t resp_defer(const struct buf *b)
 {
     return b->size;

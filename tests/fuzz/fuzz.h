@@ -1,8 +1,8 @@
 /* fuzz.h -- what a fuzz target gives, and what runs it.
  *
  * A target is one function with libFuzzer's signature that CHECKs what must hold for any bytes.
- * Linked with fuzz.c it is a program for `make check`: all files of its corpus folder, then mutations of
- * them by a seed. With libFuzzer, leave fuzz.c out:
+ * Linked with fuzz.c it is a program for `make check`: all files of its corpus folder, then
+ * mutations of them by a seed. With libFuzzer, leave fuzz.c out:
  *
  *     clang -g -O1 -fsanitize=fuzzer,address -Isrc -Itests/fuzz tests/fuzz/fuzz_resp.c \
  *         src/resp/resp_*.c src/base/[a-z]*.c -o fuzz_resp && ./fuzz_resp tests/fuzz/corpus/resp

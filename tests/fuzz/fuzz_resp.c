@@ -85,8 +85,8 @@ static size_t read_all(struct bytes input, struct prng *cuts, struct buf *seen)
     return error_at;
 }
 
-/* Only an unfinished line can be too long: cuts may show such an error where the whole does not. Then
- * what came before it must be the same. */
+/* Only an unfinished line can be too long: cuts may show such an error where the whole does not.
+ * Then what came before it must be the same. */
 static bool agree(struct bytes whole, struct bytes pieces, size_t error_at)
 {
     if (bytes_has_prefix(bytes_from(pieces, error_at), BYTES("-ERR Protocol error: too big ")))

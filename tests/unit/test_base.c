@@ -305,8 +305,8 @@ static void crc32c_gives_the_values_of_rfc_3720(void **state)
         uint32_t crc;
     } cases[] = {
         {{zeros, 32}, 0x8a9136aa},    {{ones, 32}, 0x62a8ab43},       {{up, 32}, 0x46dd794e},
-        {{down, 32}, 0x113fdb5c},     {{read_pdu, 48}, 0xd9963a56},   {BYTES("123456789"), 0xe3069283},
-        {BYTES_NONE, 0},
+        {{down, 32}, 0x113fdb5c},     {{read_pdu, 48}, 0xd9963a56},   {BYTES_NONE, 0},
+        {BYTES("123456789"), 0xe3069283},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         assert_int_equal(crc32c(0, cases[i].bytes), cases[i].crc);

@@ -9,9 +9,9 @@
 #include "base/prng.h"
 #include "resp/resp_read.h"
 
-/* What the reader makes of input, as text: "[GET][k]" for a request, "()" for an empty one, "!..." for
- * an error, "~" when it waits at the end. step() says how many more bytes each read brings; all
- * bytes move to other memory before each call. */
+/* What the reader makes of input, as text: "[GET][k]" for a request, "()" for an empty one, "!..."
+ * for an error, "~" when it waits at the end. With cuts, each read brings some more bytes; all move
+ * to other memory before each call. */
 static void read_all(struct bytes input, const struct resp_limits *limits, struct prng *cuts,
                      struct buf *seen)
 {

@@ -1,5 +1,5 @@
-/* test_resp_write.c -- replies byte for byte: those of redis-server 7.0.15 (DEBUG PROTOCOL, ZSCORE),
- * and the RESP3 specification for what it does not send. And resp_skip() over all of them. */
+/* test_resp_write.c -- replies byte for byte: those of redis-server 7.0.15 (DEBUG PROTOCOL,
+ * ZSCORE), and the RESP3 specification for what it does not send. And resp_skip(). */
 
 #include "test.h"
 
