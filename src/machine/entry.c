@@ -152,7 +152,7 @@ static bool names_are_valid(struct bytes names)
     return !r.failed;
 }
 
-static bool request_is_valid(const struct request *r, uint32_t count, struct arena *arena)
+static bool request_is_valid(const struct request *r, struct arena *arena)
 {
     switch (r->kind) {
     case REQ_COMMAND:
@@ -160,7 +160,7 @@ static bool request_is_valid(const struct request *r, uint32_t count, struct are
     case REQ_EXEC:
         return exec_is_valid(r, arena);
     case REQ_PART:
-        return count == 1 && r->arg_count == 2 && r->args[0].size == 4 && r->args[1].size > 0;
+        return r->arg_count == 2 && r->args[0].size == 4 && r->args[1].size > 0;
     case REQ_EXPIRE_DUE:
         return r->arg_count == 2 && r->args[0].size == 4 && names_are_valid(r->args[1]);
     case REQ_FEATURE:
@@ -175,6 +175,15 @@ static bool request_is_valid(const struct request *r, uint32_t count, struct are
     }
 }
 
+bool entry_request_is_valid(const struct request *r)
+{
+    struct arena arena;
+    arena_init(&arena);
+    const bool valid = request_is_valid(r, &arena);
+    arena_clear(&arena);
+    return valid;
+}
+
 bool entry_batch_is_valid(struct bytes requests, uint32_t count)
 {
     if (count == 0 || count > ENTRY_REQUESTS_MAX || requests.size > ENTRY_BATCH_MAX)
@@ -186,7 +195,8 @@ bool entry_batch_is_valid(struct bytes requests, uint32_t count)
     bool valid = true;
     for (uint32_t i = 0; i < count && valid; i++) {
         struct request r;
-        valid = request_decode(&reader, &arena, &r) && request_is_valid(&r, count, &arena);
+        valid = request_decode(&reader, &arena, &r) && request_is_valid(&r, &arena) &&
+                (r.kind != REQ_PART || count == 1);
         arena_reset(&arena);
     }
     arena_clear(&arena);

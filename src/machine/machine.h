@@ -10,6 +10,9 @@
 #include "command/command.h"
 #include "machine/entry.h"
 
+#define FEATURE_LEVEL_FIRST 1
+#define FEATURE_LEVEL_MAX 1 /* what this build supports: an entry that raises it further stops it */
+
 struct machine;
 
 struct machine_host {
@@ -17,14 +20,14 @@ struct machine_host {
      * reply->out and ->protocol, and *client (exec.client); false: nobody waits, null sink. */
     bool (*reply_begin)(void *context, uint64_t batch, uint32_t ordinal, struct reply *reply,
                         void **client);
-    /* It is complete. Called only after a true reply_begin. */
+    /* It is complete. Called only after a true reply_begin. command NULL: no single command's. */
     void (*reply_end)(void *context, uint64_t batch, uint32_t ordinal, const struct reply *reply,
                       const struct command *command);
     struct exec_host exec; /* effects, in apply order */
 };
 
 struct machine_options {
-    struct keyspace *keyspace; /* kept */
+    struct keyspace *keyspace; /* kept, not owned */
     uint64_t self, boot;       /* replies are real where an entry's origin and boot are these */
     const struct machine_host *host;
     void *context;
@@ -48,7 +51,7 @@ void machine_apply(struct machine *m, const struct machine_entry *entry);
 
 enum read_result { READ_DONE, READ_MET_DUE };
 
-/* Runs a command with CMD_READ at now_ms. READ_MET_DUE: keys are due but not yet deleted by the log;
+/* Runs a command with CMD_READ, or an EXEC without watches of such alone, at now_ms. READ_MET_DUE: keys are due but not yet deleted by the log;
  * nothing was replied; their names are appended to *names (keyspace_met_due). judge_by_log: take the
  * log clock for now and never answer READ_MET_DUE. */
 struct read_run {
@@ -65,6 +68,15 @@ enum read_result machine_read(struct machine *m, const struct read_run *run);
 bool machine_origin(struct machine *m, uint64_t node, uint64_t *boot, uint64_t *batch);
 
 uint64_t machine_duplicates(const struct machine *m);
+
+/* The payload of the newest CONFIG entry applied, borrowed until the next entry; empty: none. */
+struct bytes machine_config(struct machine *m);
+
+/* The replicated feature level (ARCHITECTURE §5 rule 7); at first FEATURE_LEVEL_FIRST. */
+uint32_t machine_feature_level(struct machine *m);
+
+/* Reads the replicated values again: the rows below were replaced by a snapshot's. */
+void machine_reload(struct machine *m);
 
 /* The replicated limits as of the last applied entry. */
 const struct settings *machine_settings(struct machine *m);

@@ -1,6 +1,6 @@
 noinst_LIBRARIES += libmachine.a
-libmachine_a_SOURCES = %D%/entry.h %D%/entry.c
-EXTRA_DIST += %D%/machine.h
+libmachine_a_SOURCES = %D%/entry.h %D%/entry.c %D%/machine.h %D%/machine_internal.h %D%/machine.c \
+	%D%/apply.c %D%/transaction.c %D%/parts.c
 
 MACHINE_TESTS = tests/unit/test_entry tests/fuzz/fuzz_entry
 check_PROGRAMS += $(MACHINE_TESTS)

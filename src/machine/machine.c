@@ -1,0 +1,244 @@
+/* machine.c -- an entry's way through the machine, and reads between entries.
+ *
+ *   entry -> decode -> newer than its origin's row? -> requests by ordinal -> origin's row -> end
+ *                        no: skipped as a whole
+ *
+ * System rows: "config" the payload of the newest CONFIG entry; "feature" level:4; "origin:" node:8
+ * (big-endian) -> boot:8 batch:8 staged:4. Values are little-endian. */
+
+#include "machine/machine_internal.h"
+
+#include <stdlib.h>
+
+#include "base/encode.h"
+#include "base/panic.h"
+
+enum { ENTRY_NOOP = 0, ENTRY_DATA = 1, ENTRY_CONFIG = 2 }; /* as raft's kinds */
+
+#define ORIGIN_NAME_SIZE 15 /* "origin:" and the node */
+#define ORIGIN_SIZE 20
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+struct machine *machine_new(const struct machine_options *options)
+{
+    CHECK(options->host->reply_begin != NULL);
+    CHECK(options->host->reply_end != NULL);
+    CHECK(options->host->exec.changed != NULL);
+    CHECK(options->host->exec.flushed != NULL);
+    CHECK(options->host->exec.local != NULL);
+    struct machine *m = xcalloc(1, sizeof(*m));
+    m->options = *options;
+    m->keyspace = options->keyspace;
+    arena_init(&m->arena);
+    prng_seed(&m->local_chance, options->local_seed);
+    machine_reload(m);
+    return m;
+}
+
+void machine_free(struct machine *m)
+{
+    if (m == NULL)
+        return;
+    arena_clear(&m->arena);
+    free(m);
+}
+
+void machine_reload(struct machine *m)
+{
+    settings_init(&m->settings);
+    settings_refresh(&m->settings, m->keyspace);
+    const uint32_t level = machine_feature_level(m);
+    if (level > FEATURE_LEVEL_MAX)
+        panic("the state has feature level %u; this build knows %u: run the newer version", level,
+              FEATURE_LEVEL_MAX);
+}
+
+/* --- rows of origins -------------------------------------------------------------------------- */
+
+static struct bytes origin_name(uint64_t node, uint8_t name[static ORIGIN_NAME_SIZE])
+{
+    memcpy(name, "origin:", 7);
+    put_be64(name + 7, node);
+    return bytes_of(name, ORIGIN_NAME_SIZE);
+}
+
+static struct origin origin_load(struct machine *m, uint64_t node)
+{
+    uint8_t name[ORIGIN_NAME_SIZE];
+    struct bytes row;
+    if (!keyspace_system_get(m->keyspace, origin_name(node, name), &row))
+        return (struct origin){0};
+    CHECK(row.size == ORIGIN_SIZE);
+    const uint8_t *at = row.data;
+    return (struct origin){
+        .boot = get_le64(at), .batch = get_le64(at + 8), .staged = get_le32(at + 16)};
+}
+
+static void origin_store(struct machine *m, uint64_t node, const struct origin *origin)
+{
+    uint8_t name[ORIGIN_NAME_SIZE], row[ORIGIN_SIZE];
+    put_le64(row, origin->boot);
+    put_le64(row + 8, origin->batch);
+    put_le32(row + 16, origin->staged);
+    keyspace_system_put(m->keyspace, origin_name(node, name), bytes_of(row, sizeof(row)));
+}
+
+bool machine_origin(struct machine *m, uint64_t node, uint64_t *boot, uint64_t *batch)
+{
+    const struct origin origin = origin_load(m, node);
+    *boot = origin.boot;
+    *batch = origin.batch;
+    return origin.boot != 0 || origin.batch != 0;
+}
+
+/* Exactly once: an origin's batches are applied by rising (boot, batch), each at most once. */
+static bool is_newer(const struct entry_head *head, const struct origin *origin)
+{
+    if (head->boot != origin->boot)
+        return head->boot > origin->boot;
+    return head->batch > origin->batch;
+}
+
+/* --- entries ---------------------------------------------------------------------------------- */
+
+static void apply_requests(struct run *run, struct reader *reader)
+{
+    struct machine *m = run->machine;
+    for (uint32_t ordinal = 1; ordinal <= run->head->count; ordinal++) {
+        struct request r;
+        if (!request_decode(reader, &m->arena, &r))
+            panic("request %u of a committed entry is malformed", ordinal);
+        if (ordinal == 1 && !parts_continue(run->origin, run->head, &r))
+            parts_drop(m->keyspace, run->head->origin, run->origin);
+        run->request = &r;
+        run->ordinal = ordinal;
+        apply_request(run);
+        arena_reset(&m->arena);
+    }
+    if (reader_left(reader) > 0)
+        panic("a committed entry has %zu bytes behind its requests", reader_left(reader));
+}
+
+static void refuse_requests(struct run *run)
+{
+    parts_drop(run->machine->keyspace, run->head->origin, run->origin);
+    for (run->ordinal = 1; run->ordinal <= run->head->count; run->ordinal++)
+        apply_refusal(run, "ERR skipped by RAFT SKIP, not executed");
+}
+
+static void apply_data(struct machine *m, const struct machine_entry *entry)
+{
+    struct entry_head head = {0};
+    struct reader reader;
+    struct error e;
+    if (entry->skip) { /* its requests may be what nobody can decode or survive: the header only */
+        if (!entry_peek(entry->payload, &head))
+            head = (struct entry_head){0};
+    } else if (entry_decode(entry->payload, &head, &reader, &e) != STATUS_OK) {
+        panic("entry %llu: %s", (unsigned long long)entry->index, e.text);
+    }
+    keyspace_entry_begin(m->keyspace, entry->index, entry->term, head.clock_ms);
+
+    struct origin origin = origin_load(m, head.origin);
+    struct run run = {
+        .machine = m,
+        .head = &head,
+        .origin = &origin,
+        .own = head.origin == m->options.self && head.boot == m->options.boot,
+    };
+    if (!is_newer(&head, &origin)) {
+        m->duplicates += !entry->skip;
+    } else {
+        if (entry->skip)
+            refuse_requests(&run);
+        else
+            apply_requests(&run, &reader);
+        origin.boot = head.boot;
+        origin.batch = head.batch;
+        origin_store(m, head.origin, &origin);
+    }
+    keyspace_entry_end(m->keyspace);
+}
+
+void machine_apply(struct machine *m, const struct machine_entry *entry)
+{
+    CHECK(entry->index == keyspace_applied(m->keyspace).index + 1);
+    if (entry->kind == ENTRY_DATA) {
+        apply_data(m, entry);
+        return;
+    }
+    if (entry->kind != ENTRY_NOOP && entry->kind != ENTRY_CONFIG)
+        panic("entry %llu is of kind %u, which this build does not know",
+              (unsigned long long)entry->index, entry->kind);
+    keyspace_entry_begin(m->keyspace, entry->index, entry->term, 0);
+    if (entry->kind == ENTRY_CONFIG)
+        keyspace_system_put(m->keyspace, BYTES("config"), entry->payload);
+    keyspace_entry_end(m->keyspace);
+}
+
+/* --- reads ------------------------------------------------------------------------------------ */
+
+static void read_request(struct machine *m, const struct read_run *run, struct exec *x)
+{
+    exec_begin(m, x, run->request);
+    x->chance = &m->local_chance;
+    x->reply = *run->reply;
+    x->client = run->client;
+    if (run->request->kind == REQ_EXEC) {
+        transaction_exec(m, x, run->request);
+    } else {
+        CHECK(run->request->kind == REQ_COMMAND);
+        exec_command(m, x, run->request);
+    }
+}
+
+enum read_result machine_read(struct machine *m, const struct read_run *run)
+{
+    const uint64_t clock_ms = keyspace_applied(m->keyspace).clock_ms;
+    const uint64_t now_ms = run->judge_by_log ? clock_ms : MAX(run->now_ms, clock_ms);
+    const size_t out_size = run->reply->out == NULL ? 0 : run->reply->out->size;
+    struct exec x;
+    keyspace_read_begin(m->keyspace, now_ms);
+    read_request(m, run, &x);
+    const bool met_due = !run->judge_by_log && keyspace_met_due(m->keyspace, run->names);
+    keyspace_read_end(m->keyspace);
+    arena_reset(&m->arena);
+    if (met_due) { /* nothing was said */
+        if (run->reply->out != NULL)
+            buf_truncate(run->reply->out, out_size);
+        return READ_MET_DUE;
+    }
+    *run->reply = x.reply;
+    return READ_DONE;
+}
+
+/* --- what others ask -------------------------------------------------------------------------- */
+
+uint64_t machine_duplicates(const struct machine *m)
+{
+    return m->duplicates;
+}
+
+struct bytes machine_config(struct machine *m)
+{
+    struct bytes payload;
+    if (!keyspace_system_get(m->keyspace, BYTES("config"), &payload))
+        return BYTES_NONE;
+    return payload;
+}
+
+uint32_t machine_feature_level(struct machine *m)
+{
+    struct bytes row;
+    if (!keyspace_system_get(m->keyspace, BYTES("feature"), &row))
+        return FEATURE_LEVEL_FIRST;
+    CHECK(row.size == 4);
+    return get_le32(row.data);
+}
+
+const struct settings *machine_settings(struct machine *m)
+{
+    settings_refresh(&m->settings, m->keyspace);
+    return &m->settings;
+}

@@ -1,0 +1,70 @@
+/* machine_internal.h -- what the files of the machine share. */
+
+#ifndef MACHINE_INTERNAL_H
+#define MACHINE_INTERNAL_H
+
+#include "base/prng.h"
+#include "command/settings.h"
+#include "keyspace/keyspace.h"
+#include "machine/machine.h"
+
+struct machine {
+    struct machine_options options;
+    struct keyspace *keyspace;
+    struct settings settings;
+    struct prng local_chance; /* of plain reads */
+    struct arena arena;       /* dies with each request */
+    uint64_t duplicates;
+};
+
+/* The system row of an origin: the name of its last applied batch, and how many pieces of a large
+ * request of it are staged as P rows. */
+struct origin {
+    uint64_t boot, batch;
+    uint32_t staged;
+};
+
+/* One request on its way through apply. */
+struct run {
+    struct machine *machine;
+    const struct entry_head *head;
+    const struct request *request;
+    struct origin *origin; /* of the entry: as before it; staged is kept up by parts.c */
+    uint32_t ordinal;      /* from 1 */
+    bool own;              /* of this node's own life: replies may have a reader */
+    struct reply reply;
+    void *client;
+    const struct command *command; /* for reply_end; NULL: no single one */
+};
+
+/* --- apply.c ---------------------------------------------------------------------------------- */
+
+/* Runs the request of run and replies to who waits for it. */
+void apply_request(struct run *run);
+/* The same for a request put together from parts, in place of the part's own. */
+void apply_kind(struct run *run, struct exec *x);
+/* An error in place of the request (a skipped entry). */
+void apply_refusal(struct run *run, const char *error);
+
+/* Fills *x for a request of kind COMMAND or EXEC; run->reply, client and chance are the caller's. */
+void exec_begin(struct machine *m, struct exec *x, const struct request *r);
+/* Finds and runs one command in x; a read where the keyspace is read-only. */
+void exec_command(struct machine *m, struct exec *x, const struct request *r);
+/* Tells the host of keys that were found due and deleted. */
+void exec_tell_expired(struct exec *x);
+
+/* --- transaction.c ---------------------------------------------------------------------------- */
+
+/* A whole EXEC in x: compares its watches, runs its commands. */
+void transaction_exec(struct machine *m, struct exec *x, const struct request *r);
+
+/* --- parts.c ---------------------------------------------------------------------------------- */
+
+/* A part arrived: stages it; at the last one the whole request runs. */
+void parts_apply(struct run *run, struct exec *x);
+/* The entry is not a part that continues what is staged: forgets that. */
+bool parts_continue(const struct origin *origin, const struct entry_head *head,
+                    const struct request *r);
+void parts_drop(struct keyspace *k, uint64_t node, struct origin *origin);
+
+#endif
