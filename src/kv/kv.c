@@ -35,10 +35,18 @@ enum status kv_get_many(struct kv *kv, struct kv_keys keys, struct kv_result *re
     return kv->ops->get_many(kv, keys, results, memory, e);
 }
 
+/* RocksDB takes neither an open end nor one before the beginning. */
+static void check_range(struct bytes from, struct bytes to)
+{
+    CHECK(to.size > 0);
+    CHECK(bytes_compare(from, to) <= 0);
+}
+
 enum status kv_write(struct kv *kv, const struct kv_change *changes, size_t count, struct error *e)
 {
     for (size_t i = 0; i < count; i++)
-        CHECK(changes[i].kind != KV_DELETE_RANGE || changes[i].value.size > 0);
+        if (changes[i].kind == KV_DELETE_RANGE)
+            check_range(changes[i].key, changes[i].value);
     return kv->ops->write(kv, changes, count, e);
 }
 
@@ -50,7 +58,7 @@ enum status kv_drop_range(struct kv *kv, struct kv_range range, struct error *e)
 enum status kv_ingest(struct kv *kv, const struct kv_ingest *ingest, struct error *e)
 {
     for (size_t i = 0; i < ingest->range_count; i++)
-        CHECK(ingest->ranges[i].to.size > 0);
+        check_range(ingest->ranges[i].from, ingest->ranges[i].to);
     return kv->ops->ingest(kv, ingest, e);
 }
 

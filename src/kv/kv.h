@@ -83,7 +83,7 @@ enum kv_change_kind { KV_PUT, KV_DELETE, KV_DELETE_RANGE };
 struct kv_change {
     enum kv_change_kind kind;
     struct bytes key;
-    struct bytes value; /* KV_PUT: the value; KV_DELETE_RANGE: its end, [key, value), not empty */
+    struct bytes value; /* KV_PUT: the value; KV_DELETE_RANGE: its end, [key, value) */
 };
 enum status kv_write(struct kv *kv, const struct kv_change *changes, size_t count,
                      struct error *e) MUST_CHECK;
@@ -101,7 +101,7 @@ struct kv_row {
 struct kv_ingest {
     bool (*next)(void *context, struct kv_row *row); /* false = no more rows */
     void *context;
-    const struct kv_range *ranges; /* with an end */
+    const struct kv_range *ranges; /* with an end, not before from */
     size_t range_count;
 };
 enum status kv_ingest(struct kv *kv, const struct kv_ingest *ingest, struct error *e) MUST_CHECK;

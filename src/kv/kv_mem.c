@@ -18,7 +18,7 @@ static const struct kv_ops mem_kv_ops;
 struct kv_mem {
     struct kv base;
     struct kv_mem_disk *disk;
-    struct mem_entry *entry; /* valid while epoch is the disk's; NULL: read-only from a checkpoint */
+    struct mem_entry *entry; /* valid while epoch is the disk's; NULL when read-only */
     uint64_t epoch;
     char *path;
     struct tree *root; /* what reads see */

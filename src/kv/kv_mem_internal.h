@@ -1,5 +1,5 @@
-/* kv_mem_internal.h -- what the two halves of the disk in memory share: kv_mem_disk.c (paths, files,
- * faults, crashes) and kv_mem.c (databases). */
+/* kv_mem_internal.h -- what the two halves of the disk in memory share: kv_mem_disk.c (paths,
+ * files, faults, crashes) and kv_mem.c (databases). */
 
 #ifndef KV_KV_MEM_INTERNAL_H
 #define KV_KV_MEM_INTERNAL_H

@@ -1,7 +1,7 @@
 /* log_format.h -- the rows of the log database. README.md has the table.
  *
  * Every row ends with a CRC32C over its key and all before the CRC, so that neither a flipped byte
- * nor a row under another's key passes for sound. Numbers: keys big-endian, values little-endian. */
+ * nor a row under another's key passes for sound. Keys are big-endian, values little-endian. */
 
 #ifndef KV_LOG_FORMAT_H
 #define KV_LOG_FORMAT_H

@@ -1,5 +1,5 @@
-/* log_recover.c -- reads a log database from end to end and believes nothing: every row has its CRC,
- * entries follow each other without a hole, and the write number is not below log.mark. */
+/* log_recover.c -- reads a log database from end to end and believes nothing: every row has its
+ * CRC, entries follow each other without a hole, and the write number is not below log.mark. */
 
 #include <inttypes.h>
 #include <stdarg.h>

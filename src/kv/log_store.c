@@ -255,7 +255,7 @@ enum status log_store_identify(struct log_store *store, const struct log_identit
     return commit(store, e);
 }
 
-/* Appends the entry to the block; its payload is an offset until the block's memory stands still. */
+/* Appends the entry to the block; its payload is an offset until the memory stands still. */
 static void block_add(struct log_block *block, struct log_entry entry)
 {
     if (block->count == block->capacity) {
@@ -384,7 +384,7 @@ enum status log_store_open(const struct log_store_options *options, struct log_s
     if (status == STATUS_OK) {
         atomic_store(&s->readable_base, s->base_index);
         put_boot(s, ++recovered->boot);
-        status = commit(s, e); /* with it, all that was read is durable: kv_open() saw to the rest */
+        status = commit(s, e); /* the rest was made durable by kv_open() */
     }
     if (status != STATUS_OK) {
         log_recovered_clear(recovered);

@@ -1,5 +1,5 @@
-/* log_store_internal.h -- what the two halves of the log store share: log_store.c (writing, reading)
- * and log_recover.c (opening). */
+/* log_store_internal.h -- what the two halves of the log store share: log_store.c (writing,
+ * reading) and log_recover.c (opening). */
 
 #ifndef KV_LOG_STORE_INTERNAL_H
 #define KV_LOG_STORE_INTERNAL_H

@@ -2,8 +2,8 @@
  * behind kv_mem.c. A snapshot, a checkpoint, or the state before an unsynced write is one more
  * reference to a root.
  *
- * A treap (Seidel and Aragon 1996): ordered by key, a heap by priority, the priority being a hash of
- * the key; so its shape depends on nothing but its rows. Roots are owned references; NULL is the
+ * A treap (Seidel and Aragon 1996): ordered by key, a heap by priority, the priority being a hash
+ * of the key; so its shape depends on nothing but its rows. Roots are owned references; NULL is the
  * empty map. */
 
 #ifndef KV_TREE_H

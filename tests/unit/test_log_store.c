@@ -1,5 +1,5 @@
-/* test_log_store.c -- the log store against a plain model of what a log is, on a disk that lives, on
- * one that fails, and on one that dies at every single operation. */
+/* test_log_store.c -- the log store against a plain model of what a log is, on a disk that lives,
+ * on one that fails, and on one that dies at every single operation. */
 
 #include "test.h"
 
