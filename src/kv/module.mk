@@ -1,3 +1,4 @@
+EXTRA_DIST += %D%/README.md
 noinst_LIBRARIES += libkv.a
 libkv_a_CFLAGS = $(AM_CFLAGS) $(ROCKSDB_CFLAGS)
 libkv_a_SOURCES = \
@@ -8,11 +9,12 @@ libkv_a_SOURCES = \
 	%D%/log_store.c %D%/log_recover.c \
 	%D%/state_store.h %D%/state_store.c
 
-KV_TESTS = tests/unit/test_kv tests/unit/test_log_store tests/unit/test_state_store
+KV_TESTS = tests/unit/test_kv tests/unit/test_kv_rocks tests/unit/test_log_store \
+	tests/unit/test_state_store
 KV_TEST_LIBS = libkv.a libbase.a $(ROCKSDB_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += $(KV_TESTS)
 
-tests_unit_test_log_store_SOURCES = tests/unit/test_log_store.c
+tests_unit_test_log_store_SOURCES = tests/unit/test_log_store.c tests/unit/kv_place.h
 tests_unit_test_log_store_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_log_store_LDADD = $(KV_TEST_LIBS)
 
@@ -23,3 +25,7 @@ tests_unit_test_kv_LDADD = $(KV_TEST_LIBS)
 tests_unit_test_state_store_SOURCES = tests/unit/test_state_store.c tests/unit/kv_place.h
 tests_unit_test_state_store_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_state_store_LDADD = $(KV_TEST_LIBS)
+
+tests_unit_test_kv_rocks_SOURCES = tests/unit/test_kv_rocks.c tests/unit/kv_place.h
+tests_unit_test_kv_rocks_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_kv_rocks_LDADD = $(KV_TEST_LIBS)

@@ -17,7 +17,8 @@ struct place {
     char dir[64];
 };
 
-static inline void place_open(struct place *p, enum place_kind kind)
+/* seed: of the disk in memory. */
+static inline void place_open(struct place *p, enum place_kind kind, uint64_t seed)
 {
     *p = (struct place){.dir = "kv-test-XXXXXX"};
     if (kind == PLACE_REAL) {
@@ -25,7 +26,7 @@ static inline void place_open(struct place *p, enum place_kind kind)
         assert_non_null(mkdtemp(p->dir));
         return;
     }
-    p->mem = kv_mem_disk_new(1);
+    p->mem = kv_mem_disk_new(seed);
     p->disk = kv_mem_disk(p->mem);
     assert_int_equal(disk_make_dir(p->disk, p->dir, NULL), STATUS_OK);
 }
@@ -46,6 +47,20 @@ static inline const char *place_path(const struct place *p, const char *name)
     assert_int_equal(disk_join(paths[next], p->dir, name, NULL), STATUS_OK);
     return paths[next];
 }
+
+/* test(kind), once for each kind of place, as rows for cmocka. */
+#define BOTH(test)                        \
+    static void test##_mem(void **state)  \
+    {                                     \
+        (void)state;                      \
+        test(PLACE_MEM);                  \
+    }                                     \
+    static void test##_real(void **state) \
+    {                                     \
+        (void)state;                      \
+        test(PLACE_REAL);                 \
+    }
+#define ROWS(test) cmocka_unit_test(test##_mem), cmocka_unit_test(test##_real)
 
 #define MUST(call)                                                                      \
     do {                                                                                \

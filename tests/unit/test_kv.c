@@ -230,7 +230,7 @@ static void random_batch(struct kv *kv, struct model *m, struct prng *p)
 static void random_batches_are_what_the_model_says(enum place_kind kind)
 {
     struct place place;
-    place_open(&place, kind);
+    place_open(&place, kind, 1);
     struct prng p;
     prng_seed(&p, 42);
     struct model *m = xcalloc(1, sizeof(*m));
@@ -319,7 +319,7 @@ static void random_ingest(struct kv *kv, struct model *m, struct prng *p)
 static void random_ingests_are_what_the_model_says(enum place_kind kind)
 {
     struct place place;
-    place_open(&place, kind);
+    place_open(&place, kind, 1);
     struct prng p;
     prng_seed(&p, 7);
     struct model *m = xcalloc(1, sizeof(*m));
@@ -342,7 +342,7 @@ static void random_ingests_are_what_the_model_says(enum place_kind kind)
 static void an_iterator_sees_the_past(enum place_kind kind)
 {
     struct place place;
-    place_open(&place, kind);
+    place_open(&place, kind, 1);
     struct prng p;
     prng_seed(&p, 3);
     struct model *m = xcalloc(1, sizeof(*m)), *later = xcalloc(1, sizeof(*later));
@@ -371,7 +371,7 @@ static void an_iterator_sees_the_past(enum place_kind kind)
 static void a_checkpoint_stays_as_it_was_and_can_be_opened(enum place_kind kind)
 {
     struct place place;
-    place_open(&place, kind);
+    place_open(&place, kind, 1);
     struct prng p;
     prng_seed(&p, 5);
     struct model *m = xcalloc(1, sizeof(*m)), *then = xcalloc(1, sizeof(*then));
@@ -405,7 +405,7 @@ static void a_checkpoint_stays_as_it_was_and_can_be_opened(enum place_kind kind)
 static void an_empty_ingest_changes_nothing(enum place_kind kind)
 {
     struct place place;
-    place_open(&place, kind);
+    place_open(&place, kind, 1);
     struct prng p;
     prng_seed(&p, 5);
     struct model none = {.count = 0};
@@ -421,7 +421,7 @@ static void an_empty_ingest_changes_nothing(enum place_kind kind)
 static void a_database_that_is_not_there_is_not_found(enum place_kind kind)
 {
     struct place place;
-    place_open(&place, kind);
+    place_open(&place, kind, 1);
     struct kv *kv;
     struct error error;
     const struct kv_options options = {.path = place_path(&place, "none")};
@@ -434,7 +434,7 @@ static void a_database_that_is_not_there_is_not_found(enum place_kind kind)
 static void keys_and_values_may_hold_any_bytes(enum place_kind kind)
 {
     struct place place;
-    place_open(&place, kind);
+    place_open(&place, kind, 1);
     struct kv *kv = open_kv(&place, place_path(&place, "db"), true);
     const struct kv_change changes[] = {
         {KV_PUT, BYTES("\0"), BYTES("zero\0byte")},
@@ -463,18 +463,6 @@ static void keys_and_values_may_hold_any_bytes(enum place_kind kind)
     place_close(&place);
 }
 
-#define BOTH(test)                 \
-    static void test##_mem(void **state)  \
-    {                              \
-        (void)state;               \
-        test(PLACE_MEM);           \
-    }                              \
-    static void test##_real(void **state) \
-    {                              \
-        (void)state;               \
-        test(PLACE_REAL);          \
-    }
-
 BOTH(random_batches_are_what_the_model_says)
 BOTH(random_ingests_are_what_the_model_says)
 BOTH(an_iterator_sees_the_past)
@@ -482,8 +470,6 @@ BOTH(a_checkpoint_stays_as_it_was_and_can_be_opened)
 BOTH(an_empty_ingest_changes_nothing)
 BOTH(a_database_that_is_not_there_is_not_found)
 BOTH(keys_and_values_may_hold_any_bytes)
-
-#define ROWS(test) cmocka_unit_test(test##_mem), cmocka_unit_test(test##_real)
 
 int main(void)
 {

@@ -4,17 +4,13 @@
 #include "test.h"
 
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "base/panic.h"
 #include "base/prng.h"
 #include "kv/kv_mem.h"
 #include "kv/log_format.h"
 #include "kv/log_store.h"
-
-#define DIR "node"
-#define LOG_PATH "node/log"
+#include "kv_place.h"
 
 /* ---- the model: a log in arrays ---- */
 
@@ -80,7 +76,9 @@ static void model_reset(struct model *m, uint64_t index, uint64_t term)
 /* ---- a store on a disk ---- */
 
 struct fixture {
-    struct kv_mem_disk *mem;
+    struct place place;
+    struct kv_mem_disk *mem; /* NULL on the real disk */
+    const char *log_path;
     struct log_store *store;
     struct log_recovered found;
     struct error error;
@@ -88,7 +86,7 @@ struct fixture {
 
 static enum status try_open(struct fixture *f)
 {
-    const struct log_store_options options = {.disk = kv_mem_disk(f->mem), .dir = DIR};
+    const struct log_store_options options = {.disk = f->place.disk, .dir = f->place.dir};
     log_store_close(f->store);
     log_recovered_clear(&f->found);
     return log_store_open(&options, &f->store, &f->found, &f->error);
@@ -100,17 +98,24 @@ static void reopen(struct fixture *f)
         fail_msg("open: %s", f->error.text);
 }
 
+static void setup_at(struct fixture *f, enum place_kind kind, uint64_t seed)
+{
+    *f = (struct fixture){0};
+    place_open(&f->place, kind, seed);
+    f->mem = f->place.mem;
+    f->log_path = place_path(&f->place, "log");
+}
+
 static void setup(struct fixture *f, uint64_t seed)
 {
-    *f = (struct fixture){.mem = kv_mem_disk_new(seed)};
-    assert_int_equal(disk_make_dir(kv_mem_disk(f->mem), DIR, NULL), STATUS_OK);
+    setup_at(f, PLACE_MEM, seed);
 }
 
 static void teardown(struct fixture *f)
 {
     log_store_close(f->store);
     log_recovered_clear(&f->found);
-    kv_mem_disk_free(f->mem);
+    place_close(&f->place);
 }
 
 static void must(struct fixture *f, enum status status)
@@ -288,12 +293,11 @@ static void an_identity_stays(void **state)
     teardown(&f);
 }
 
-static void random_writes_are_found_again(void **state)
+static void random_writes_are_found_again(enum place_kind kind)
 {
-    (void)state;
-    for (uint64_t seed = 1; seed <= 20; seed++) {
+    for (uint64_t seed = 1; seed <= (kind == PLACE_MEM ? 20 : 2); seed++) {
         struct fixture f;
-        setup(&f, seed);
+        setup_at(&f, kind, seed);
         reopen(&f);
         struct prng p;
         prng_seed(&p, seed);
@@ -419,7 +423,7 @@ static void a_flipped_byte_in_any_row_is_damage(void **state)
             log_store_close(f.store);
             f.store = NULL;
             const struct log_key key = log_key(rows[i].group, rows[i].table, rows[i].index);
-            const bool flipped = kv_mem_disk_flip(f.mem, LOG_PATH, log_key_bytes(&key), offset);
+            const bool flipped = kv_mem_disk_flip(f.mem, f.log_path, log_key_bytes(&key), offset);
             if (flipped)
                 assert_refused(&f, "damaged");
             teardown(&f);
@@ -442,7 +446,7 @@ static void a_lost_row_is_a_hole(void **state)
         log_store_close(f.store);
         f.store = NULL;
         const struct log_key key = log_key(LOG_GROUP_RAFT, LOG_ENTRY, lost);
-        assert_true(kv_mem_disk_lose(f.mem, LOG_PATH, log_key_bytes(&key)));
+        assert_true(kv_mem_disk_lose(f.mem, f.log_path, log_key_bytes(&key)));
         char words[32];
         snprintf(words, sizeof(words), "entry %" PRIu64 " is missing", lost);
         assert_refused(&f, words);
@@ -460,7 +464,7 @@ static void a_lost_number_row_is_damage(void **state)
     log_store_close(f.store);
     f.store = NULL;
     const struct log_key key = log_key(LOG_GROUP_STORE, LOG_NUMBER, 0);
-    assert_true(kv_mem_disk_lose(f.mem, LOG_PATH, log_key_bytes(&key)));
+    assert_true(kv_mem_disk_lose(f.mem, f.log_path, log_key_bytes(&key)));
     assert_refused(&f, "log.mark");
     teardown(&f);
 }
@@ -472,11 +476,11 @@ static void writes_that_the_disk_lost_are_seen_by_the_mark(void **state)
     setup(&f, 1);
     reopen(&f);
     append(&f, 1, 20, 1);
-    assert_true(kv_mem_disk_keep(f.mem, LOG_PATH));
+    assert_true(kv_mem_disk_keep(f.mem, f.log_path));
     append(&f, 21, 1, 1);
     log_store_close(f.store);
     f.store = NULL;
-    assert_true(kv_mem_disk_roll_back(f.mem, LOG_PATH));
+    assert_true(kv_mem_disk_roll_back(f.mem, f.log_path));
     assert_refused(&f, "write 2, but log.mark says that write 3 was durable");
     teardown(&f);
 }
@@ -490,7 +494,7 @@ static void a_database_that_vanished_is_seen_by_the_mark(void **state)
     append(&f, 1, 20, 1);
     log_store_close(f.store);
     f.store = NULL;
-    assert_int_equal(disk_remove(kv_mem_disk(f.mem), LOG_PATH, NULL), STATUS_OK);
+    assert_int_equal(disk_remove(f.place.disk, f.log_path, NULL), STATUS_OK);
     assert_refused(&f, "log.mark");
     teardown(&f);
 }
@@ -632,12 +636,14 @@ static void a_failing_read_is_an_error_not_an_empty_answer(void **state)
     teardown(&f);
 }
 
+BOTH(random_writes_are_found_again)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_store_is_empty_and_counts_its_lives),
         cmocka_unit_test(an_identity_stays),
-        cmocka_unit_test(random_writes_are_found_again),
+        ROWS(random_writes_are_found_again),
         cmocka_unit_test(a_read_ends_at_its_bytes_but_gives_always_one),
         cmocka_unit_test(a_reset_forgets_the_log_but_not_who_we_are),
         cmocka_unit_test(a_flipped_byte_in_any_row_is_damage),

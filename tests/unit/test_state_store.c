@@ -98,7 +98,7 @@ static struct state_store *store_with_incoming(const struct place *place)
 static void a_state_outlives_its_process(enum place_kind kind)
 {
     struct place place;
-    place_open(&place, kind);
+    place_open(&place, kind, 1);
     struct state_store *store = open_store(&place);
     assert_int_equal(state_store_generation(store), 1);
     assert_state(state_store_kv(store), "");
@@ -114,7 +114,7 @@ static void a_state_outlives_its_process(enum place_kind kind)
 static void an_install_replaces_the_state(enum place_kind kind)
 {
     struct place place;
-    place_open(&place, kind);
+    place_open(&place, kind, 1);
     struct state_store *store = store_with_incoming(&place);
     struct kv *incoming;
     MUST(state_store_inspect(store, &incoming, error));
@@ -140,7 +140,7 @@ static void an_install_replaces_the_state(enum place_kind kind)
 static void an_interrupted_transfer_goes_on_after_a_restart(enum place_kind kind)
 {
     struct place place;
-    place_open(&place, kind);
+    place_open(&place, kind, 1);
     struct state_store *store = store_with_incoming(&place);
     state_store_close(store);
     store = open_store(&place);
@@ -154,7 +154,7 @@ static void an_interrupted_transfer_goes_on_after_a_restart(enum place_kind kind
 static void what_current_does_not_name_is_swept(enum place_kind kind)
 {
     struct place place;
-    place_open(&place, kind);
+    place_open(&place, kind, 1);
     struct state_store *store = open_store(&place);
     const char *path;
     MUST(put(state_store_kv(store), "here", error));
@@ -175,7 +175,7 @@ static void what_current_does_not_name_is_swept(enum place_kind kind)
 static void a_damaged_state_can_be_discarded(enum place_kind kind)
 {
     struct place place;
-    place_open(&place, kind);
+    place_open(&place, kind, 1);
     const struct state_store_options options = {.disk = place.disk, .dir = place.dir};
     struct state_store *store = open_store(&place);
     MUST(put(state_store_kv(store), "here", error));
@@ -201,7 +201,7 @@ static void a_damaged_state_can_be_discarded(enum place_kind kind)
 static void install_broken_at(uint64_t operation, enum kv_mem_fault fault, bool *reached)
 {
     struct place place;
-    place_open(&place, PLACE_MEM);
+    place_open(&place, PLACE_MEM, 1);
     struct state_store *store = store_with_incoming(&place);
     const uint64_t before = kv_mem_disk_operations(place.mem);
     kv_mem_disk_fault(place.mem, fault, operation);
@@ -242,7 +242,7 @@ static void every_other_failure_is_an_error_and_loses_nothing(void **state)
     bool reached = true;
     for (uint64_t operation = 1; reached; operation++) {
         struct place place;
-        place_open(&place, PLACE_MEM);
+        place_open(&place, PLACE_MEM, 1);
         const struct state_store_options options = {.disk = place.disk, .dir = place.dir};
         struct state_store *store = NULL;
         const char *acknowledged = "", *asked = "first";
@@ -275,7 +275,7 @@ static void a_damaged_snapshot_is_noticed_before_it_is_installed(void **state)
 {
     (void)state;
     struct place place;
-    place_open(&place, PLACE_MEM);
+    place_open(&place, PLACE_MEM, 1);
     struct state_store *store = store_with_incoming(&place);
     char path[DISK_PATH_MAX];
     MUST(disk_join(path, state_store_incoming(store), "ROWS", error));
@@ -287,25 +287,11 @@ static void a_damaged_snapshot_is_noticed_before_it_is_installed(void **state)
     place_close(&place);
 }
 
-#define BOTH(test)                        \
-    static void test##_mem(void **state)  \
-    {                                     \
-        (void)state;                      \
-        test(PLACE_MEM);                  \
-    }                                     \
-    static void test##_real(void **state) \
-    {                                     \
-        (void)state;                      \
-        test(PLACE_REAL);                 \
-    }
-
 BOTH(a_state_outlives_its_process)
 BOTH(an_install_replaces_the_state)
 BOTH(an_interrupted_transfer_goes_on_after_a_restart)
 BOTH(what_current_does_not_name_is_swept)
 BOTH(a_damaged_state_can_be_discarded)
-
-#define ROWS(test) cmocka_unit_test(test##_mem), cmocka_unit_test(test##_real)
 
 int main(void)
 {

@@ -1,0 +1,389 @@
+/* test_kv_rocks.c -- what only the real disk can show: kill -9, torn and flipped files, disk space
+ * given back, the lock of a directory. */
+
+#include "test.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/panic.h"
+#include "base/prng.h"
+#include "kv/kv.h"
+#include "kv/log_store.h"
+#include "kv_place.h"
+
+static enum status open_log(const struct place *place, struct log_store **store,
+                            struct log_recovered *found, struct error *e)
+{
+    const struct log_store_options options = {
+        .disk = place->disk, .dir = place->dir, .write_buffer_bytes = 256 << 10};
+    return log_store_open(&options, store, found, e);
+}
+
+static void append(struct log_store *store, uint64_t first, size_t count, size_t size)
+{
+    static uint8_t payload[64 << 10];
+    struct log_entry entries[64];
+    assert_true(count <= ARRAY_COUNT(entries));
+    assert_true(size <= sizeof(payload));
+    for (size_t i = 0; i < count; i++)
+        entries[i] = (struct log_entry){1, 1, bytes_of(payload, size)};
+    const struct log_write write = {.first = first, .entries = entries, .entry_count = count};
+    MUST(log_store_write(store, &write, 1, error));
+}
+
+/* ---- kill -9 ---- */
+
+/* Writes entries until it is killed, and tells through the pipe which are acknowledged. */
+static int write_until_killed(const char *dir, int to)
+{
+    struct place place = {.disk = disk_real()};
+    snprintf(place.dir, sizeof(place.dir), "%s", dir);
+    struct log_store *store;
+    struct log_recovered found;
+    if (open_log(&place, &store, &found, NULL) != STATUS_OK)
+        return 1;
+    for (uint64_t index = found.last_index + 1;; index++) {
+        const struct log_hard_state hard = {index, 1, 0}; /* its term is the last index */
+        const struct log_entry entry = {index, 1, BYTES("payload")};
+        const struct log_write one = {
+            .hard_state = &hard, .first = index, .entries = &entry, .entry_count = 1};
+        if (log_store_write(store, &one, 1, NULL) != STATUS_OK ||
+            write(to, &index, sizeof(index)) != (ssize_t)sizeof(index))
+            return 1;
+    }
+}
+
+/* Another program, since a forked RocksDB lacks its threads. */
+static pid_t start_writer(const struct place *place, int to)
+{
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child > 0)
+        return child;
+    char fd[16];
+    snprintf(fd, sizeof(fd), "%d", to);
+    execl("/proc/self/exe", "test_kv_rocks", "--write", place->dir, fd, (char *)NULL);
+    _exit(1);
+}
+
+static uint64_t last_acknowledged(int from)
+{
+    uint64_t last = 0, index;
+    while (read(from, &index, sizeof(index)) == (ssize_t)sizeof(index))
+        last = index;
+    return last;
+}
+
+static void what_was_acknowledged_outlives_kill_9(void **state)
+{
+    (void)state;
+    struct place place;
+    place_open(&place, PLACE_REAL, 1);
+    uint64_t acknowledged = 0;
+    for (unsigned life = 0; life < 5; life++) {
+        int ends[2];
+        assert_int_equal(pipe(ends), 0);
+        assert_int_equal(fcntl(ends[0], F_SETFD, FD_CLOEXEC), 0);
+        const pid_t child = start_writer(&place, ends[1]);
+        close(ends[1]);
+        uint64_t first; /* it is up */
+        assert_int_equal(read(ends[0], &first, sizeof(first)), sizeof(first));
+        usleep(50 * 1000 + life * 13 * 1000);
+        assert_int_equal(kill(child, SIGKILL), 0);
+        int how;
+        assert_int_equal(waitpid(child, &how, 0), child);
+        assert_true(WIFSIGNALED(how));
+        const uint64_t last = last_acknowledged(ends[0]);
+        close(ends[0]);
+        assert_true(last > acknowledged);
+        acknowledged = last;
+
+        struct log_store *store;
+        struct log_recovered found;
+        MUST(open_log(&place, &store, &found, error));
+        assert_true(found.last_index >= acknowledged);
+        assert_true(found.last_index <= acknowledged + 1);
+        assert_int_equal(found.hard_state.current_term, found.last_index);
+        acknowledged = found.last_index;
+        log_store_close(store);
+        log_recovered_clear(&found);
+    }
+    place_close(&place);
+}
+
+/* ---- files torn and flipped ---- */
+
+/* The largest file in dir whose name ends so; false when there is none. */
+static bool find_file(const struct place *place, const char *dir, const char *end,
+                      char path[static DISK_PATH_MAX], uint64_t *size)
+{
+    struct buf names = {0};
+    bool found = false;
+    MUST(disk_list(place->disk, dir, &names, error));
+    const char *name = (const char *)buf_data(&names);
+    for (; name < (const char *)buf_data(&names) + names.size; name += strlen(name) + 1) {
+        char one[DISK_PATH_MAX];
+        uint64_t bytes;
+        if (strlen(name) < strlen(end) || strcmp(name + strlen(name) - strlen(end), end) != 0)
+            continue;
+        MUST(disk_join(one, dir, name, error));
+        MUST(disk_size(place->disk, one, &bytes, error));
+        if (found && bytes <= *size)
+            continue;
+        found = true;
+        *size = bytes;
+        memcpy(path, one, DISK_PATH_MAX);
+    }
+    buf_clear(&names);
+    return found;
+}
+
+static void flip(const struct place *place, const char *path, uint64_t offset)
+{
+    struct buf byte = {0};
+    MUST(disk_read(place->disk, path, (struct disk_span){offset, 1}, &byte, error));
+    buf_data(&byte)[0] ^= 0x55;
+    MUST(disk_write(place->disk, path, offset, buf_bytes(&byte), error));
+    buf_clear(&byte);
+}
+
+/* A log of 20 entries, all of them in the WAL, closed; the path and size of the WAL. */
+static void make_log(struct place *place, char path[static DISK_PATH_MAX], uint64_t *size)
+{
+    struct log_store *store;
+    struct log_recovered found;
+    MUST(open_log(place, &store, &found, error));
+    for (uint64_t index = 1; index <= 20; index++)
+        append(store, index, 1, 100);
+    log_store_close(store);
+    log_recovered_clear(&found);
+    assert_true(find_file(place, place_path(place, "log"), ".log", path, size));
+}
+
+/* What a crash in the middle of a write leaves behind: never acknowledged, so without a word. */
+static void a_torn_record_at_the_end_is_dropped(void **state)
+{
+    (void)state;
+    struct place place;
+    char path[DISK_PATH_MAX];
+    uint64_t size;
+    place_open(&place, PLACE_REAL, 1);
+    make_log(&place, path, &size);
+    MUST(disk_write(place.disk, path, size, BYTES("\x12\x34\x56\x78\xff\x00\x01torn"), error));
+    struct log_store *store;
+    struct log_recovered found;
+    MUST(open_log(&place, &store, &found, error));
+    assert_int_equal(found.last_index, 20);
+    append(store, 21, 1, 100);
+    log_store_close(store);
+    log_recovered_clear(&found);
+    MUST(open_log(&place, &store, &found, error));
+    assert_int_equal(found.last_index, 21);
+    log_store_close(store);
+    log_recovered_clear(&found);
+    place_close(&place);
+}
+
+static void assert_refused(const struct place *place)
+{
+    struct log_store *store;
+    struct log_recovered found;
+    struct error e;
+    assert_int_equal(open_log(place, &store, &found, &e), STATUS_CORRUPT);
+    assert_null(store);
+    assert_non_null(strstr(e.text, "remove its state and log"));
+}
+
+static void an_acknowledged_record_that_is_cut_off_is_damage(void **state)
+{
+    (void)state;
+    struct place place;
+    char path[DISK_PATH_MAX];
+    uint64_t size;
+    place_open(&place, PLACE_REAL, 1);
+    make_log(&place, path, &size);
+    assert_int_equal(truncate(path, (off_t)size - 1), 0);
+    assert_refused(&place);
+    place_close(&place);
+}
+
+static void a_flipped_byte_anywhere_in_the_wal_is_damage(void **state)
+{
+    (void)state;
+    struct place place;
+    char path[DISK_PATH_MAX];
+    uint64_t size = 1;
+    for (uint64_t offset = 0; offset < size; offset += 331) {
+        place_open(&place, PLACE_REAL, 1);
+        make_log(&place, path, &size);
+        flip(&place, path, offset);
+        assert_refused(&place);
+        place_close(&place);
+    }
+}
+
+static void a_lost_file_is_damage(void **state)
+{
+    (void)state;
+    const char *const files[] = {"CURRENT", ".sst"};
+    for (size_t i = 0; i < ARRAY_COUNT(files); i++) {
+        struct place place;
+        char path[DISK_PATH_MAX];
+        uint64_t size;
+        place_open(&place, PLACE_REAL, 1);
+        make_log(&place, path, &size);
+        struct log_store *store; /* a second life moves the entries from the WAL to a table */
+        struct log_recovered found;
+        MUST(open_log(&place, &store, &found, error));
+        log_store_close(store);
+        log_recovered_clear(&found);
+        assert_true(find_file(&place, place_path(&place, "log"), files[i], path, &size));
+        MUST(disk_remove(place.disk, path, error));
+        assert_refused(&place);
+        place_close(&place);
+    }
+}
+
+struct many_rows {
+    uint64_t next, count;
+    char key[24];
+    uint8_t value[100];
+};
+
+static bool next_row(void *context, struct kv_row *row)
+{
+    struct many_rows *rows = context;
+    if (rows->next == rows->count)
+        return false;
+    const int size = snprintf(rows->key, sizeof(rows->key), "row %09" PRIu64, rows->next++);
+    *row = (struct kv_row){bytes_of(rows->key, (size_t)size),
+                           bytes_of(rows->value, sizeof(rows->value)), false};
+    return true;
+}
+
+static void a_flipped_byte_in_a_table_is_noticed_by_reading(void **state)
+{
+    (void)state;
+    struct place place;
+    place_open(&place, PLACE_REAL, 1);
+    struct kv *kv;
+    const struct kv_options options = {.path = place_path(&place, "db"),
+                                       .create_if_missing = true};
+    MUST(kv_open(place.disk, &options, &kv, error));
+    struct many_rows *rows = xcalloc(1, sizeof(*rows));
+    rows->count = 1000;
+    prng_secret(rows->value, sizeof(rows->value));
+    const struct kv_ingest ingest = {next_row, rows, NULL, 0};
+    MUST(kv_ingest(kv, &ingest, error));
+    free(rows);
+    kv_close(kv);
+
+    char path[DISK_PATH_MAX];
+    uint64_t size;
+    assert_true(find_file(&place, options.path, ".sst", path, &size));
+    flip(&place, path, 100); /* in the first block */
+    MUST(kv_open(place.disk, &options, &kv, error));
+    struct buf value = {0};
+    struct error e;
+    assert_int_equal(kv_get(kv, BYTES("row 000000000"), &value, &e), STATUS_CORRUPT);
+    assert_true(strlen(e.text) > 0);
+    struct kv_iterator *i = kv_iterate(kv, KV_RANGE_ALL);
+    assert_false(kv_iterator_first(i));
+    assert_int_equal(kv_iterator_status(i, &e), STATUS_CORRUPT);
+    kv_iterator_free(i);
+    const struct bytes key = BYTES("row 000000000");
+    struct kv_result result;
+    assert_int_equal(kv_get_many(kv, (struct kv_keys){&key, 1}, &result, &value, &e),
+                     STATUS_CORRUPT);
+    buf_clear(&value);
+    kv_close(kv);
+    place_close(&place);
+}
+
+/* ---- disk space ---- */
+
+static void a_compacted_log_gives_its_space_back(void **state)
+{
+    (void)state;
+    struct place place;
+    place_open(&place, PLACE_REAL, 1);
+    struct log_store *store;
+    struct log_recovered found;
+    struct log_store_stats stats;
+    MUST(open_log(&place, &store, &found, error));
+    uint64_t last = 0, most = 0;
+    for (int round = 0; round < 8; round++) {
+        for (int n = 0; n < 4; n++) {
+            append(store, last + 1, 64, 8 << 10);
+            last += 64;
+        }
+        log_store_stats(store, &stats);
+        most = MAX(most, stats.disk_bytes);
+        MUST(log_store_compact(store, last - 10, 1, error));
+        MUST(log_store_reclaim(store, error));
+    }
+    log_store_stats(store, &stats);
+    /* 16 MiB were written, a memtable of 256 KiB and ten entries may be left. */
+    assert_true(most > 1 << 20);
+    assert_in_range(stats.disk_bytes, 0, 1 << 20);
+    log_store_close(store);
+    log_recovered_clear(&found);
+    MUST(open_log(&place, &store, &found, error));
+    assert_int_equal(found.base_index, last - 10);
+    assert_int_equal(found.last_index, last);
+    log_store_close(store);
+    log_recovered_clear(&found);
+    place_close(&place);
+}
+
+/* ---- the lock ---- */
+
+static void a_directory_has_one_owner(void **state)
+{
+    (void)state;
+    struct place place;
+    place_open(&place, PLACE_REAL, 1);
+    struct disk_lock *lock, *other;
+    struct error e;
+    MUST(disk_lock(place.dir, &lock, error));
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        char owner[32];
+        snprintf(owner, sizeof(owner), "process %ld", (long)getppid());
+        const bool refused = disk_lock(place.dir, &other, &e) == STATUS_LOCKED &&
+                             strstr(e.text, place.dir) != NULL && strstr(e.text, owner) != NULL;
+        _exit(refused ? 0 : 1);
+    }
+    int how;
+    assert_int_equal(waitpid(child, &how, 0), child);
+    assert_true(WIFEXITED(how));
+    assert_int_equal(WEXITSTATUS(how), 0);
+    disk_unlock(lock);
+    MUST(disk_lock(place.dir, &lock, error));
+    disk_unlock(lock);
+    assert_int_equal(disk_lock("no/such/directory", &lock, &e), STATUS_NOT_FOUND);
+    place_close(&place);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 4 && strcmp(argv[1], "--write") == 0)
+        return write_until_killed(argv[2], atoi(argv[3]));
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_acknowledged_outlives_kill_9),
+        cmocka_unit_test(a_torn_record_at_the_end_is_dropped),
+        cmocka_unit_test(an_acknowledged_record_that_is_cut_off_is_damage),
+        cmocka_unit_test(a_flipped_byte_anywhere_in_the_wal_is_damage),
+        cmocka_unit_test(a_lost_file_is_damage),
+        cmocka_unit_test(a_flipped_byte_in_a_table_is_noticed_by_reading),
+        cmocka_unit_test(a_compacted_log_gives_its_space_back),
+        cmocka_unit_test(a_directory_has_one_owner),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
