@@ -32,7 +32,7 @@ struct consensus_mail {
     enum consensus_mail_kind kind;
     struct block *block;
     struct admin *admin;
-    uint64_t batch, term, index, id;
+    uint64_t batch, term, index, id, read_id;
     uint32_t count;
 };
 

@@ -1,6 +1,10 @@
 noinst_LIBRARIES += libnode.a
 libnode_a_SOURCES = %D%/ports.h %D%/mail.h %D%/block.h %D%/block.c
-EXTRA_DIST += %D%/lease.h %D%/log_describe.h %D%/consensus.h %D%/shard.h
+libnode_a_SOURCES += %D%/consensus.h %D%/consensus_internal.h %D%/consensus.c %D%/output.c \
+	%D%/peers.c %D%/batches.c %D%/rounds.c %D%/admin.c %D%/members.h %D%/members.c \
+	%D%/entry_cache.h %D%/entry_cache.c %D%/wire.h %D%/wire.c %D%/lease.h %D%/lease.c \
+	%D%/log_describe.h %D%/log_describe.c
+EXTRA_DIST += %D%/shard.h
 
 NODE_TESTS =
 check_PROGRAMS += $(NODE_TESTS)

@@ -1,0 +1,460 @@
+/* consensus.c -- the turn of the consensus half, and how it begins.
+ *
+ *   turn:  mails -> frames -> ticks -> batches, rounds, admin -> flush -> committed entries, status
+ *
+ * Everything that comes from outside was only noted before (mailbox, inbound frames, done fetches);
+ * the turn feeds it to the core and carries out what the core says. */
+
+#include "node/consensus_internal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mailbox.h"
+#include "base/panic.h"
+#include "machine/entry.h"
+
+#define MAILS_PER_TURN 256
+#define TICKS_PER_TURN 4 /* a loop that stood still does not campaign for what it slept through */
+
+void step_quietly(struct consensus *c, const struct raft_input *input)
+{
+    const enum status status = raft_step(c->raft, input, NULL);
+    (void)status; /* the caller has nothing to do about a refusal */
+}
+
+/* --- mails ------------------------------------------------------------------------------------ */
+
+static void mail_applied(struct consensus *c, const struct consensus_mail *mail)
+{
+    step_quietly(c, &(struct raft_input){.type = RAFT_APPLIED, .index = mail->index});
+    batches_settled(c, mail->batch);
+}
+
+static void take_mail(struct consensus *c, struct consensus_mail *mail)
+{
+    switch (mail->kind) {
+    case MAIL_BATCH:
+        batches_mail(c, mail);
+        return;
+    case MAIL_READ:
+        rounds_mail(c, mail->read_id);
+        return;
+    case MAIL_APPLIED:
+        if (c->raft != NULL)
+            mail_applied(c, mail);
+        return;
+    case MAIL_DURABLE:
+        c->durable_applied = MAX(c->durable_applied, mail->index);
+        return;
+    case MAIL_PERSISTED:
+        output_persisted(c, mail->id);
+        return;
+    case MAIL_ADMIN:
+        admin_mail(c, mail->admin);
+        return;
+    case MAIL_STOP:
+        admin_stop(c);
+        return;
+    }
+    panic("unknown mail %d", (int)mail->kind);
+}
+
+static void take_mails(struct consensus *c)
+{
+    struct consensus_mail mails[MAILS_PER_TURN];
+    const size_t count = mailbox_receive(c->o.inbox, mails, MAILS_PER_TURN);
+    for (size_t i = 0; i < count; i++)
+        take_mail(c, &mails[i]);
+    c->again = c->again || count == MAILS_PER_TURN;
+}
+
+/* --- ticks ------------------------------------------------------------------------------------ */
+
+static void take_ticks(struct consensus *c)
+{
+    const uint64_t tick_us = (uint64_t)c->o.tick_ms * 1000;
+    for (int ticks = 0; c->now_us >= c->next_tick_us; ticks++) {
+        if (ticks == TICKS_PER_TURN) {
+            c->next_tick_us = c->now_us + tick_us;
+            break;
+        }
+        c->next_tick_us += tick_us;
+        c->batches_wait = false;
+        if (c->raft != NULL)
+            step_quietly(c, &(struct raft_input){.type = RAFT_TICK});
+    }
+}
+
+uint64_t consensus_turn(struct consensus *c)
+{
+    c->now_us = c->o.clock.boot_us(c->o.clock.context);
+    c->again = false;
+    take_mails(c);
+    peers_receive(c);
+    take_ticks(c);
+    if (c->raft != NULL) {
+        peers_turn(c);
+        batches_turn(c);
+        rounds_turn(c);
+        output_flush(c);
+        admin_turn(c);
+        output_flush(c); /* what administration has set going need not wait for a tick */
+        batches_turn(c); /* a new leader takes its own batches at once */
+        rounds_turn(c);
+        output_flush(c);
+    } else {
+        rounds_turn(c);
+        admin_turn(c);
+    }
+    output_mail(c);
+    return c->again ? c->now_us : c->next_tick_us;
+}
+
+/* --- opening ---------------------------------------------------------------------------------- */
+
+/* What the core is opened with, from what the log store recovered. */
+struct opening {
+    struct trail trail;
+    struct raft_hard_state hard;
+    struct raft_config_at *configs;
+    size_t config_count;
+    uint32_t *sizes;
+    uint64_t last_index;
+};
+
+static void opening_clear(struct opening *o)
+{
+    free(o->configs);
+    free(o->sizes);
+}
+
+void learn_members(struct consensus *c, const struct members *m)
+{
+    for (uint32_t i = 0; i < m->book.count; i++)
+        book_set(&c->book, m->book.entries[i].node, &m->book.entries[i].address);
+    c->next_node = MAX(c->next_node, m->next_node);
+}
+
+static enum status load_configs(struct consensus *c, struct opening *o, struct error *e)
+{
+    const struct log_recovered *found = c->o.recovered;
+    o->configs = xcalloc(found->config_count + 1, sizeof(*o->configs));
+    for (size_t i = 0; i < found->config_count; i++) {
+        struct members m;
+        if (!members_decode(found->configs[i].config, &m))
+            return fail(e, STATUS_CORRUPT, "the configuration in log entry %" PRIu64
+                        " makes no sense", found->configs[i].index);
+        o->configs[o->config_count++] =
+            (struct raft_config_at){.index = found->configs[i].index, .config = m.config};
+        learn_members(c, &m);
+    }
+    return STATUS_OK;
+}
+
+static enum status load_log(struct consensus *c, struct opening *o, struct error *e)
+{
+    const struct log_recovered *found = c->o.recovered;
+    trail_init(&o->trail, found->base_index, found->base_term);
+    for (size_t i = 0; i < found->run_count; i++) {
+        const uint64_t end =
+            i + 1 < found->run_count ? found->runs[i + 1].first : found->last_index + 1;
+        if (!trail_append(&o->trail, found->runs[i].term, (uint32_t)(end - found->runs[i].first)))
+            return fail(e, STATUS_INVALID, "the log spans more than %d terms", TRAIL_RUNS_MAX);
+    }
+    const size_t count = found->last_index - found->base_index;
+    o->last_index = found->last_index;
+    o->sizes = xcalloc(count + 1, sizeof(*o->sizes));
+    for (size_t i = 0; i < count; i++)
+        o->sizes[i] = found->items[i].size;
+    o->hard = (struct raft_hard_state){found->hard_state.current_term, found->hard_state.voted_for,
+                                       found->hard_state.promise_ms};
+    return load_configs(c, o, e);
+}
+
+/* The first entry of a new cluster: the configuration that has us alone. */
+static enum status bootstrap(struct consensus *c, struct opening *o, struct error *e)
+{
+    const struct raft_config config = {.incoming = {.count = 1, .node = {c->identity.node_id}}};
+    if (c->o.self.host[0] != '\0')
+        book_set(&c->book, c->identity.node_id, &c->o.self);
+    c->next_node = c->identity.node_id + 1;
+    struct buf payload = {0};
+    members_encode(&config, c->next_node, &c->book, &payload);
+
+    const struct log_hard_state hard = {.current_term = 1};
+    const struct log_entry entry = {.term = 1, .kind = RAFT_CONFIG, .payload = buf_bytes(&payload)};
+    const struct log_config log_config = {.index = 1, .config = buf_bytes(&payload)};
+    const struct log_write write = {.hard_state = &hard, .first = 1, .entries = &entry,
+                                    .entry_count = 1, .configs = &log_config, .config_count = 1};
+    const enum status status = log_store_write(c->o.log, &write, 1, e);
+    o->hard = (struct raft_hard_state){.current_term = 1};
+    const bool appended = trail_append(&o->trail, 1, 1);
+    CHECK(appended);
+    o->configs[o->config_count++] = (struct raft_config_at){.index = 1, .config = config};
+    o->sizes[0] = (uint32_t)payload.size;
+    o->last_index = 1;
+    buf_clear(&payload);
+    return status;
+}
+
+/* The state is ahead of the log (§3.8 step 3): its entries were committed, the log's own write was
+ * lost. The log starts anew behind the state. */
+static enum status reset_log(struct consensus *c, struct opening *o, struct error *e)
+{
+    struct bytes config = c->o.applied_config;
+    const struct log_recovered *found = c->o.recovered;
+    for (size_t i = 0; config.size == 0 && i < found->config_count; i++)
+        if (found->configs[i].index <= c->o.applied_index)
+            config = found->configs[i].config;
+    struct members m;
+    if (!members_decode(config, &m))
+        return fail(e, STATUS_CORRUPT, "the state is ahead of the log, and neither knows the "
+                    "cluster's members: remove the directory and add this node anew");
+    learn_members(c, &m);
+
+    log_warn("consensus", "the state is ahead of the log, which starts anew behind it",
+             "applied=%" PRIu64 " last=%" PRIu64, c->o.applied_index, o->last_index);
+    o->hard.current_term = MAX(o->hard.current_term, c->o.applied_term);
+    if (o->hard.current_term != found->hard_state.current_term)
+        o->hard.voted_for = 0;
+    const struct log_hard_state hard = {o->hard.current_term, o->hard.voted_for,
+                                        o->hard.promise_ms};
+    const struct log_reset reset = {c->o.applied_index, c->o.applied_term, config, &hard};
+    trail_init(&o->trail, c->o.applied_index, c->o.applied_term);
+    o->last_index = c->o.applied_index;
+    o->configs[0] = (struct raft_config_at){.index = c->o.applied_index, .config = m.config};
+    o->config_count = 1;
+    return log_store_reset(c->o.log, &reset, e);
+}
+
+static enum status reconcile(struct consensus *c, struct opening *o, struct error *e)
+{
+    const uint64_t applied = c->o.applied_index;
+    if (applied < o->trail.base_index)
+        return fail(e, STATUS_CORRUPT, "the state was applied up to %" PRIu64 ", but the log begins "
+                    "behind %" PRIu64 ": entries between them are lost to this node; remove its "
+                    "directory and add it anew", applied, o->trail.base_index);
+    if (applied <= o->last_index && trail_term(&o->trail, applied) == c->o.applied_term)
+        return STATUS_OK;
+    return reset_log(c, o, e);
+}
+
+/* The clock of the newest DATA entry: the log's time never runs backwards (§3.6 step 7). */
+static enum status find_log_clock(struct consensus *c, const struct opening *o, struct error *e)
+{
+    clock_seen(c, c->o.applied_clock_ms);
+    const struct log_recovered *found = c->o.recovered;
+    if (o->last_index != found->last_index)
+        return STATUS_OK; /* bootstrapped or reset: no DATA entry in it */
+    uint64_t index = found->last_index;
+    while (index > found->base_index && found->items[index - found->base_index - 1].kind != RAFT_DATA)
+        index--;
+    if (index == found->base_index)
+        return STATUS_OK;
+    struct log_block block = {0};
+    const struct log_range range = {index, index, 1};
+    const enum status status = log_store_read(c->o.log, &range, &block, e);
+    if (status == STATUS_OK && block.count == 1) {
+        struct entry_head head;
+        struct reader requests;
+        if (entry_decode(block.entries[0].payload, &head, &requests, NULL) == STATUS_OK)
+            clock_seen(c, head.clock_ms); /* another format: apply will stop at it, not we */
+    }
+    log_block_clear(&block);
+    return status;
+}
+
+#define APPEND_BYTES_MAX (1u << 20)
+#define INFLIGHT_BYTES_MAX (16u << 20)
+#define LOG_ENTRIES_MAX (1u << 22)
+
+static void open_core(struct consensus *c, const struct opening *o)
+{
+    const struct raft_options options = {
+        .self = c->identity.node_id,
+        .election_ticks = c->o.election_ticks,
+        .heartbeat_ticks = c->o.heartbeat_ticks,
+        .append_bytes_max = APPEND_BYTES_MAX,
+        .inflight_bytes_max = INFLIGHT_BYTES_MAX,
+        .log_entries_max = LOG_ENTRIES_MAX,
+        .tick_ms = c->o.tick_ms,
+        .lease_ms = c->o.lease_ms,
+        .seed = prng_next(&c->prng),
+    };
+    const struct raft_saved saved = {
+        .hard_state = o->hard,
+        .configs = o->configs,
+        .config_count = o->config_count,
+        .trail = &o->trail,
+        .sizes = o->sizes,
+        .commit_index = c->o.applied_index,
+    };
+    c->raft = raft_open(&options, &saved);
+    entry_cache_init(&c->cache, c->o.cache_bytes, o->last_index + 1);
+    c->commit_index = c->mailed_index = c->o.applied_index;
+    c->term = o->hard.current_term;
+    c->role = RAFT_FOLLOWER;
+    c->config_changed = true;
+    c->status_due = true;
+    config_refresh(c);
+    log_info("consensus", "opened", "node=%" PRIu64 " boot=%" PRIu64 " term=%" PRIu64
+             " last=%" PRIu64 " applied=%" PRIu64, c->identity.node_id, c->boot, c->term,
+             o->last_index, c->o.applied_index);
+}
+
+static enum status open_log(struct consensus *c, struct error *e)
+{
+    struct opening o = {0};
+    enum status status = load_log(c, &o, e);
+    /* Node 1 exists by --cluster-init alone; it may have died before its first entry was written. */
+    const bool is_new = o.last_index == 0 && o.hard.current_term == 0 && c->o.applied_index == 0;
+    if (status == STATUS_OK && is_new && (c->o.cluster_init || c->identity.node_id == 1))
+        status = bootstrap(c, &o, e);
+    if (status == STATUS_OK)
+        status = reconcile(c, &o, e);
+    if (status == STATUS_OK)
+        status = find_log_clock(c, &o, e);
+    if (status == STATUS_OK)
+        open_core(c, &o);
+    opening_clear(&o);
+    return status;
+}
+
+#define CACHE_BYTES_DEFAULT ((size_t)32 << 20)
+
+enum status consensus_open(const struct consensus_options *options, struct consensus **consensus,
+                           struct error *e)
+{
+    CHECK(options->recovered != NULL);
+    struct consensus *c = xcalloc(1, sizeof(*c));
+    c->o = *options;
+    if (c->o.cache_bytes == 0)
+        c->o.cache_bytes = CACHE_BYTES_DEFAULT;
+    c->identity = options->recovered->identity;
+    c->boot = options->recovered->boot;
+    c->frame = xcalloc(1, sizeof(*c->frame));
+    prng_seed(&c->prng, options->seed);
+    queue_init(&c->writes);
+    queue_init(&c->held);
+    queue_init(&c->inbound);
+    queue_init(&c->fetches);
+    queue_init(&c->batches);
+    peers_init(c);
+    c->now_us = c->o.clock.boot_us(c->o.clock.context);
+    c->next_tick_us = c->now_us + (uint64_t)c->o.tick_ms * 1000;
+    c->next_node = c->identity.node_id + 1;
+
+    if (c->identity.node_id != 0) {
+        const enum status status = open_log(c, e);
+        if (status != STATUS_OK) {
+            consensus_close(c);
+            return status;
+        }
+    }
+    c->o.recovered = NULL; /* borrowed for the open alone */
+    c->o.applied_config = BYTES_NONE;
+    *consensus = c;
+    return STATUS_OK;
+}
+
+/* A leader has introduced us, an empty node, to its cluster: be who it says, from now on and after
+ * every restart. Nothing else is going on yet, so the disk may be waited for. */
+void consensus_become(struct consensus *c, const struct wire_introduce *introduce)
+{
+    CHECK(c->raft == NULL);
+    struct log_identity identity = {
+        .node_id = introduce->node,
+        .incarnation = c->o.clock.wall_ms(c->o.clock.context),
+    };
+    memcpy(identity.cluster_id, introduce->cluster_id, sizeof(identity.cluster_id));
+    struct error e;
+    if (log_store_identify(c->o.log, &identity, &e) != STATUS_OK)
+        panic("cannot write this node's identity: %s", e.text);
+
+    c->identity = identity;
+    struct opening o = {0};
+    trail_init(&o.trail, 0, 0);
+    open_core(c, &o);
+    if (c->o.introduced != NULL)
+        c->o.introduced(c->o.context, &identity);
+    learn_members(c, &introduce->members);
+    peers_connect(c);
+    log_info("consensus", "introduced to a cluster", "node=%" PRIu64, introduce->node);
+}
+
+void consensus_close(struct consensus *c)
+{
+    if (c == NULL)
+        return;
+    struct consensus_mail mail; /* what was sent to us and not taken holds references */
+    while (mailbox_receive(c->o.inbox, &mail, 1) == 1)
+        block_unref(mail.block);
+    admin_close(c);
+    output_close(c);
+    peers_close_all(c);
+    batches_close(c);
+    if (c->raft != NULL) {
+        entry_cache_clear(&c->cache);
+        raft_close(c->raft);
+    }
+    buf_clear(&c->out);
+    buf_clear(&c->scratch);
+    free(c->frame);
+    free(c);
+}
+
+/* --- status ----------------------------------------------------------------------------------- */
+
+static uint64_t last_contact_ms(const struct consensus *c, raft_node node)
+{
+    if (node == c->identity.node_id)
+        return 0;
+    const struct peer *p = peer_find((struct consensus *)c, node);
+    if (p == NULL || p->heard_us == 0)
+        return UINT64_MAX;
+    return (c->now_us - p->heard_us) / 1000;
+}
+
+static void fill_members(const struct consensus *c, struct consensus_status *status)
+{
+    struct raft_set all;
+    config_nodes(&c->config, &all);
+    for (uint32_t i = 0; i < all.count; i++) {
+        const raft_node node = all.node[i];
+        struct member *m = &status->members[status->member_count];
+        m->node = node;
+        m->voter = set_has(&c->config.incoming, node);
+        m->learner = set_has(&c->config.learners, node);
+        const struct peer_address *address = book_find(&c->book, node);
+        if (address != NULL)
+            m->address = *address;
+        status->last_contact_ms[status->member_count++] = last_contact_ms(c, node);
+    }
+}
+
+void consensus_fill_status(struct consensus *c, struct consensus_status *status)
+{
+    *status = (struct consensus_status){
+        .persists = c->persists,
+        .messages_sent = c->messages_sent,
+        .messages_received = c->messages_received,
+        .elections = c->elections,
+        .cached_entries = c->cache.count,
+        .cached_bytes = c->cache.bytes,
+        .batches_taken = c->batches_taken,
+        .batches_refused = c->batches_refused,
+        .frames_bad = c->frames_bad,
+        .waiting = c->raft == NULL,
+    };
+    struct log_store_stats stats;
+    log_store_stats(c->o.log, &stats);
+    status->log_bytes = stats.disk_bytes;
+    if (c->raft == NULL)
+        return;
+    raft_status(c->raft, &status->raft);
+    status->log_first = status->raft.first_index;
+    status->log_last = status->raft.last_index;
+    fill_members(c, status);
+}

@@ -1,0 +1,274 @@
+/* consensus_internal.h -- what the files of the consensus half share; nobody else includes it.
+ *
+ *   consensus.c    open, the turn, mails, status
+ *   output.c       raft_flush(): the write, messages held until it is durable, committed entries
+ *   peers.c        frames from peers, frames to peers, old entries fetched for them, who is up
+ *   batches.c      proposals: our own batches on their way, the leader's books per origin, its clock
+ *   rounds.c       read rounds: ours and our peers'
+ *   admin.c        changes of membership, transfer, stop */
+
+#ifndef NODE_CONSENSUS_INTERNAL_H
+#define NODE_CONSENSUS_INTERNAL_H
+
+#include "base/prng.h"
+#include "base/queue.h"
+#include "node/consensus.h"
+#include "node/entry_cache.h"
+#include "node/wire.h"
+
+#define PEERS_MAX BOOK_MAX
+#define PEER_WAITING_MAX 64          /* APPENDs held behind a fetch; more: back to probing */
+#define ORIGINS_MAX 32               /* nodes whose batches a leader takes within one term */
+#define ROUNDS_MAX RAFT_READS_MAX
+#define CHANGES_MAX 16               /* admin requests under way here */
+#define INBOUND_BYTES_MAX (64u << 20)/* frames noted and not yet handled */
+#define LEASE_ROUNDS 64              /* rounds whose time of sending is remembered */
+
+/* --- output.c --------------------------------------------------------------------------------- */
+
+/* A write given to the log writer; what it points to stays until it is durable. */
+struct pending_write {
+    struct queue_node node;
+    struct log_job job;
+    struct log_write write;
+    struct log_hard_state hard;
+    uint64_t submitted_us;
+    size_t bytes;
+    size_t count; /* entries, blocks */
+    struct log_entry *entries;
+    struct block **blocks;
+    struct log_config *configs;
+};
+
+/* A message that waits for after_write. */
+struct held_message {
+    struct queue_node node;
+    struct raft_message message;
+};
+
+/* --- peers.c ---------------------------------------------------------------------------------- */
+
+/* Entries that are not in the cache any more, read by the snapshot worker: for one APPEND, or for
+ * the data loop (peer 0). */
+struct fetch {
+    struct queue_node node; /* in consensus.fetches */
+    struct job job;
+    struct consensus *consensus;
+    struct raft_message message;
+    struct log_store *log;
+    struct log_range range;
+    struct log_block block;
+    enum status status;
+    struct error error;
+    raft_node peer;
+    bool done;
+    size_t position; /* entries of block handed on already */
+};
+
+struct peer {
+    raft_node node; /* 0 = a free place */
+    struct peer_address address; /* as the transport was told */
+    bool up[2];                  /* by channel */
+    bool unreachable;            /* to be told to the core in the next turn */
+    bool snapshot_wanted;        /* the core asks for a transfer */
+    uint64_t heard_us;           /* 0 = never */
+    int64_t wall_ahead_ms;       /* of our wall clock */
+    bool wall_known;
+    struct fetch *fetch;         /* under way */
+    struct queue waiting;        /* struct held_message: APPENDs behind the fetch */
+    uint32_t waiting_count;
+};
+
+struct inbound {
+    struct queue_node node;
+    raft_node from;
+    struct block *frame;
+};
+
+/* --- batches.c -------------------------------------------------------------------------------- */
+
+struct own_batch {
+    struct queue_node node;
+    uint64_t number, previous, term;
+    uint32_t count;
+    bool sent; /* to the leader of this term, or taken by ourselves */
+    struct block *block;
+};
+
+struct origin {
+    raft_node node;
+    uint64_t boot, last;
+};
+
+/* --- rounds.c --------------------------------------------------------------------------------- */
+
+enum round_state { ROUND_FREE, ROUND_WAITS, ROUND_CORE, ROUND_LEADER, ROUND_ANSWERED };
+
+struct round {
+    enum round_state state;
+    uint64_t id;      /* ours: what the core, or the leader, is asked under */
+    raft_node node;   /* who wants to know: self, or a peer */
+    uint64_t boot;    /* of the peer */
+    uint64_t read_id; /* the shard's, or the peer's */
+    uint64_t since_us;
+    bool ok;          /* ROUND_ANSWERED: the shard's mailbox was full */
+    uint64_t index, clock_ms;
+};
+
+/* --- admin.c ---------------------------------------------------------------------------------- */
+
+enum change_step {
+    CHANGE_FREE,
+    CHANGE_START,    /* not yet accepted by the core: tried again each tick */
+    CHANGE_CONTACT,  /* ADD: dialing the new node */
+    CHANGE_LEARNER,  /* ADD: CONFIG entry with the learner under way */
+    CHANGE_CATCH_UP, /* ADD: the learner's log grows */
+    CHANGE_VOTER,    /* the last change is under way */
+    CHANGE_TRANSFER,
+    CHANGE_FORWARDED /* the leader carries it out; its answer comes */
+};
+
+struct change {
+    enum change_step step;
+    struct admin *admin;      /* ours; NULL: a peer's */
+    raft_node from;           /* the peer's */
+    uint64_t from_boot, from_id;
+    enum admin_op op;
+    raft_node node;           /* whom it is about */
+    struct peer_address address;
+    uint64_t id;              /* CHANGE_FORWARDED: under which the leader knows it */
+    raft_index index;         /* of the CONFIG entry */
+    uint64_t deadline_us, told_us;
+};
+
+/* --- all -------------------------------------------------------------------------------------- */
+
+struct consensus {
+    struct consensus_options o;
+    struct log_identity identity;
+    uint64_t boot;
+    struct raft *raft; /* NULL: an empty node that waits to be introduced */
+    struct prng prng;
+
+    /* what the core said last */
+    enum raft_role role;
+    raft_term term;
+    raft_node leader;
+    raft_index commit_index;
+    raft_index config_index;
+    struct raft_config config;
+    raft_node next_node;
+    struct address_book book;
+    bool config_changed; /* config is to be asked for again */
+
+    uint64_t now_us, next_tick_us;
+    bool again; /* something is left to do at once */
+
+    struct entry_cache cache;
+    struct queue writes; /* struct pending_write, oldest first */
+    uint64_t durable_write;
+    struct queue held;   /* struct held_message, oldest first */
+
+    raft_index mailed_index; /* committed entries up to here were mailed to the shard */
+    struct fetch *lagging;   /* reads what the shard still needs and the cache no longer has */
+    bool status_due, status_on_commit;
+
+    struct peer peers[PEERS_MAX];
+    struct queue inbound; /* struct inbound */
+    size_t inbound_bytes;
+    struct queue fetches; /* struct fetch, done or not */
+    struct wire_frame *frame; /* scratch: large */
+    struct buf out;           /* scratch: head of the frame under construction */
+    struct buf scratch;
+
+    struct queue batches; /* struct own_batch, rising */
+    uint64_t batches_term, batches_last;
+    bool batches_wait; /* the leader was busy: not before the next tick */
+    struct origin origins[ORIGINS_MAX];
+    uint32_t origin_count;
+    raft_term origins_term;
+    uint64_t clock_us, clock_boot_us; /* the leader's clock, and when it was read */
+    uint64_t log_clock_ms;            /* newest clock of an entry of our log */
+
+    struct round rounds[ROUNDS_MAX];
+    uint32_t round_count;
+    uint64_t next_round;
+
+    struct change changes[CHANGES_MAX];
+    uint64_t next_change;
+    bool stopping, stop_transferred, stopped_due;
+    uint64_t stop_deadline_us;
+
+    struct { uint64_t round, sent_us; } lease_rounds[LEASE_ROUNDS];
+    uint64_t lease_newest, lease_end_us;
+
+    uint64_t persists, messages_sent, messages_received, elections;
+    uint64_t batches_taken, batches_refused, frames_bad;
+    uint64_t durable_applied;
+};
+
+static inline bool is_leader(const struct consensus *c) { return c->role == RAFT_LEADER; }
+static inline uint64_t election_us(const struct consensus *c)
+{
+    return (uint64_t)c->o.election_ticks * c->o.tick_ms * 1000;
+}
+/* raft_step for inputs whose refusal means nothing to the caller: the core has its reasons. */
+void step_quietly(struct consensus *c, const struct raft_input *input);
+
+/* output.c */
+void output_flush(struct consensus *c);
+void output_persisted(struct consensus *c, uint64_t write_id);
+void output_mail(struct consensus *c); /* committed entries and status, as far as there is room */
+void output_close(struct consensus *c);
+void cache_fill(struct consensus *c);  /* entries the core appended by itself */
+void config_refresh(struct consensus *c);
+struct block *config_block(struct consensus *c, const struct raft_config *config);
+
+/* peers.c */
+void peers_init(struct consensus *c);
+void peers_close_all(struct consensus *c);
+void peers_receive(struct consensus *c);      /* all frames noted */
+void peers_turn(struct consensus *c);         /* fetches that are done, unreachable peers */
+void peers_send(struct consensus *c, const struct raft_message *m);
+void peers_send_frame(struct consensus *c, raft_node to, enum peer_channel channel,
+                      const struct bytes *parts, size_t part_count);
+void peers_connect(struct consensus *c);      /* tells the transport whom to know */
+struct peer *peer_find(struct consensus *c, raft_node node); /* or NULL */
+struct peer *peer_need(struct consensus *c, raft_node node); /* NULL: no room */
+struct fetch *fetch_start(struct consensus *c, raft_node peer, const struct log_range *range);
+void fetch_free(struct fetch *f);
+
+/* batches.c */
+void batches_mail(struct consensus *c, const struct consensus_mail *mail);
+void batches_settled(struct consensus *c, uint64_t number);
+void batches_resend(struct consensus *c); /* all unsettled ones of this term, again */
+void batches_turn(struct consensus *c);   /* propose or send what is not on its way */
+void batches_close(struct consensus *c);
+void batches_receive(struct consensus *c, raft_node from, const struct wire_propose *propose);
+void batches_from(struct consensus *c, const struct wire_propose_from *from);
+void clock_seen(struct consensus *c, uint64_t clock_ms);
+uint64_t leader_clock_ms(struct consensus *c);
+
+/* rounds.c */
+void rounds_mail(struct consensus *c, uint64_t read_id);
+void rounds_receive(struct consensus *c, raft_node from, const struct wire_read *read);
+void rounds_reply(struct consensus *c, const struct wire_read_reply *reply);
+void rounds_answer(struct consensus *c, const struct raft_read *read);
+void rounds_leader_changed(struct consensus *c);
+void rounds_turn(struct consensus *c);
+
+/* admin.c */
+void admin_mail(struct consensus *c, struct admin *admin);
+void admin_receive(struct consensus *c, raft_node from, const struct wire_admin *request);
+void admin_reply(struct consensus *c, const struct wire_admin_reply *reply);
+void admin_turn(struct consensus *c);
+void admin_introduce(struct consensus *c, raft_node node); /* tells a learner who it is */
+void admin_close(struct consensus *c);
+void admin_stop(struct consensus *c);
+
+/* consensus.c */
+void learn_members(struct consensus *c, const struct members *m);
+void consensus_become(struct consensus *c, const struct wire_introduce *introduce);
+void consensus_fill_status(struct consensus *c, struct consensus_status *status);
+
+#endif

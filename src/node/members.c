@@ -1,0 +1,182 @@
+/* members.c -- see members.h. The decoder survives any bytes: they may come from a peer. */
+
+#include "node/members.h"
+
+#include "base/panic.h"
+
+enum role { ROLE_INCOMING = 1, ROLE_OUTGOING = 2, ROLE_LEARNER = 4 };
+#define ROLES_ALL (ROLE_INCOMING | ROLE_OUTGOING | ROLE_LEARNER)
+
+bool address_equal(const struct peer_address *a, const struct peer_address *b)
+{
+    return a->port == b->port && strcmp(a->host, b->host) == 0;
+}
+
+/* --- the book --------------------------------------------------------------------------------- */
+
+static struct address_entry *find(const struct address_book *b, raft_node node)
+{
+    for (uint32_t i = 0; i < b->count; i++)
+        if (b->entries[i].node == node)
+            return (struct address_entry *)&b->entries[i];
+    return NULL;
+}
+
+const struct peer_address *book_find(const struct address_book *b, raft_node node)
+{
+    const struct address_entry *entry = find(b, node);
+    return entry == NULL ? NULL : &entry->address;
+}
+
+raft_node book_node_at(const struct address_book *b, const struct peer_address *address)
+{
+    for (uint32_t i = 0; i < b->count; i++)
+        if (address_equal(&b->entries[i].address, address))
+            return b->entries[i].node;
+    return 0;
+}
+
+bool book_set(struct address_book *b, raft_node node, const struct peer_address *address)
+{
+    struct address_entry *entry = find(b, node);
+    if (entry == NULL) {
+        if (b->count == BOOK_MAX)
+            return false;
+        entry = &b->entries[b->count++];
+        *entry = (struct address_entry){.node = node};
+    } else if (address_equal(&entry->address, address)) {
+        return false;
+    }
+    entry->address = *address;
+    return true;
+}
+
+void book_forget(struct address_book *b, raft_node node)
+{
+    struct address_entry *entry = find(b, node);
+    if (entry != NULL)
+        *entry = b->entries[--b->count];
+}
+
+/* --- sets ------------------------------------------------------------------------------------- */
+
+bool set_has(const struct raft_set *s, raft_node node)
+{
+    for (uint32_t i = 0; i < s->count; i++)
+        if (s->node[i] == node)
+            return true;
+    return false;
+}
+
+void set_add(struct raft_set *s, raft_node node)
+{
+    if (set_has(s, node))
+        return;
+    CHECK(s->count < RAFT_NODES_MAX);
+    s->node[s->count++] = node;
+}
+
+void set_remove(struct raft_set *s, raft_node node)
+{
+    for (uint32_t i = 0; i < s->count; i++) {
+        if (s->node[i] != node)
+            continue;
+        s->node[i] = s->node[--s->count];
+        s->node[s->count] = 0;
+        return;
+    }
+}
+
+static void insert_sorted(struct raft_set *s, raft_node node)
+{
+    if (set_has(s, node))
+        return;
+    CHECK(s->count < RAFT_NODES_MAX);
+    uint32_t at = s->count++;
+    for (; at > 0 && s->node[at - 1] > node; at--)
+        s->node[at] = s->node[at - 1];
+    s->node[at] = node;
+}
+
+void config_nodes(const struct raft_config *c, struct raft_set *all)
+{
+    *all = (struct raft_set){0};
+    const struct raft_set *sets[] = {&c->incoming, &c->outgoing, &c->learners};
+    for (size_t s = 0; s < ARRAY_COUNT(sets); s++)
+        for (uint32_t i = 0; i < sets[s]->count; i++)
+            insert_sorted(all, sets[s]->node[i]);
+}
+
+/* --- payload ---------------------------------------------------------------------------------- */
+
+void members_encode(const struct raft_config *c, raft_node next_node, const struct address_book *b,
+                    struct buf *to)
+{
+    struct raft_set all;
+    config_nodes(c, &all);
+    buf_append_u8(to, MEMBERS_FORMAT);
+    buf_append_le64(to, next_node);
+    buf_append_u8(to, all.count);
+    for (uint32_t i = 0; i < all.count; i++) {
+        const raft_node node = all.node[i];
+        const struct peer_address *address = book_find(b, node);
+        const size_t host_size = address == NULL ? 0 : strlen(address->host);
+        CHECK(host_size < HOST_MAX);
+        const unsigned roles = (set_has(&c->incoming, node) ? ROLE_INCOMING : 0u) |
+                               (set_has(&c->outgoing, node) ? ROLE_OUTGOING : 0u) |
+                               (set_has(&c->learners, node) ? ROLE_LEARNER : 0u);
+        buf_append_le64(to, node);
+        buf_append_u8(to, (uint8_t)roles);
+        buf_append_le16(to, address == NULL ? 0 : address->port);
+        buf_append_u8(to, (uint8_t)host_size);
+        if (host_size > 0)
+            buf_append(to, address->host, host_size);
+    }
+}
+
+static bool decode_member(struct reader *r, struct members *m, raft_node *previous)
+{
+    const raft_node node = reader_le64(r);
+    const unsigned roles = reader_u8(r);
+    struct peer_address address = {.port = reader_le16(r)};
+    const struct bytes host = reader_bytes(r, reader_u8(r));
+    if (r->failed || node <= *previous || node >= m->next_node)
+        return false;
+    if (roles == 0 || (roles & ~(unsigned)ROLES_ALL) != 0)
+        return false;
+    if ((roles & ROLE_INCOMING) != 0 && (roles & ROLE_LEARNER) != 0)
+        return false;
+    if (host.size > 0 && memchr(host.data, '\0', host.size) != NULL)
+        return false;
+
+    *previous = node;
+    if ((roles & ROLE_INCOMING) != 0)
+        set_add(&m->config.incoming, node);
+    if ((roles & ROLE_OUTGOING) != 0)
+        set_add(&m->config.outgoing, node);
+    if ((roles & ROLE_LEARNER) != 0)
+        set_add(&m->config.learners, node);
+    if (host.size > 0) {
+        memcpy(address.host, host.data, host.size); /* one byte of size: it fits with its NUL */
+        book_set(&m->book, node, &address);
+    }
+    return true;
+}
+
+bool members_decode(struct bytes payload, struct members *m)
+{
+    struct reader r;
+    reader_init(&r, payload);
+    *m = (struct members){0};
+    const uint8_t format = reader_u8(&r);
+    m->next_node = reader_le64(&r);
+    const uint8_t count = reader_u8(&r);
+    if (r.failed || format != MEMBERS_FORMAT || count > RAFT_NODES_MAX)
+        return false;
+
+    raft_node previous = 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (!decode_member(&r, m, &previous))
+            return false;
+    return reader_left(&r) == 0 && m->config.incoming.count > 0;
+}

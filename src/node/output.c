@@ -1,0 +1,395 @@
+/* output.c -- what the core says has to happen, carried out.
+ *
+ *   raft_flush -> lease published -> write submitted -> messages sent, or held until the write they
+ *   rest on is durable -> commit index noted, read rounds answered
+ *
+ * A write that was synced in place is told to the core, and what follows from it is flushed in the
+ * same turn. Committed entries go to the shard as far as its mailbox has room: only the index up to
+ * which they went is kept, the rest is in the cache or in the log. */
+
+#include "node/consensus_internal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mailbox.h"
+#include "base/panic.h"
+#include "node/lease.h"
+
+#define FLUSHES_PER_TURN 8
+#define MAIL_ROOM_KEPT 512 /* of the shard's mailbox: for read indexes, status, admin */
+#define LEASE_DRIFT 16     /* a 16th of the lease is given to clocks that run unequally */
+#define LAG_ENTRIES 1024   /* read at once for a lagging shard */
+#define LAG_BYTES ((size_t)4 << 20)
+
+/* --- entries of the core's own ---------------------------------------------------------------- */
+
+struct block *config_block(struct consensus *c, const struct raft_config *config)
+{
+    buf_reset(&c->scratch);
+    members_encode(config, c->next_node, &c->book, &c->scratch);
+    return block_new(buf_bytes(&c->scratch));
+}
+
+void cache_fill(struct consensus *c)
+{
+    struct raft_entry e;
+    while (raft_entry_at(c->raft, entry_cache_next(&c->cache), &e)) {
+        struct cached_entry entry = {.term = e.term, .kind = e.kind};
+        CHECK(e.kind != RAFT_DATA); /* those we put there ourselves, as they are taken */
+        if (e.kind == RAFT_CONFIG) {
+            struct raft_status status;
+            raft_status(c->raft, &status);
+            CHECK(status.config_index == entry_cache_next(&c->cache));
+            entry.block = config_block(c, &status.config);
+            c->config_changed = true;
+        }
+        entry_cache_put(&c->cache, &entry);
+    }
+}
+
+void config_refresh(struct consensus *c)
+{
+    if (!c->config_changed)
+        return;
+    c->config_changed = false;
+    struct raft_status status;
+    raft_status(c->raft, &status);
+    c->config = status.config;
+    c->config_index = status.config_index;
+    c->status_due = true;
+    peers_connect(c);
+}
+
+/* --- the write -------------------------------------------------------------------------------- */
+
+static bool is_only_voter(const struct consensus *c)
+{
+    return c->config.incoming.count == 1 && c->config.outgoing.count == 0 &&
+           c->config.incoming.node[0] == c->identity.node_id;
+}
+
+static void write_free(struct pending_write *w)
+{
+    for (size_t i = 0; i < w->count; i++)
+        block_unref(w->blocks[i]);
+    free(w->entries);
+    free(w->blocks);
+    free(w->configs);
+    free(w);
+}
+
+static void write_entries(struct consensus *c, struct pending_write *w, const struct raft_write *out)
+{
+    w->count = out->append_last - out->append_first + 1;
+    w->entries = xcalloc(w->count, sizeof(*w->entries));
+    w->blocks = xcalloc(w->count, sizeof(*w->blocks));
+    size_t config_count = 0;
+    for (size_t i = 0; i < w->count; i++) {
+        const struct cached_entry *entry = entry_cache_get(&c->cache, out->append_first + i);
+        CHECK(entry != NULL); /* what is not durable stays in the cache */
+        w->blocks[i] = entry->block == NULL ? NULL : block_ref(entry->block);
+        w->entries[i] = (struct log_entry){entry->term, entry->kind, cached_payload(entry)};
+        w->bytes += w->entries[i].payload.size;
+        config_count += entry->kind == RAFT_CONFIG;
+    }
+    w->configs = xcalloc(config_count + 1, sizeof(*w->configs));
+    for (size_t i = 0; i < w->count; i++)
+        if (w->entries[i].kind == RAFT_CONFIG)
+            w->configs[w->write.config_count++] =
+                (struct log_config){out->append_first + i, w->entries[i].payload};
+    w->write.first = out->append_first;
+    w->write.entries = w->entries;
+    w->write.entry_count = w->count;
+    w->write.configs = w->configs;
+}
+
+/* Whether the write is durable already. */
+static bool submit_write(struct consensus *c, const struct raft_write *out)
+{
+    struct pending_write *w = xcalloc(1, sizeof(*w));
+    if (out->hard_state_changed) {
+        w->hard = (struct log_hard_state){out->hard_state.current_term, out->hard_state.voted_for,
+                                          out->hard_state.promise_ms};
+        w->write.hard_state = &w->hard;
+    }
+    w->write.truncate_from = out->truncate_from;
+    if (out->append_last > 0)
+        write_entries(c, w, out);
+    w->job = (struct log_job){.id = out->id, .write = &w->write};
+    w->submitted_us = c->now_us;
+    c->persists++;
+    queue_push_back(&c->writes, &w->node);
+    const bool in_place = is_only_voter(c) && queue_first(&c->writes) == &w->node;
+    return c->o.log_writer.submit(c->o.log_writer.context, &w->job, in_place) == SUBMIT_DONE;
+}
+
+/* --- messages --------------------------------------------------------------------------------- */
+
+static void hold(struct consensus *c, const struct raft_message *m)
+{
+    struct held_message *held = xmalloc(sizeof(*held));
+    held->message = *m;
+    queue_push_back(&c->held, &held->node);
+}
+
+static void release_held(struct consensus *c)
+{
+    struct queue_node *next;
+    for (struct queue_node *at = queue_first(&c->held); at != NULL; at = next) {
+        next = queue_next(&c->held, at);
+        struct held_message *held = container_of(at, struct held_message, node);
+        if (held->message.after_write > c->durable_write)
+            continue;
+        queue_remove(at);
+        /* Its entries are those of its own term alone: later they may be others. */
+        if (held->message.type != RAFT_MSG_APPEND || held->message.term == c->term)
+            peers_send(c, &held->message);
+        free(held);
+    }
+}
+
+static void writes_done(struct consensus *c, uint64_t write_id)
+{
+    c->durable_write = write_id;
+    struct queue_node *first;
+    while ((first = queue_first(&c->writes)) != NULL) {
+        struct pending_write *w = container_of(first, struct pending_write, node);
+        if (w->job.id > write_id)
+            break;
+        queue_remove(first);
+        write_free(w);
+    }
+    step_quietly(c, &(struct raft_input){.type = RAFT_PERSISTED, .write_id = write_id});
+}
+
+/* Mails may report the newest of several writes alone. What they release goes out in this turn's
+ * flush, in order. */
+void output_persisted(struct consensus *c, uint64_t write_id)
+{
+    CHECK(c->raft != NULL);
+    if (write_id > c->durable_write)
+        writes_done(c, write_id);
+}
+
+/* --- the lease -------------------------------------------------------------------------------- */
+
+static void note_rounds(struct consensus *c, const struct raft_output *out)
+{
+    for (size_t i = 0; i < out->message_count; i++) {
+        const struct raft_message *m = &out->messages[i];
+        if (m->type != RAFT_MSG_HEARTBEAT || m->round <= c->lease_newest || m->lease_ms == 0)
+            continue;
+        c->lease_newest = m->round;
+        c->lease_rounds[m->round % LEASE_ROUNDS].round = m->round;
+        c->lease_rounds[m->round % LEASE_ROUNDS].sent_us = c->o.clock.boot_us(c->o.clock.context);
+    }
+}
+
+/* Before any message of this flush is sent: whoever may be elected, or may acknowledge, because of
+ * one of them must come after what readers here will see. */
+static void publish_lease(struct consensus *c, const struct raft_output *out)
+{
+    if (c->o.lease == NULL || c->o.lease_ms == 0)
+        return;
+    if (out->role_changed)
+        c->lease_end_us = c->lease_newest = 0;
+    note_rounds(c, out);
+    const uint64_t round = out->lease_round;
+    if (round == 0 || out->role != RAFT_LEADER)
+        c->lease_end_us = 0;
+    else if (c->lease_rounds[round % LEASE_ROUNDS].round == round)
+        c->lease_end_us = MAX(c->lease_end_us, c->lease_rounds[round % LEASE_ROUNDS].sent_us +
+                              (uint64_t)(c->o.lease_ms - c->o.lease_ms / LEASE_DRIFT) * 1000);
+    const uint64_t commit = out->apply_last != 0 ? out->apply_last : c->commit_index;
+    const struct lease_value value = {
+        c->lease_end_us, commit, c->lease_end_us == 0 ? 0 : leader_clock_ms(c)};
+    lease_publish(c->o.lease, &value);
+}
+
+/* --- the flush -------------------------------------------------------------------------------- */
+
+static const char *const role_names[] = {"follower", "pre-candidate", "candidate", "leader"};
+
+static void note_role(struct consensus *c, const struct raft_output *out)
+{
+    if (!out->role_changed)
+        return;
+    const bool new_leader = out->leader != c->leader || out->term != c->term;
+    if (out->role == RAFT_CANDIDATE && c->role != RAFT_CANDIDATE)
+        c->elections++;
+    c->role = out->role;
+    c->term = out->term;
+    c->leader = out->leader;
+    c->status_due = true;
+    c->status_on_commit = true;
+    log_info("consensus", role_names[out->role], "term=%" PRIu64 " leader=%" PRIu64, out->term,
+             out->leader);
+    if (!new_leader)
+        return;
+    batches_resend(c);
+    rounds_leader_changed(c);
+    c->again = true; /* what waited for a leader goes now */
+}
+
+static void note_snapshots(struct consensus *c, const struct raft_set *to)
+{
+    for (uint32_t i = 0; i < to->count; i++) {
+        struct peer *p = peer_find(c, to->node[i]);
+        if (p != NULL)
+            p->snapshot_wanted = true;
+    }
+}
+
+static bool flush_once(struct consensus *c)
+{
+    const struct raft_output *out = raft_flush(c->raft);
+    cache_fill(c);
+    note_role(c, out);
+    config_refresh(c);
+    publish_lease(c, out);
+    const uint64_t write_id = out->write.id;
+    const bool is_durable = write_id != 0 && submit_write(c, &out->write);
+    if (is_durable)
+        c->durable_write = write_id;
+
+    release_held(c);
+    for (size_t i = 0; i < out->message_count; i++) {
+        const struct raft_message *m = &out->messages[i];
+        if (m->after_write > c->durable_write)
+            hold(c, m);
+        else
+            peers_send(c, m);
+    }
+    note_snapshots(c, &out->snapshot_to);
+    if (out->apply_last != 0) {
+        c->commit_index = out->apply_last;
+        c->status_due = c->status_due || c->status_on_commit;
+        c->status_on_commit = false;
+    }
+    for (size_t i = 0; i < out->read_count; i++)
+        rounds_answer(c, &out->reads[i]);
+
+    if (is_durable)
+        writes_done(c, write_id); /* out is void from here on */
+    return is_durable;
+}
+
+void output_flush(struct consensus *c)
+{
+    for (int flushes = 0; flushes < FLUSHES_PER_TURN; flushes++)
+        if (!flush_once(c))
+            return;
+    c->again = true;
+}
+
+void output_close(struct consensus *c)
+{
+    struct queue_node *node;
+    while ((node = queue_pop_front(&c->writes)) != NULL)
+        write_free(container_of(node, struct pending_write, node));
+    while ((node = queue_pop_front(&c->held)) != NULL)
+        free(container_of(node, struct held_message, node));
+}
+
+/* --- to the shard ----------------------------------------------------------------------------- */
+
+static bool mail(struct consensus *c, const struct shard_mail *m)
+{
+    return mailbox_send(c->o.outbox, m);
+}
+
+static void mail_entry(struct consensus *c, const struct cached_entry *entry)
+{
+    const struct shard_mail m = {
+        .kind = MAIL_COMMITTED,
+        .index = c->mailed_index + 1,
+        .term = entry->term,
+        .entry_kind = entry->kind,
+        .block = entry->block,
+        .commit_index = c->commit_index,
+    };
+    const bool sent = mail(c, &m);
+    CHECK(sent); /* room was looked at, and nobody else sends there */
+    c->mailed_index++;
+}
+
+/* Entries that a worker has read back; false when more is needed first. */
+static bool mail_fetched(struct consensus *c, size_t *room)
+{
+    struct fetch *f = c->lagging;
+    if (f == NULL)
+        return true;
+    if (!f->done)
+        return false;
+    if (f->status != STATUS_OK)
+        panic("cannot read log entry %" PRIu64 " back: %s", f->range.from, f->error.text);
+    for (; f->position < f->block.count && *room > 0; f->position++, --*room) {
+        const struct log_entry *read = &f->block.entries[f->position];
+        CHECK(f->block.first + f->position == c->mailed_index + 1);
+        const struct cached_entry entry = {
+            .block = read->payload.size == 0 ? NULL : block_new(read->payload),
+            .term = read->term,
+            .kind = read->kind,
+        };
+        mail_entry(c, &entry);
+    }
+    if (f->position < f->block.count)
+        return false;
+    c->lagging = NULL;
+    fetch_free(f);
+    return true;
+}
+
+static void mail_committed(struct consensus *c)
+{
+    const size_t all_room = mailbox_room(c->o.outbox);
+    size_t room = all_room > MAIL_ROOM_KEPT ? all_room - MAIL_ROOM_KEPT : 0;
+    while (c->mailed_index < c->commit_index && room > 0) {
+        if (!mail_fetched(c, &room))
+            return;
+        const raft_index next = c->mailed_index + 1;
+        if (next > c->commit_index || room == 0)
+            return;
+        const struct cached_entry *found = entry_cache_get(&c->cache, next);
+        if (found == NULL) {
+            const raft_index to = MIN(c->commit_index, next + LAG_ENTRIES - 1);
+            c->lagging = fetch_start(c, 0, &(struct log_range){next, to, LAG_BYTES});
+            return;
+        }
+        struct cached_entry entry = *found;
+        if (entry.block != NULL)
+            block_ref(entry.block);
+        mail_entry(c, &entry);
+        room--;
+    }
+}
+
+static void mail_status(struct consensus *c)
+{
+    if (!c->status_due)
+        return;
+    const struct shard_mail m = {
+        .kind = MAIL_STATUS,
+        .role = (uint8_t)c->role,
+        .term = c->term,
+        .leader = c->leader,
+        .commit_index = c->commit_index,
+        .voters = c->config.incoming.count,
+    };
+    c->status_due = !mail(c, &m);
+}
+
+void output_mail(struct consensus *c)
+{
+    if (c->raft == NULL)
+        return;
+    mail_committed(c);
+    mail_status(c);
+    if (!entry_cache_is_over(&c->cache))
+        return;
+    struct raft_status status;
+    raft_status(c->raft, &status);
+    entry_cache_trim(&c->cache, status.persisted_index);
+}

@@ -1,0 +1,115 @@
+/* wire.h -- the bytes of a frame between two nodes.
+ *
+ *   version:1 type:1 body                       little-endian, encoded field by field
+ *
+ * Decoders survive any bytes and refuse what makes no sense; no CHECK sees a peer's numbers. */
+
+#ifndef NODE_WIRE_H
+#define NODE_WIRE_H
+
+#include "base/buf.h"
+#include "node/members.h"
+#include "raft/raft.h"
+
+#define WIRE_VERSION 1
+#define WIRE_FRAME_MAX (8u << 20)   /* an APPEND of append_bytes_max and one whole entry, with room */
+#define WIRE_PAYLOAD_MAX (4u << 20) /* of one entry or batch: ENTRY_SIZE_MAX and a large request */
+
+enum wire_type {
+    WIRE_RAFT = 1,     /* a message of the core */
+    WIRE_PROPOSE,      /* origin -> leader: a sealed batch */
+    WIRE_PROPOSE_FROM, /* leader -> origin: go on behind .last */
+    WIRE_READ,         /* to the leader: what is the read index? */
+    WIRE_READ_REPLY,
+    WIRE_INTRODUCE,    /* leader -> new node: who you are */
+    WIRE_ADMIN,        /* to the leader: carry this out */
+    WIRE_ADMIN_REPLY,
+    WIRE_TYPE_END
+};
+
+/* raft_type:1 flags:1 term:8 index:8 log_term:8 commit:8 round:8 wall_ms:8 lease_ms:4 count:4,
+ * then count times (term:8 kind:1 size:4), then the payloads; SNAPSHOT: then a CONFIG payload. */
+struct wire_raft {
+    struct raft_message message; /* from, to: the connection's business */
+    uint64_t wall_ms;            /* the sender's clock */
+    struct raft_entry entries[RAFT_APPEND_ENTRIES_MAX];
+    struct bytes payloads[RAFT_APPEND_ENTRIES_MAX]; /* borrowed from the frame */
+    struct members members;      /* what message.config points into, when it is not NULL */
+};
+
+struct wire_propose {
+    uint64_t term, boot, previous, number;
+    uint32_t count;      /* requests */
+    struct bytes block;  /* borrowed */
+};
+
+struct wire_propose_from {
+    uint64_t term, boot, last;
+    bool busy; /* wait a tick */
+};
+
+struct wire_read {
+    uint64_t boot, read_id;
+};
+
+struct wire_read_reply {
+    uint64_t boot, read_id, index, clock_ms;
+    bool ok;
+};
+
+struct wire_introduce {
+    uint8_t cluster_id[16];
+    uint64_t node;
+    struct members members;
+};
+
+struct wire_admin {
+    uint64_t boot, id, node;
+    uint8_t op; /* enum admin_op: ADD, REMOVE, TRANSFER */
+    struct peer_address address;
+};
+
+struct wire_admin_reply {
+    uint64_t boot, id;
+    bool ok;
+    char text[256];
+};
+
+struct wire_frame {
+    enum wire_type type;
+    union {
+        struct wire_raft raft;
+        struct wire_propose propose;
+        struct wire_propose_from propose_from;
+        struct wire_read read;
+        struct wire_read_reply read_reply;
+        struct wire_introduce introduce;
+        struct wire_admin admin;
+        struct wire_admin_reply admin_reply;
+    };
+};
+
+/* Encoders append to *to. Of RAFT the head and the entries' descriptors: the entries' payloads
+ * follow in order. config: the CONFIG payload of a SNAPSHOT, else NULL. entries: of an APPEND. */
+struct wire_raft_out {
+    const struct raft_message *message;
+    uint64_t wall_ms;
+    const struct raft_entry *entries; /* message->entry_count of them */
+    struct bytes config;
+};
+void wire_encode_raft(struct buf *to, const struct wire_raft_out *raft);
+/* The head alone: block follows. */
+void wire_encode_propose(struct buf *to, const struct wire_propose *propose);
+void wire_encode_propose_from(struct buf *to, const struct wire_propose_from *from);
+void wire_encode_read(struct buf *to, const struct wire_read *read);
+void wire_encode_read_reply(struct buf *to, const struct wire_read_reply *reply);
+/* members: a CONFIG payload. */
+void wire_encode_introduce(struct buf *to, const uint8_t cluster_id[16], uint64_t node,
+                           struct bytes members);
+void wire_encode_admin(struct buf *to, const struct wire_admin *admin);
+void wire_encode_admin_reply(struct buf *to, const struct wire_admin_reply *reply);
+
+/* false: nonsense, or another version. What *f borrows lives as long as the frame. */
+bool wire_decode(struct bytes frame, struct wire_frame *f);
+
+#endif
