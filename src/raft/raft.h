@@ -1,8 +1,8 @@
 /* raft.h -- Raft consensus as a pure state machine.
  *
  * Feed inputs with raft_step(), as many as one turn of the loop brings; then collect everything
- * that has to happen with one raft_flush(). The core never calls out: no clock but ticks, no I/O, no
- * allocation after raft_open(). Same options, same inputs => same outputs, bit for bit.
+ * that has to happen with one raft_flush(). The core never calls out: no clock but ticks, no I/O,
+ * no allocation after raft_open(). Same options, same inputs => same outputs, bit for bit.
  *
  *     ticks, messages, proposals, PERSISTED --raft_step()--> [ core ]
  *     [ core ] --raft_flush()--> one write, messages, committed range, reads */
@@ -30,7 +30,8 @@ struct raft_options {
 struct raft_saved {
     struct raft_hard_state hard_state;
     /* Rising: the one in force at trail->base_index (its index may be lower), then every CONFIG
-     * entry of the log. None: a node that waits to be told of its cluster. */
+     * entry of the log. None: a node that waits to be told of its cluster. A new cluster begins with
+     * entry 1 = CONFIG, of term 1, on each of its voters: so it reaches all who join later. */
     const struct raft_config_at *configs;
     size_t config_count;
     const struct trail *trail;
@@ -42,7 +43,7 @@ struct raft_saved {
 
 enum raft_message_type {
     RAFT_MSG_PRE_VOTE, RAFT_MSG_PRE_VOTE_REPLY, RAFT_MSG_VOTE, RAFT_MSG_VOTE_REPLY,
-    RAFT_MSG_APPEND, RAFT_MSG_APPEND_REPLY,       /* without entries: probes, carries commit_index */
+    RAFT_MSG_APPEND, RAFT_MSG_APPEND_REPLY,       /* no entries: probes, carries commit_index */
     RAFT_MSG_HEARTBEAT, RAFT_MSG_HEARTBEAT_REPLY, /* carry the read round, renew the lease */
     RAFT_MSG_SNAPSHOT,        /* made by the leader's driver (type, from, to, term, index, log_term,
                                  config) and sent before each transfer: the receiver steps it */
@@ -72,8 +73,8 @@ struct raft_message {
     bool want_snapshot; /* APPEND_REPLY, HEARTBEAT_REPLY: log sound, state lost: stream one beside
                            replication */
     /* Output: hold until this write is durable: the newest write that any claim of the message
-     * rests on (its term, vote, promise or match), also when this flush writes nothing, or when that
-     * write is given by a later flush; 0 = all durable already. Not on the wire. */
+     * rests on (its term, vote, promise or match), also when this flush writes nothing, or when
+     * that write is given by a later flush; 0 = all durable already. Not on the wire. */
     uint64_t after_write;
 };
 
@@ -90,7 +91,7 @@ enum raft_input_type {
     RAFT_CHANGE,             /* .config: target voters (incoming) and learners; outgoing empty */
     RAFT_TRANSFER,           /* .node: hand leadership over */
     RAFT_UNREACHABLE,        /* .node: its connection broke (leader's: and a new one was refused) */
-    RAFT_COMMIT_WANTED,      /* .node: a proposal or read came from it: tell it the commit at once */
+    RAFT_COMMIT_WANTED,      /* .node: a proposal or read came from it: tell it commits at once */
     RAFT_ELIGIBLE,           /* .ok: whether this node may campaign (at first it may); false also
                                 makes a leader step down */
 };
@@ -136,6 +137,7 @@ struct raft_output {
     const struct raft_read *reads;
     size_t read_count;
     struct raft_set snapshot_to; /* peers that newly need a snapshot stream; end: SNAPSHOT_ENDED */
+    uint64_t round;              /* newest heartbeat round, sent in this flush or before */
     uint64_t lease_round;        /* newest round a quorum has answered; 0 = no lease */
     bool role_changed;           /* role, term or leader differ from the last flush's */
     enum raft_role role;
@@ -183,8 +185,8 @@ void raft_close(struct raft *r);
  * (applied > committed, persisted > written) panic. RAFT_APPLIED below what is known is ignored: it
  * was on its way during an install.
  * *first (may be NULL): PROPOSE, CHANGE: the entry's index; an APPEND received: the first entry
- * taken, 0 = none. The driver puts the bytes of first and all after it into the log cache before the
- * next step. SNAPSHOT received: OK = go on with the transfer, anything else = drop it. */
+ * taken, 0 = none. The driver puts the bytes of first and all after it into the log cache before
+ * the next step. SNAPSHOT received: OK = go on with the transfer, anything else = drop it. */
 enum status raft_step(struct raft *r, const struct raft_input *input, raft_index *first) MUST_CHECK;
 
 /* All that follows from the inputs since the last flush; valid until the next raft_step(). */

@@ -7,11 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RAFT_NODES_MAX 15           /* voters and learners together, of both sides of a joint change */
+#define RAFT_NODES_MAX 15           /* voters and learners together, both sides of a joint change */
 #define RAFT_INFLIGHT_MAX 256       /* unacknowledged APPENDs per peer */
 #define RAFT_READS_MAX 256          /* reads waiting for a quorum or for the next flush */
 #define RAFT_WRITES_MAX 64          /* writes given out and not yet durable; the next flush waits */
-#define RAFT_APPEND_ENTRIES_MAX 512 /* entries in one APPEND: bounds what a receiver has to decode */
+#define RAFT_APPEND_ENTRIES_MAX 512 /* entries in one APPEND: bounds what a receiver decodes */
+#define RAFT_LEASE_MS_MAX 60000     /* longest promise that a peer may ask for */
 #define RAFT_ENTRY_SIZE_MAX ((1u << 30) - 1) /* bytes of one entry that the core can count */
 
 typedef uint64_t raft_index; /* 1-based; 0 = before the first entry */
