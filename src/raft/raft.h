@@ -4,8 +4,8 @@
  * that has to happen with one raft_flush(). The core never calls out: no clock but ticks, no I/O,
  * no allocation after raft_open(). Same options, same inputs => same outputs, bit for bit.
  *
- *     ticks, messages, proposals, PERSISTED --raft_step()--> [ core ]
- *     [ core ] --raft_flush()--> one write, messages, committed range, reads */
+ *     ticks, messages, proposals --raft_step()--> [ core ] --raft_flush()--> a write, messages,
+ *                                                                            commits, reads */
 
 #ifndef RAFT_RAFT_H
 #define RAFT_RAFT_H
@@ -164,10 +164,9 @@ struct raft_status {
     raft_index commit_index, applied_index;
     raft_index first_index, last_index, persisted_index;
     raft_term last_term;
-    bool is_voter;      /* this node, by the config in force */
-    bool state_lost;
-    raft_node transfer_to; /* 0 = none under way */
-    raft_index config_index; /* of the config in force */
+    bool is_voter, state_lost; /* this node, by the config in force; as it was opened */
+    raft_node transfer_to;     /* 0 = none under way */
+    raft_index config_index;   /* of the config in force: */
     struct raft_config config;
     size_t read_count; /* reads waiting */
     size_t peer_count;
