@@ -1,7 +1,8 @@
 /* keyspace.h -- databases of keys over the row cache: what is true of the whole state.
  *
- * Holds in memory what is read at every request (applied position, clock, numbers and counters of
- * databases, settings) and writes it through to system rows, so that any flush carries it.
+ * Holds in memory what is read or changed at every request (applied position, clock, digest, numbers
+ * and counters of databases); a system row gets it at each cut (cache_set_before_cut), so that
+ * every flush carries the state of the moment it was cut at.
  *
  * Time is given, never read: keyspace_now() is the clock of the entry being applied, or the time of
  * the read being run. A key whose deadline is <= now is absent for everybody (ARCHITECTURE §3.6). */
@@ -15,6 +16,7 @@
 #include "keyspace/cache.h"
 
 #define DATABASES_DEFAULT 16
+#define DATABASES_MAX 256
 #define ORDINAL_MAX 4095 /* requests of one entry: a stamp has 12 bits for them */
 
 enum type {
@@ -53,8 +55,14 @@ struct applied keyspace_applied(const struct keyspace *k);
 void keyspace_entry_begin(struct keyspace *k, uint64_t index, uint64_t term, uint64_t clock_ms);
 /* Request ordinal (from 1) of it is about to run: its changes are stamped index << 12 | ordinal. */
 void keyspace_request_begin(struct keyspace *k, uint32_t ordinal);
-/* Writes the applied position, counters and digest to their rows. */
+/* The entry counts as applied: a cut may follow. */
 void keyspace_entry_end(struct keyspace *k);
+
+/* A savepoint of rows, counters and digest (a script over its budget): cache_savepoint_*, and what
+ * is kept here. Not nested; within one request. */
+void keyspace_savepoint_begin(struct keyspace *k);
+void keyspace_savepoint_end(struct keyspace *k);
+void keyspace_savepoint_roll_back(struct keyspace *k);
 
 /* A read runs at now_ms (>= the log clock) and may not change rows until keyspace_read_end(): a put
  * or del in between panics. May stand inside an entry too (a read that rides in a log batch). */
@@ -67,12 +75,15 @@ uint64_t keyspace_stamp(const struct keyspace *k); /* of the running request */
 
 /* True when the read that just ran met keys due by its time whose deadline lies behind the log
  * clock: the reader has to wait for an expiry entry (ARCHITECTURE §3.2 step 6). The keys met are
- * appended to *names, each as be32 internal db, be32 size, bytes. Reset by read_begin. */
+ * appended to *names, each as be32 internal db, be32 size, bytes, at most MET_DUE_MAX of them. Reset
+ * by read_begin. names may be NULL. */
+#define MET_DUE_MAX 1024
 bool keyspace_met_due(const struct keyspace *k, struct buf *names);
 
 /* --- databases -------------------------------------------------------------------------------- */
 
 uint32_t keyspace_database_count(const struct keyspace *k);
+void keyspace_set_database_count(struct keyspace *k, uint32_t count); /* 1 .. DATABASES_MAX; only up */
 /* The internal number of database db (0 .. count-1): what rows carry, what SWAPDB exchanges. */
 uint32_t keyspace_database_number(const struct keyspace *k, uint32_t db);
 uint64_t keyspace_size(const struct keyspace *k, uint32_t db);    /* DBSIZE */
@@ -83,6 +94,11 @@ uint64_t keyspace_flush(struct keyspace *k, uint32_t db); /* buries it; returns 
 
 /* The next number of the replicated counter, for objects' versions; never the same twice. */
 uint64_t keyspace_next_version(struct keyspace *k);
+
+/* Rows of other layers (waiters "W", parts "P", scripts "L", functions "F", ACL "A"), so that the
+ * digest knows of them. Read them by cache_get() and cursors. */
+void keyspace_row_put(struct keyspace *k, struct bytes key, struct bytes value);
+void keyspace_row_del(struct keyspace *k, struct bytes key);
 
 /* --- walks ------------------------------------------------------------------------------------ */
 
@@ -100,12 +116,14 @@ bool key_cursor_next(struct key_cursor *cursor, struct bytes *name, uint64_t *po
                      enum type *type);
 void key_cursor_close(struct key_cursor *cursor);
 
-/* A random key that is not due, appended to *name; false when there is none. */
+/* A random key that is not due, appended to *name; false when there is none. Evenly drawn up to 1024
+ * keys; above, nearly so for names without a {tag}. */
 bool keyspace_random_key(struct keyspace *k, uint32_t db, struct prng *chance, struct buf *name);
 
 /* --- system rows ------------------------------------------------------------------------------ */
 
-/* Small named rows ("S" name): settings, origins, digests. Borrowed until the row changes. */
+/* Small named rows ("S" name): settings, origins, digests. Borrowed until the row changes. The name
+ * "applied" is the keyspace's own. */
 bool keyspace_system_get(struct keyspace *k, struct bytes name, struct bytes *value);
 void keyspace_system_put(struct keyspace *k, struct bytes name, struct bytes value);
 void keyspace_system_del(struct keyspace *k, struct bytes name);
@@ -116,7 +134,8 @@ bool keyspace_setting(struct keyspace *k, const char *name, struct bytes *value)
 void keyspace_set_setting(struct keyspace *k, const char *name, struct bytes value);
 uint64_t keyspace_settings_version(const struct keyspace *k);
 
-/* The running hash of all rows that commands have written (ARCHITECTURE §5 rule 8). */
+/* The running hash of all rows that commands have written, system rows and purges left out
+ * (ARCHITECTURE §5 rule 8). */
 uint64_t keyspace_digest(const struct keyspace *k);
 
 #endif

@@ -46,33 +46,40 @@ enum space {
 struct object {
     struct keyspace *keyspace;
     uint32_t db;         /* internal number */
+    uint32_t selected;   /* 0 .. 15 */
     struct bytes name;   /* borrowed from the request */
     enum type type;      /* TYPE_NONE: not there */
     enum encoding encoding;
     uint64_t stamp;      /* of the last change */
     uint64_t deadline;   /* ms since 1970, 0 = none */
-    uint64_t size_bytes; /* logical, as MEMORY USAGE tells */
+    uint64_t size_bytes; /* logical, as MEMORY USAGE tells; brought up to date by object_save() */
     uint64_t version;    /* names the item rows; 0 = packed, or a string in the meta row */
     uint64_t count;      /* elements; of a string in chunks: its length */
     uint8_t fields[OBJECT_FIELDS_MAX]; /* type's own, fixed size per type */
     uint8_t fields_size;
-    struct bytes packed; /* string value or packed map: borrowed from the row, or from scratch */
+    struct bytes packed; /* string value or packed map: borrowed from the row, a request, scratch */
     struct buf scratch;  /* the packed bytes once they have changed; owned */
+    struct buf text;     /* a long string put together, for object_string(); owned */
     uint64_t old_deadline, old_size_bytes; /* as the row in the store says */
     bool existed, dirty;
+    bool packed_in_row;  /* packed lies in this key's own row */
+    uint32_t row_key_size;
+    uint8_t *row_key_large; /* NULL: it is in row_key_small */
+    uint8_t row_key_small[96];
 };
 
 /* --- opening and closing ---------------------------------------------------------------------- */
 
 /* Looks name up in database db (0 .. 15). True when it is there and not due; else o is an absent
  * object that object_create() can bring to life. In apply, the rows of a due key are deleted first,
- * told by keyspace_take_expired(). Close every opened object. */
+ * told by keyspace_take_expired() (expire.h). Close every opened object, found or not. */
 bool object_open(struct keyspace *k, uint32_t db, struct bytes name, struct object *o);
 
 /* An absent object becomes an empty one of type: no deadline, packed. */
 void object_create(struct object *o, enum type type, enum encoding encoding);
 
-/* Writes the meta row (stamped) and the expiry index. An empty collection is deleted instead. */
+/* Writes the meta row (stamped) and the expiry index. An empty collection is deleted instead (but a
+ * stream may be empty). */
 void object_save(struct object *o);
 
 /* Deletes the key in the time of one row: its items go to the graveyard. o is absent then. */
@@ -96,7 +103,8 @@ size_t object_string_size(const struct object *o);
 struct bytes object_string(struct object *o);
 /* count bytes from offset on, cut at the end of the value. */
 struct bytes object_string_range(struct object *o, size_t offset, size_t count);
-/* Replaces the value; the encoding is chosen as Redis's tryObjectEncoding does. */
+/* Replaces the value, whatever o was (absent, another type); the deadline stays. The encoding is
+ * chosen as Redis's tryObjectEncoding does. value is borrowed until object_save(). */
 void object_set_string(struct object *o, struct bytes value);
 /* Overwrites from offset on, growing with zeros; touches only the chunks it must. Encoding raw. */
 void object_write_string(struct object *o, size_t offset, struct bytes value);
@@ -124,27 +132,5 @@ void object_seek(struct object *o, struct object_cursor *cursor, uint8_t space, 
                  enum direction direction);
 bool object_next(struct object_cursor *cursor, struct bytes *subkey, struct bytes *value);
 void object_cursor_close(struct object_cursor *cursor);
-
-/* --- expiry ----------------------------------------------------------------------------------- */
-
-/* The earliest deadline of any key, 0 when there is none. */
-uint64_t expire_next_deadline(struct keyspace *k);
-
-/* Deletes up to limit keys that are due now, earliest first, told by keyspace_take_expired();
- * returns how many. */
-uint32_t expire_due(struct keyspace *k, uint32_t limit);
-
-/* Deletes the key if it is due now. internal_db as in keyspace_met_due. */
-bool expire_key(struct keyspace *k, uint32_t internal_db, struct bytes name);
-
-/* Keys found due and deleted since the last call, one at a time (selected db 0 .. 15, and name
- * appended to *name); false = no more. */
-bool keyspace_take_expired(struct keyspace *k, uint32_t *db, struct buf *name);
-
-/* --- graveyard -------------------------------------------------------------------------------- */
-
-/* Removes up to limit rows of buried objects and databases; returns how many (0: nothing buried). */
-size_t graveyard_purge(struct keyspace *k, size_t limit);
-uint64_t graveyard_count(struct keyspace *k); /* buried objects, for lazyfree_pending_objects */
 
 #endif

@@ -1,0 +1,437 @@
+/* cache.c -- rows in memory: get, put, del, savepoints, eviction. What rows, epochs and levels are
+ * stands in cache_rows.h; cuts and ranges are in cache_cut.c, walks in cache_cursor.c. */
+
+#include "keyspace/cache_rows.h"
+
+#include <stdlib.h>
+
+#include "base/encode.h"
+
+#define ROW_ROUNDING ((size_t)16) /* the allocator's classes */
+#define CLEAN_PER_TURN 1024
+#define EVICT_PER_TURN 4096 /* buckets looked at, unless memory runs away */
+
+static size_t value_room(size_t key_size, size_t value_size)
+{
+    const size_t before = offsetof(struct row, key) + key_size;
+    return (before + value_size + ROW_ROUNDING - 1) / ROW_ROUNDING * ROW_ROUNDING - before;
+}
+
+static bool value_is_inside(const struct row *row)
+{
+    return row->value == row->key + row->node.key_size;
+}
+
+static struct row *row_new(struct cache *c, struct bytes key, uint32_t hash, size_t value_size)
+{
+    CHECK(key.size > 0);
+    CHECK(key.size <= CACHE_KEY_MAX);
+    CHECK(value_size <= CACHE_VALUE_MAX);
+    const size_t room = value_room(key.size, value_size);
+    struct row *row = xmalloc(MAX(offsetof(struct row, key) + key.size + room, sizeof(*row)));
+    *row = (struct row){
+        .node = {.hash = hash, .key_size = (uint32_t)key.size},
+        .value = row->key + key.size,
+        .value_size = (uint32_t)value_size,
+        .value_capacity = (uint32_t)room,
+        .epoch = c->epoch,
+        .is_used = true,
+    };
+    memcpy(row->key, key.data, key.size);
+    c->bytes += row_bytes(row);
+    return row;
+}
+
+void row_free(struct cache *c, struct row *row)
+{
+    c->bytes -= row_bytes(row);
+    if (!value_is_inside(row))
+        free(row->value);
+    free(row);
+}
+
+static struct row *row_of(struct node *n)
+{
+    return n == NULL ? NULL : container_of(n, struct row, node);
+}
+
+struct cache *cache_new(struct kv *kv, size_t size_bytes)
+{
+    struct cache *c = xcalloc(1, sizeof(*c));
+    c->kv = kv;
+    c->size_bytes = size_bytes;
+    c->epoch = 1;
+    c->fresh_version = UINT64_MAX;
+    table_init(&c->table, offsetof(struct row, key));
+    level_init(&c->level);
+    return c;
+}
+
+/* Frees all rows of the table but those that the running cut owns. */
+static void free_rows(struct cache *c)
+{
+    for (size_t bucket = 0; bucket < table_bucket_count(&c->table); bucket++)
+        for (struct node *n = c->table.buckets[bucket]; n != NULL;) {
+            struct row *row = row_of(n);
+            n = n->next;
+            if (!row_is_frozen(c, row))
+                row_free(c, row);
+        }
+    table_clear(&c->table);
+    level_clear(&c->level);
+}
+
+/* The cut, if one runs, becomes an orphan: it keeps its rows and the bytes of its ranges. */
+static void forget_all(struct cache *c)
+{
+    CHECK(c->savepoint_epoch == 0);
+    if (c->cut != NULL && c->cut->is_ingested)
+        cache_clean_some(c, SIZE_MAX);
+    free_rows(c);
+    struct range *ranges = c->ranges;
+    const size_t range_count = c->range_count;
+    c->ranges = NULL;
+    c->range_count = 0;
+    c->range_epoch = 0;
+    if (c->cut != NULL) {
+        c->cut->is_orphan = true;
+        c->cut->orphan_ranges = ranges;
+        c->cut->orphan_range_count = range_count;
+        c->cut = NULL;
+    } else {
+        for (size_t i = 0; i < range_count; i++) {
+            buf_clear(&ranges[i].from);
+            buf_clear(&ranges[i].to);
+        }
+        free(ranges);
+    }
+    c->bytes = c->dirty_bytes = c->frozen_bytes = 0;
+    c->hand = 0;
+    c->fresh_version = UINT64_MAX;
+}
+
+void cache_free(struct cache *c)
+{
+    if (c == NULL)
+        return;
+    CHECK(c->cut == NULL || c->cut->is_ingested);
+    forget_all(c);
+    buf_clear(&c->undo);
+    buf_clear(&c->loaded);
+    free(c);
+}
+
+void cache_reset(struct cache *c, struct kv *kv)
+{
+    forget_all(c);
+    c->kv = kv;
+    table_init(&c->table, offsetof(struct row, key));
+    level_init(&c->level);
+}
+
+void cache_resize(struct cache *c, size_t size_bytes)
+{
+    c->size_bytes = size_bytes;
+}
+
+void cache_set_read_only(struct cache *c, bool read_only)
+{
+    c->read_only = read_only;
+}
+
+void cache_set_fresh_version(struct cache *c, uint64_t version)
+{
+    c->fresh_version = version;
+}
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+static bool is_fresh_item(const struct cache *c, struct bytes key)
+{
+    return key.size >= 9 && bytes_data(key)[0] == 'I' &&
+           get_be64(bytes_data(key) + 1) >= c->fresh_version;
+}
+
+/* Reads a row that the table does not have, and keeps it there, or its absence. NULL: it is absent
+ * for a reason that is known without asking the store. */
+static struct row *load(struct cache *c, struct bytes key, uint32_t hash)
+{
+    if (is_fresh_item(c, key) || cache_range_above_store(c, key) != NULL)
+        return NULL;
+    struct error e;
+    const enum status status = kv_get(c->kv, key, &c->loaded, &e);
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+        panic("cannot read a row of the state: %s", e.text);
+    const struct bytes value = status == STATUS_OK ? buf_bytes(&c->loaded) : BYTES_NONE;
+    struct row *row = row_new(c, key, hash, value.size);
+    row->is_absent = status == STATUS_NOT_FOUND;
+    if (value.size > 0)
+        memcpy(row->value, value.data, value.size);
+    table_insert(&c->table, &row->node);
+    return row;
+}
+
+bool cache_get(struct cache *c, struct bytes key, struct bytes *value)
+{
+    const uint32_t hash = table_hash(key);
+    struct row *row = row_of(*table_find(&c->table, key, hash));
+    if (row != NULL) {
+        c->hits++;
+        row->is_used = true;
+    } else {
+        c->misses++;
+        row = load(c, key, hash);
+    }
+    if (row == NULL || row->is_absent || row_is_void(c, row)) {
+        *value = BYTES_NONE;
+        return false;
+    }
+    *value = bytes_of(row->value, row->value_size);
+    return true;
+}
+
+/* --- changing -------------------------------------------------------------------------------- */
+
+/* Memory that a change has made useless, but that the new value may still be borrowed from. */
+struct garbage {
+    struct row *row;
+    void *value;
+};
+
+static void garbage_free(struct cache *c, const struct garbage *g)
+{
+    if (g->row != NULL)
+        row_free(c, g->row);
+    free(g->value);
+}
+
+static bool fits(const struct row *row, size_t value_size)
+{
+    const bool is_wasteful = row->value_capacity > 256 && value_size < row->value_capacity / 4;
+    return value_size <= row->value_capacity && !is_wasteful;
+}
+
+/* A dirty row's node stays where it is, lists and chunks point at it; its value moves out. */
+static void move_value(struct cache *c, struct row *row, size_t value_size, struct garbage *g)
+{
+    CHECK(value_size <= CACHE_VALUE_MAX);
+    const size_t before = row->value_capacity;
+    g->value = value_is_inside(row) ? NULL : row->value;
+    const size_t capacity = (value_size + value_size / 4 + 15) / 16 * 16;
+    row->value = xmalloc(capacity);
+    row->value_capacity = (uint32_t)capacity;
+    c->bytes += capacity - before; /* wraps around where it has shrunk, and back */
+    c->dirty_bytes += capacity - before;
+}
+
+static void become_dirty(struct cache *c, struct row *row)
+{
+    row->is_dirty = true;
+    c->dirty_bytes += row_bytes(row);
+    level_add(&c->level, row);
+}
+
+/* Puts a new row where link points at old, or at the end of a bucket. */
+static struct row *replace(struct cache *c, struct node **link, struct bytes key, uint32_t hash,
+                           size_t value_size)
+{
+    struct row *row = row_new(c, key, hash, value_size);
+    if (*link == NULL) {
+        table_insert(&c->table, &row->node);
+    } else {
+        row->node.next = (*link)->next;
+        *link = &row->node;
+    }
+    become_dirty(c, row);
+    return row;
+}
+
+/* The row of key, dirty, of the present epoch, with room for value_size bytes. */
+static struct row *row_to_change(struct cache *c, struct bytes key, size_t value_size,
+                                 struct garbage *g)
+{
+    const uint32_t hash = table_hash(key);
+    struct node **link = table_find(&c->table, key, hash);
+    struct row *row = row_of(*link);
+    if (row == NULL) {
+        row = replace(c, link, key, hash, value_size);
+    } else if (row_is_frozen(c, row)) {
+        row->is_replaced = true; /* by which it is the cut's alone */
+        row = replace(c, link, key, hash, value_size);
+    } else if (row->is_dirty) {
+        if (!fits(row, value_size))
+            move_value(c, row, value_size, g);
+    } else if (fits(row, value_size)) {
+        become_dirty(c, row);
+    } else {
+        g->row = row;
+        row = replace(c, link, key, hash, value_size);
+    }
+    row->epoch = c->epoch;
+    row->is_used = true;
+    row->is_absent = false;
+    row->value_size = (uint32_t)value_size;
+    return row;
+}
+
+static void remember(struct cache *c, struct bytes key)
+{
+    const uint32_t hash = table_hash(key);
+    struct row *row = row_of(*table_find(&c->table, key, hash));
+    if (row != NULL && row->is_dirty && row->epoch >= c->savepoint_epoch)
+        return; /* is remembered as it was before its first change */
+    if (row == NULL)
+        row = load(c, key, hash);
+    const bool is_there = row != NULL && !row->is_absent && !row_is_void(c, row);
+    buf_append_u8(&c->undo, is_there);
+    buf_append_le32(&c->undo, (uint32_t)key.size);
+    buf_append_bytes(&c->undo, key);
+    if (!is_there)
+        return;
+    buf_append_le32(&c->undo, row->value_size);
+    buf_append(&c->undo, row->value, row->value_size);
+}
+
+static void before_change(struct cache *c, struct bytes key)
+{
+    CHECK(!c->read_only);
+    if (c->savepoint_epoch != 0)
+        remember(c, key);
+}
+
+void cache_put(struct cache *c, struct bytes key, struct bytes value)
+{
+    before_change(c, key);
+    struct garbage g = {NULL, NULL};
+    struct row *row = row_to_change(c, key, value.size, &g);
+    if (value.size > 0)
+        memmove(row->value, value.data, value.size);
+    garbage_free(c, &g);
+}
+
+uint8_t *cache_put_space(struct cache *c, struct bytes key, size_t value_size)
+{
+    before_change(c, key);
+    struct garbage g = {NULL, NULL};
+    struct row *row = row_to_change(c, key, value_size, &g);
+    garbage_free(c, &g);
+    return row->value;
+}
+
+void cache_del(struct cache *c, struct bytes key)
+{
+    before_change(c, key);
+    struct garbage g = {NULL, NULL};
+    row_to_change(c, key, 0, &g)->is_absent = true;
+    garbage_free(c, &g);
+}
+
+/* --- savepoints ------------------------------------------------------------------------------ */
+
+void cache_savepoint_begin(struct cache *c)
+{
+    CHECK(c->savepoint_epoch == 0);
+    CHECK(buf_bytes(&c->undo).size == 0);
+    c->savepoint_epoch = ++c->epoch;
+}
+
+void cache_savepoint_end(struct cache *c)
+{
+    CHECK(c->savepoint_epoch != 0);
+    c->savepoint_epoch = 0;
+    buf_reset(&c->undo);
+}
+
+/* Every row stands in undo once, so their order does not matter. */
+void cache_savepoint_roll_back(struct cache *c)
+{
+    CHECK(c->savepoint_epoch != 0);
+    c->savepoint_epoch = 0;
+    struct reader r;
+    reader_init(&r, buf_bytes(&c->undo));
+    while (reader_left(&r) > 0) {
+        const bool is_there = reader_u8(&r);
+        const struct bytes key = reader_bytes(&r, reader_le32(&r));
+        if (is_there)
+            cache_put(c, key, reader_bytes(&r, reader_le32(&r)));
+        else
+            cache_del(c, key);
+    }
+    CHECK(!r.failed);
+    buf_reset(&c->undo);
+}
+
+/* --- eviction -------------------------------------------------------------------------------- */
+
+/* Looks at one bucket: void rows go, and, while memory is short, rows unused since the last lap. */
+static void evict_bucket(struct cache *c, bool is_short)
+{
+    struct node **link = &c->table.buckets[c->hand];
+    while (*link != NULL) {
+        struct row *row = row_of(*link);
+        const bool is_cold = is_short && (!row->is_used || c->size_bytes == 0);
+        if (!row->is_dirty && (is_cold || row_is_void(c, row))) {
+            table_remove(&c->table, link);
+            row_free(c, row);
+            c->evictions++;
+            continue;
+        }
+        if (is_short)
+            row->is_used = false;
+        link = &row->node.next;
+    }
+    if (++c->hand >= table_bucket_count(&c->table)) {
+        c->hand = 0;
+        c->lap++;
+    }
+}
+
+static bool has_ranges_to_sweep(const struct cache *c)
+{
+    for (size_t i = 0; i < c->range_count; i++)
+        if (c->ranges[i].state == RANGE_SWEEPING)
+            return true;
+    return false;
+}
+
+static void evict(struct cache *c)
+{
+    const bool sweeping = has_ranges_to_sweep(c);
+    const bool runs_away = c->bytes > c->size_bytes + c->size_bytes / 8;
+    size_t left = runs_away ? 2 * table_bucket_count(&c->table) : EVICT_PER_TURN;
+    for (; left > 0; left--) {
+        const bool has_clean = c->bytes > c->dirty_bytes + c->frozen_bytes;
+        const bool is_short = has_clean && c->bytes > c->size_bytes;
+        if (!is_short && !(sweeping && left > EVICT_PER_TURN / 2))
+            break;
+        evict_bucket(c, is_short);
+    }
+}
+
+void cache_turn(struct cache *c)
+{
+    cache_clean_some(c, c->size_bytes == 0 ? SIZE_MAX : CLEAN_PER_TURN);
+    evict(c);
+    cache_forget_swept_ranges(c);
+}
+
+bool cache_is_pressed(const struct cache *c)
+{
+    const bool waits = c->cut != NULL && !c->cut->is_ingested;
+    return c->dirty_bytes + (waits ? c->frozen_bytes : 0) > c->size_bytes / 2;
+}
+
+void cache_stats(const struct cache *c, struct cache_stats *stats)
+{
+    *stats = (struct cache_stats){
+        .hits = c->hits,
+        .misses = c->misses,
+        .evictions = c->evictions,
+        .rows = c->table.count,
+        .bytes = c->bytes,
+        .dirty_rows = c->level.dirty_count,
+        .dirty_bytes = c->dirty_bytes,
+        .frozen_bytes = c->frozen_bytes,
+        .size_bytes = c->size_bytes,
+    };
+}
