@@ -87,6 +87,7 @@ static void put_base(struct log_store *store, uint64_t index, uint64_t term)
     batch_seal(store, value);
     store->base_index = index;
     atomic_store(&store->readable_base, index); /* before the rows go */
+    atomic_fetch_add(&store->cuts, 1);
 }
 
 /* Readers count on nothing from here on while the batch is written. */
@@ -95,6 +96,7 @@ static void lower_last(struct log_store *store, uint64_t last_index)
     store->last_index = last_index;
     if (last_index < atomic_load(&store->readable_last))
         atomic_store(&store->readable_last, last_index);
+    atomic_fetch_add(&store->cuts, 1);
 }
 
 static void reset(struct log_store *store, uint64_t index, uint64_t term)
@@ -281,7 +283,7 @@ static enum status read_rows(struct log_store *store, struct kv_iterator *rows,
         if (log_key_index(key) != index && block->count > 0)
             return log_damaged(store, e, "entry %" PRIu64 " is missing", index);
         if (log_key_index(key) != index)
-            return STATUS_OK; /* the caller looks whether it was compacted away meanwhile */
+            return STATUS_OK; /* the caller looks whether it was cut off meanwhile */
         if (!log_row_open(key, kv_iterator_value(rows), &body) || !log_entry_decode(body, &entry))
             return log_damaged(store, e, "entry %" PRIu64 " is damaged", index);
         if (block->count > 0 && block->memory.size + entry.payload.size > range->bytes_max)
@@ -299,6 +301,7 @@ enum status log_store_read(struct log_store *store, const struct log_range *rang
     block->first = range->from;
     block->count = 0;
     buf_reset(&block->memory);
+    const uint64_t cuts = atomic_load(&store->cuts);
     const uint64_t last = atomic_load(&store->readable_last);
     if (range->from > last || range->from <= atomic_load(&store->readable_base))
         return fail(e, STATUS_NOT_FOUND, "entry %" PRIu64 " is not in the log", range->from);
@@ -316,8 +319,7 @@ enum status log_store_read(struct log_store *store, const struct log_range *rang
             buf_data(&block->memory) + (uintptr_t)block->entries[i].payload.data;
     if (block->count > 0)
         return STATUS_OK;
-    if (range->from > atomic_load(&store->readable_base) &&
-        range->from <= atomic_load(&store->readable_last))
+    if (atomic_load(&store->cuts) == cuts)
         return log_damaged(store, e, "entry %" PRIu64 " is missing", range->from);
     return fail(e, STATUS_NOT_FOUND, "entry %" PRIu64 " has just gone", range->from);
 }

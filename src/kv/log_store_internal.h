@@ -28,8 +28,9 @@ struct log_store {
     uint64_t configs[LOG_CONFIGS_MAX]; /* indexes of the config rows, rising */
     size_t config_count;
 
-    /* What readers may count on: set before rows go, and after rows came. */
-    _Atomic uint64_t readable_base, readable_last;
+    /* What readers may count on: lowered before rows go, raised after rows came. A reader that
+     * misses a row and finds another number of cuts than before has lost a race, not a row. */
+    _Atomic uint64_t readable_base, readable_last, cuts;
 
     /* The batch in the making. */
     struct arena arena;

@@ -29,3 +29,8 @@ tests_unit_test_state_store_LDADD = $(KV_TEST_LIBS)
 tests_unit_test_kv_rocks_SOURCES = tests/unit/test_kv_rocks.c tests/unit/kv_place.h
 tests_unit_test_kv_rocks_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_kv_rocks_LDADD = $(KV_TEST_LIBS)
+
+# Not part of "make all" or "make check": make utils/bench/log_bench
+EXTRA_PROGRAMS = utils/bench/log_bench
+utils_bench_log_bench_SOURCES = utils/bench/log_bench.c
+utils_bench_log_bench_LDADD = libkv.a libbase.a $(ROCKSDB_LIBS)

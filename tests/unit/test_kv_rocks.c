@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -341,6 +342,87 @@ static void a_compacted_log_gives_its_space_back(void **state)
     place_close(&place);
 }
 
+/* ---- a reader beside the writer ---- */
+
+struct reader_thread {
+    struct log_store *store;
+    _Atomic bool stop;
+    _Atomic uint64_t last; /* written so far */
+    uint64_t read, wrong;
+};
+
+static struct bytes payload_of(uint64_t index, char text[static 24])
+{
+    const int size = snprintf(text, 24, "payload %" PRIu64, index);
+    return bytes_of(text, (size_t)size);
+}
+
+static void *read_on(void *context)
+{
+    struct reader_thread *r = context;
+    struct log_block block = {0};
+    struct prng p;
+    prng_seed(&p, 1);
+    while (!r->stop) {
+        const uint64_t last = r->last;
+        const struct log_range range = {1 + prng_below(&p, last + 2), last + 10, 2000};
+        if (range.from > range.to)
+            continue;
+        const enum status status = log_store_read(r->store, &range, &block, NULL);
+        r->wrong += status != STATUS_OK && status != STATUS_NOT_FOUND;
+        for (size_t i = 0; status == STATUS_OK && i < block.count; i++) {
+            char text[24];
+            r->read++;
+            r->wrong += !bytes_equal(block.entries[i].payload, payload_of(range.from + i, text));
+        }
+    }
+    log_block_clear(&block);
+    return NULL;
+}
+
+static void reading_beside_writing_never_sees_half_of_it(void **state)
+{
+    (void)state;
+    struct place place;
+    place_open(&place, PLACE_REAL, 1);
+    struct log_recovered found;
+    struct reader_thread r = {.stop = false};
+    MUST(open_log(&place, &r.store, &found, error));
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, read_on, &r), 0);
+    struct prng p;
+    prng_seed(&p, 2);
+    uint64_t base = 0, last = 0;
+    for (int round = 0; round < 1500; round++) {
+        char texts[10][24];
+        struct log_entry entries[10];
+        struct log_write write = {.entries = entries, .entry_count = ARRAY_COUNT(entries)};
+        if (last > base && prng_chance(&p, 1, 5)) {
+            write.truncate_from = base + 1 + prng_below(&p, last - base);
+            last = write.truncate_from - 1;
+        }
+        write.first = last + 1;
+        for (size_t i = 0; i < ARRAY_COUNT(entries); i++)
+            entries[i] = (struct log_entry){1, 1, payload_of(++last, texts[i])};
+        if (prng_chance(&p, 1, 20)) {
+            base += prng_below(&p, last - base);
+            write.compact_index = base;
+            write.compact_term = 1;
+        }
+        MUST(log_store_write(r.store, &write, 1, error));
+        r.last = last;
+        if (round % 100 == 0)
+            MUST(log_store_reclaim(r.store, error));
+    }
+    r.stop = true;
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(r.read > 1000);
+    assert_int_equal(r.wrong, 0);
+    log_store_close(r.store);
+    log_recovered_clear(&found);
+    place_close(&place);
+}
+
 /* ---- the lock ---- */
 
 static void a_directory_has_one_owner(void **state)
@@ -383,6 +465,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_lost_file_is_damage),
         cmocka_unit_test(a_flipped_byte_in_a_table_is_noticed_by_reading),
         cmocka_unit_test(a_compacted_log_gives_its_space_back),
+        cmocka_unit_test(reading_beside_writing_never_sees_half_of_it),
         cmocka_unit_test(a_directory_has_one_owner),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
