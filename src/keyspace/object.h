@@ -55,6 +55,7 @@ struct object {
     uint64_t size_bytes; /* logical, as MEMORY USAGE tells; brought up to date by object_save() */
     uint64_t version;    /* names the item rows; 0 = packed, or a string in the meta row */
     uint64_t count;      /* elements; of a string in chunks: its length */
+    uint64_t items_bytes; /* logical bytes of its item rows */
     uint8_t fields[OBJECT_FIELDS_MAX]; /* type's own, fixed size per type */
     uint8_t fields_size;
     struct bytes packed; /* string value or packed map: borrowed from the row, a request, scratch */

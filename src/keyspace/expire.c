@@ -1,0 +1,112 @@
+/* expire.c -- the expiry index: rows "X" deadline db pos name, earliest first. Rows of flushed
+ * databases stay until they are purged; walks pass over them. */
+
+#include "keyspace/expire.h"
+
+#include "keyspace/keyspace_state.h"
+#include "keyspace/object.h"
+
+static struct bytes index_key(struct buf *key, uint64_t deadline, struct bytes meta_row_key)
+{
+    buf_reset(key);
+    buf_append_u8(key, 'X');
+    buf_append_be64(key, deadline);
+    buf_append_bytes(key, bytes_from(meta_row_key, 1));
+    return buf_bytes(key);
+}
+
+void expire_index_put(struct keyspace *k, uint64_t deadline, struct bytes meta_row_key)
+{
+    keyspace_row_put(k, index_key(&k->key, deadline, meta_row_key), BYTES_NONE);
+    if (k->next_deadline == 0 || deadline < k->next_deadline)
+        k->next_deadline = deadline;
+}
+
+void expire_index_del(struct keyspace *k, uint64_t deadline, struct bytes meta_row_key)
+{
+    keyspace_row_del(k, index_key(&k->key, deadline, meta_row_key));
+    if (deadline == k->next_deadline)
+        k->next_deadline_known = false;
+}
+
+static void open_index(struct keyspace *k, struct cache_cursor *cursor)
+{
+    cache_cursor_open(k->cache, cursor, BYTES("X"), BYTES("Y"), FORWARD);
+}
+
+/* The next row of a database that is there. */
+static bool next_entry(struct keyspace *k, struct cache_cursor *cursor, uint32_t *selected,
+                       struct bytes *key)
+{
+    struct bytes value;
+    while (cache_cursor_next(cursor, key, &value))
+        if (keyspace_database_of(k, get_be32(bytes_data(*key) + 9), selected) != NULL)
+            return true;
+    return false;
+}
+
+uint64_t expire_next_deadline(struct keyspace *k)
+{
+    if (k->next_deadline_known)
+        return k->next_deadline;
+    struct cache_cursor cursor;
+    struct bytes key;
+    uint32_t selected;
+    open_index(k, &cursor);
+    k->next_deadline =
+        next_entry(k, &cursor, &selected, &key) ? get_be64(bytes_data(key) + 1) : 0;
+    k->next_deadline_known = true;
+    cache_cursor_close(&cursor);
+    return k->next_deadline;
+}
+
+uint32_t expire_due(struct keyspace *k, uint32_t limit)
+{
+    struct cache_cursor cursor;
+    struct bytes key;
+    uint32_t selected, deleted = 0;
+    open_index(k, &cursor);
+    while (deleted < limit && next_entry(k, &cursor, &selected, &key) &&
+           get_be64(bytes_data(key) + 1) <= k->now) {
+        struct object o;
+        const bool is_there =
+            object_open(k, selected, bytes_from(key, EXPIRY_KEY_NAME), &o); /* deletes it */
+        CHECK(!is_there);
+        object_close(&o);
+        deleted++;
+    }
+    cache_cursor_close(&cursor);
+    return deleted;
+}
+
+bool expire_key(struct keyspace *k, uint32_t internal_db, struct bytes name)
+{
+    uint32_t selected;
+    if (keyspace_database_of(k, internal_db, &selected) == NULL)
+        return false;
+    const size_t before = buf_bytes(&k->expired).size;
+    struct object o;
+    object_open(k, selected, name, &o);
+    object_close(&o);
+    return buf_bytes(&k->expired).size > before;
+}
+
+void expire_note_deleted(struct keyspace *k, uint32_t selected, struct bytes name)
+{
+    buf_append_le32(&k->expired, selected);
+    buf_append_le32(&k->expired, (uint32_t)name.size);
+    buf_append_bytes(&k->expired, name);
+}
+
+bool keyspace_take_expired(struct keyspace *k, uint32_t *db, struct buf *name)
+{
+    struct reader r;
+    reader_init(&r, buf_bytes(&k->expired));
+    if (reader_left(&r) == 0)
+        return false;
+    *db = reader_le32(&r);
+    buf_append_bytes(name, reader_bytes(&r, reader_le32(&r)));
+    CHECK(!r.failed);
+    buf_consume(&k->expired, buf_bytes(&k->expired).size - reader_left(&r));
+    return true;
+}

@@ -1,0 +1,82 @@
+/* keyspace_state.h -- inside the keyspace: what it holds in memory. Only files of this folder include
+ * this. */
+
+#ifndef KEYSPACE_KEYSPACE_STATE_H
+#define KEYSPACE_KEYSPACE_STATE_H
+
+#include "base/encode.h"
+#include "base/panic.h"
+#include "keyspace/keyspace.h"
+#include "keyspace/meta.h"
+
+struct database {
+    uint32_t number;
+    uint64_t size, expires, used_bytes;
+};
+
+/* What a savepoint restores. */
+struct counters {
+    uint64_t digest;
+    uint64_t next_version;
+    uint32_t next_number;
+    uint32_t database_count;
+    uint64_t graves; /* not stored: G rows are counted at the start */
+    struct database databases[DATABASES_MAX];
+};
+
+struct keyspace {
+    struct cache *cache;
+    uint8_t hash_key[SIPHASH_KEY_SIZE];
+    struct applied applied;
+    struct counters now_counters;
+    struct counters saved; /* at the savepoint */
+    size_t saved_expired_size;
+    bool has_savepoint;
+
+    bool in_entry;
+    uint64_t entry_index, entry_term;
+    uint64_t now, stamp;
+
+    bool is_reading;
+    uint64_t log_clock; /* while reading: a key due by it needs no waiting */
+    uint64_t now_before_read;
+    struct buf met;
+    uint32_t met_count;
+
+    uint64_t settings_version;
+    struct buf expired; /* le32 selected db, le32 size, name: of keys found due */
+    struct buf key;     /* of system rows */
+    struct buf scratch; /* a payload on its way into its own row */
+
+    uint64_t next_deadline; /* if known; 0: no key has one */
+    bool next_deadline_known;
+
+    struct buf purge_key;   /* of the G row that is being purged */
+    struct buf purge_place; /* where its walk goes on */
+};
+
+/* The database of an internal number; NULL: it was flushed. */
+struct database *keyspace_database_of(struct keyspace *k, uint32_t number, uint32_t *selected);
+
+/* As cache_put_space, but the digest does not know yet: call keyspace_digest_add() when filled. */
+uint8_t *keyspace_row_space(struct keyspace *k, struct bytes key, size_t value_size);
+void keyspace_digest_add(struct keyspace *k, struct bytes key, struct bytes value);
+
+/* A key is due at the keyspace's time. Reads note it (keyspace_met_due). */
+static inline bool deadline_is_due(const struct keyspace *k, uint64_t deadline)
+{
+    return deadline != 0 && deadline <= k->now;
+}
+void keyspace_note_due(struct keyspace *k, uint32_t db, struct bytes name, uint64_t deadline);
+
+/* The rows of the expiry index. meta_row_key: db, pos and name are the same bytes there. */
+void expire_index_put(struct keyspace *k, uint64_t deadline, struct bytes meta_row_key);
+void expire_index_del(struct keyspace *k, uint64_t deadline, struct bytes meta_row_key);
+void expire_note_deleted(struct keyspace *k, uint32_t selected, struct bytes name);
+
+/* Buries what was reached by a number that nobody uses any more. rows: about how many. */
+void grave_bury_version(struct keyspace *k, uint64_t version, uint64_t rows);
+void grave_bury_database(struct keyspace *k, uint32_t number, uint64_t keys);
+void grave_count_all(struct keyspace *k);
+
+#endif

@@ -1,0 +1,382 @@
+/* test_cache.c -- the row cache against a plain sorted array of rows, by random operations: cuts,
+ * cleans, evictions and ranges at random may never be seen. */
+
+#include "test.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/encode.h"
+#include "base/panic.h"
+#include "base/prng.h"
+#include "keyspace/cache.h"
+#include "kv/disk.h"
+#include "kv/kv.h"
+#include "kv/kv_mem.h"
+
+#define KEYS 600 /* all the keys that the random operations know */
+
+/* The model: a value's bytes for each key, in key order. */
+struct model {
+    struct buf keys[KEYS];
+    struct buf values[KEYS];
+    bool is_there[KEYS];
+};
+
+static int compare_bufs(const void *a, const void *b)
+{
+    return bytes_compare(buf_bytes(a), buf_bytes(b));
+}
+
+/* Keys of all the tables' shapes, short ones and one prefix of another among them. */
+static void make_key(struct buf *key, size_t n)
+{
+    const uint64_t x = n / 6;
+    switch (n % 6) {
+    case 0:
+        buf_printf(key, "S%03zu", n);
+        break;
+    case 1:
+        buf_append_u8(key, 'K');
+        buf_append_be32(key, (uint32_t)(x % 3));
+        buf_append_be64(key, x % 7 << 40 | x);
+        buf_printf(key, "name%zu", n);
+        break;
+    case 2:
+    case 3:
+        buf_append_u8(key, 'I');
+        buf_append_be64(key, x % 9);
+        buf_append_u8(key, (uint8_t)(n % 2));
+        buf_append_be32(key, (uint32_t)x);
+        break;
+    case 4:
+        buf_append_u8(key, 'X');
+        buf_append_be64(key, x * 10000);
+        buf_append_be32(key, (uint32_t)x);
+        break;
+    case 5:
+        buf_append_u8(key, (uint8_t)"KIXS"[x % 4]);
+        for (uint64_t i = 0; i <= x % 5; i++)
+            buf_append_u8(key, (uint8_t)(x / 20 + i));
+        buf_append_u8(key, (uint8_t)x);
+        break;
+    }
+}
+
+static void model_init(struct model *m)
+{
+    memset(m, 0, sizeof(*m));
+    for (size_t i = 0; i < KEYS; i++)
+        make_key(&m->keys[i], i);
+    qsort(m->keys, KEYS, sizeof(m->keys[0]), compare_bufs);
+    for (size_t i = 1; i < KEYS; i++) /* an equal key is moved aside */
+        if (compare_bufs(&m->keys[i - 1], &m->keys[i]) == 0)
+            buf_printf(&m->keys[i], "~%04zu", i);
+    qsort(m->keys, KEYS, sizeof(m->keys[0]), compare_bufs);
+}
+
+static void model_clear(struct model *m)
+{
+    for (size_t i = 0; i < KEYS; i++) {
+        buf_clear(&m->keys[i]);
+        buf_clear(&m->values[i]);
+    }
+}
+
+struct run {
+    struct model model, saved;
+    struct prng prng;
+    struct kv *kv;
+    struct cache *cache;
+    struct cache_cut *cut;
+    bool cut_is_ingested, in_savepoint;
+    bool changed[KEYS]; /* in the savepoint */
+};
+
+static bool next_row(void *context, struct kv_row *row)
+{
+    return cache_cut_next(context, row);
+}
+
+static void ingest(struct run *r)
+{
+    struct error e;
+    struct kv_ingest ingest = {.next = next_row, .context = r->cut};
+    ingest.ranges = cache_cut_ranges(r->cut, &ingest.range_count);
+    if (kv_ingest(r->kv, &ingest, &e) != STATUS_OK)
+        fail_msg("%s", e.text);
+    r->cut_is_ingested = true;
+}
+
+static void save(struct run *r, size_t i)
+{
+    if (!r->in_savepoint || r->changed[i])
+        return;
+    r->changed[i] = true;
+    buf_reset(&r->saved.values[i]);
+    buf_append_bytes(&r->saved.values[i], buf_bytes(&r->model.values[i]));
+    r->saved.is_there[i] = r->model.is_there[i];
+}
+
+static void put(struct run *r, size_t i)
+{
+    save(r, i);
+    struct buf *value = &r->model.values[i];
+    const uint64_t kind = prng_below(&r->prng, 20);
+    const size_t size = prng_below(&r->prng, kind == 0 ? 5000 : kind < 5 ? 300 : 20);
+    buf_reset(value);
+    uint8_t *to = buf_reserve(value, size);
+    for (size_t n = 0; n < size; n++)
+        to[n] = (uint8_t)prng_next(&r->prng);
+    buf_commit(value, size);
+    r->model.is_there[i] = true;
+    if (prng_chance(&r->prng, 1, 2)) {
+        cache_put(r->cache, buf_bytes(&r->model.keys[i]), buf_bytes(value));
+    } else {
+        uint8_t *space = cache_put_space(r->cache, buf_bytes(&r->model.keys[i]), size);
+        if (size > 0)
+            memcpy(space, buf_bytes(value).data, size);
+    }
+}
+
+static void del(struct run *r, size_t i)
+{
+    save(r, i);
+    r->model.is_there[i] = false;
+    cache_del(r->cache, buf_bytes(&r->model.keys[i]));
+}
+
+/* A value made of the row's own bytes. */
+static void put_from_itself(struct run *r, size_t i)
+{
+    struct bytes value;
+    if (!cache_get(r->cache, buf_bytes(&r->model.keys[i]), &value))
+        return;
+    save(r, i);
+    const size_t skip = prng_below(&r->prng, value.size + 1);
+    cache_put(r->cache, buf_bytes(&r->model.keys[i]), bytes_from(value, skip));
+    buf_consume(&r->model.values[i], MIN(skip, r->model.values[i].size));
+}
+
+static void get(struct run *r, size_t i)
+{
+    struct bytes value;
+    const bool is_there = cache_get(r->cache, buf_bytes(&r->model.keys[i]), &value);
+    assert_int_equal(is_there, r->model.is_there[i]);
+    if (is_there)
+        assert_true(bytes_equal(value, buf_bytes(&r->model.values[i])));
+}
+
+static void del_range(struct run *r)
+{
+    if (r->in_savepoint || cache_range_room(r->cache) == 0)
+        return;
+    const size_t from = prng_below(&r->prng, KEYS - 1);
+    const size_t to = from + 1 + prng_below(&r->prng, MIN((size_t)40, KEYS - 1 - from));
+    cache_del_range(r->cache, buf_bytes(&r->model.keys[from]), buf_bytes(&r->model.keys[to]));
+    for (size_t i = from; i < to; i++)
+        r->model.is_there[i] = false;
+}
+
+/* The first key of the model at or behind i within [0, limit), FORWARD, or before it. */
+static size_t next_there(const struct run *r, size_t i, size_t lower, size_t upper,
+                         enum direction direction)
+{
+    if (direction == FORWARD) {
+        while (i < upper && !r->model.is_there[i])
+            i++;
+        return i < upper ? i : KEYS;
+    }
+    for (i++; i > lower; i--)
+        if (r->model.is_there[i - 1])
+            return i - 1;
+    return KEYS;
+}
+
+static void change_something(struct run *r)
+{
+    const size_t i = prng_below(&r->prng, KEYS);
+    if (prng_chance(&r->prng, 2, 3))
+        put(r, i);
+    else
+        del(r, i);
+}
+
+static void walk(struct run *r)
+{
+    size_t lower = prng_below(&r->prng, KEYS), upper = prng_below(&r->prng, KEYS);
+    if (lower > upper) {
+        const size_t kept = lower;
+        lower = upper;
+        upper = kept;
+    }
+    const enum direction direction = prng_chance(&r->prng, 1, 2) ? FORWARD : BACKWARD;
+    const bool is_unbounded = prng_chance(&r->prng, 1, 4);
+    const bool changes = prng_chance(&r->prng, 1, 2);
+    if (is_unbounded)
+        upper = KEYS;
+    struct cache_cursor cursor;
+    const struct bytes lower_key = lower == 0 ? BYTES_NONE : buf_bytes(&r->model.keys[lower]);
+    cache_cursor_open(r->cache, &cursor, lower_key,
+                      is_unbounded ? BYTES_NONE : buf_bytes(&r->model.keys[upper]), direction);
+    size_t at = direction == FORWARD ? lower : upper - 1; /* the first that may come */
+    bool may_come = lower < upper;
+    for (uint64_t steps = prng_below(&r->prng, 100); steps > 0; steps--) {
+        if (may_come && prng_chance(&r->prng, 1, 20)) {
+            at = lower + prng_below(&r->prng, upper - lower);
+            cache_cursor_seek(&cursor, buf_bytes(&r->model.keys[at]));
+        }
+        if (changes && prng_chance(&r->prng, 1, 2))
+            change_something(r);
+        const size_t want = may_come ? next_there(r, at, lower, upper, direction) : KEYS;
+        struct bytes key, value;
+        const bool found = cache_cursor_next(&cursor, &key, &value);
+        assert_int_equal(found, want != KEYS);
+        if (!found)
+            break;
+        assert_true(bytes_equal(key, buf_bytes(&r->model.keys[want])));
+        assert_true(bytes_equal(value, buf_bytes(&r->model.values[want])));
+        may_come = direction == FORWARD ? want + 1 < upper : want > lower;
+        at = direction == FORWARD ? want + 1 : want - 1;
+    }
+    cache_cursor_close(&cursor);
+}
+
+static void savepoint(struct run *r)
+{
+    if (!r->in_savepoint) {
+        memset(r->changed, 0, sizeof(r->changed));
+        cache_savepoint_begin(r->cache);
+        r->in_savepoint = true;
+        return;
+    }
+    r->in_savepoint = false;
+    if (prng_chance(&r->prng, 1, 2)) {
+        cache_savepoint_end(r->cache);
+        return;
+    }
+    cache_savepoint_roll_back(r->cache);
+    for (size_t i = 0; i < KEYS; i++)
+        if (r->changed[i]) {
+            buf_reset(&r->model.values[i]);
+            buf_append_bytes(&r->model.values[i], buf_bytes(&r->saved.values[i]));
+            r->model.is_there[i] = r->saved.is_there[i];
+        }
+}
+
+/* One stage of a flush. */
+static void flush_a_stage(struct run *r)
+{
+    if (r->in_savepoint)
+        return;
+    if (r->cut == NULL) {
+        r->cut = cache_cut(r->cache);
+        r->cut_is_ingested = false;
+    } else if (!r->cut_is_ingested) {
+        if (prng_chance(&r->prng, 1, 8)) {
+            cache_cut_abandon(r->cache, r->cut);
+            r->cut = NULL;
+        } else {
+            ingest(r);
+        }
+    } else {
+        cache_clean(r->cache, r->cut);
+        r->cut = NULL;
+    }
+}
+
+static void do_something(struct run *r)
+{
+    const uint64_t what = prng_below(&r->prng, 1000);
+    const size_t i = prng_below(&r->prng, KEYS);
+    if (what < 300)
+        put(r, i);
+    else if (what < 400)
+        del(r, i);
+    else if (what < 430)
+        put_from_itself(r, i);
+    else if (what < 900)
+        get(r, i);
+    else if (what < 930)
+        walk(r);
+    else if (what < 937)
+        del_range(r);
+    else if (what < 945)
+        savepoint(r);
+    else if (what < 960)
+        flush_a_stage(r);
+    else if (!r->in_savepoint)
+        cache_turn(r->cache);
+}
+
+static void finish_cut(struct run *r)
+{
+    if (r->in_savepoint)
+        savepoint(r);
+    while (r->cut != NULL)
+        flush_a_stage(r);
+}
+
+static void compare_with_store(struct run *r)
+{
+    finish_cut(r);
+    r->cut = cache_cut(r->cache);
+    ingest(r);
+    cache_clean(r->cache, r->cut);
+    r->cut = NULL;
+    struct buf value = {0};
+    for (size_t i = 0; i < KEYS; i++) {
+        struct error e;
+        const enum status status = kv_get(r->kv, buf_bytes(&r->model.keys[i]), &value, &e);
+        assert_int_equal(status, r->model.is_there[i] ? STATUS_OK : STATUS_NOT_FOUND);
+        if (status == STATUS_OK)
+            assert_true(bytes_equal(buf_bytes(&value), buf_bytes(&r->model.values[i])));
+    }
+    buf_clear(&value);
+}
+
+static void run_on(struct disk *disk, const char *path, uint64_t seed, size_t operations)
+{
+    static const size_t sizes[] = {0, 2000, 30000, 1 << 24};
+    struct run *r = xcalloc(1, sizeof(*r));
+    struct error e;
+    const struct kv_options options = {.path = path, .create_if_missing = true};
+    if (kv_open(disk, &options, &r->kv, &e) != STATUS_OK)
+        fail_msg("%s", e.text);
+    model_init(&r->model);
+    prng_seed(&r->prng, seed);
+    r->cache = cache_new(r->kv, sizes[seed % 4]);
+    for (size_t n = 0; n < operations; n++) {
+        do_something(r);
+        if (prng_chance(&r->prng, 1, 3000)) {
+            compare_with_store(r);
+            cache_reset(r->cache, r->kv);
+            cache_resize(r->cache, sizes[prng_below(&r->prng, 4)]);
+        }
+    }
+    compare_with_store(r);
+    cache_free(r->cache);
+    kv_close(r->kv);
+    model_clear(&r->model);
+    model_clear(&r->saved);
+    free(r);
+}
+
+static void equals_the_model_whatever_is_flushed_and_evicted(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        struct kv_mem_disk *disk = kv_mem_disk_new(seed);
+        run_on(kv_mem_disk(disk), "state", seed, 6000);
+        kv_mem_disk_free(disk);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(equals_the_model_whatever_is_flushed_and_evicted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
