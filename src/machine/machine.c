@@ -193,7 +193,7 @@ static void read_request(struct machine *m, const struct read_run *run, struct e
     }
 }
 
-enum read_result machine_read(struct machine *m, const struct read_run *run)
+enum read_result machine_read(struct machine *m, struct read_run *run)
 {
     const uint64_t clock_ms = keyspace_applied(m->keyspace).clock_ms;
     const uint64_t now_ms = run->judge_by_log ? clock_ms : MAX(run->now_ms, clock_ms);
@@ -210,6 +210,7 @@ enum read_result machine_read(struct machine *m, const struct read_run *run)
         return READ_MET_DUE;
     }
     *run->reply = x.reply;
+    run->command = x.command;
     return READ_DONE;
 }
 

@@ -61,8 +61,9 @@ struct read_run {
     struct reply *reply;
     void *client;
     struct buf *names;
+    const struct command *command; /* out: what ran; NULL: no single command */
 };
-enum read_result machine_read(struct machine *m, const struct read_run *run);
+enum read_result machine_read(struct machine *m, struct read_run *run);
 
 /* The last applied (boot, batch) of an origin node; false, and zeros: none. */
 bool machine_origin(struct machine *m, uint64_t node, uint64_t *boot, uint64_t *batch);

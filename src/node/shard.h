@@ -30,8 +30,11 @@ struct reply_slot {
 /* Called during shard_turn() only. They may call shard_write, _read, _forget and _admin. */
 struct shard_host {
     /* The reply of slot is about to be made: where to, in which protocol. client: exec.client for
-     * local() and effects. command: NULL when it was not executed, or when it is no single command. */
+     * local() and effects. Begun again without an end when a read has to wait for an expiry: nothing
+     * was written then. */
     void (*reply_begin)(void *context, struct reply_slot *slot, struct reply *reply, void **client);
+    /* It is complete; the slot is the server's again. command: NULL when it was not executed, or when
+     * it is no single command. */
     void (*reply_end)(void *context, struct reply_slot *slot, const struct reply *reply,
                       const struct command *command);
     struct exec_host exec;   /* changed, flushed, local: context is the same */
@@ -60,7 +63,8 @@ struct shard_options {
 /* Opens keyspace and machine on the state store. */
 enum status shard_open(const struct shard_options *options, struct shard **shard,
                        struct error *e) MUST_CHECK;
-/* Answers nobody any more; the last flush is shard_flush_now()'s business. */
+/* Answers nobody any more and does not look at slots; the workers have ended before. What was not
+ * flushed is applied again from the log after the next start. */
 void shard_close(struct shard *s);
 
 /* --- requests --------------------------------------------------------------------------------- */

@@ -1,0 +1,167 @@
+/* apply_loop.c -- committed entries, a slice per turn, and the replies of those that are ours.
+ *
+ * Entries come in order. One at or below the applied index is a copy (consensus mails anew from
+ * where it believes us to be); one beyond the next means that something between the two halves was
+ * lost, which nothing here can mend. */
+
+#include "node/shard_internal.h"
+
+#include <inttypes.h>
+
+#include "base/log.h"
+#include "base/panic.h"
+#include "raft/types.h"
+
+#define APPLY_REQUESTS_PER_TURN 8192
+#define APPLY_BUDGET_US 5000
+
+void apply_take(struct shard *s, const struct shard_mail *mail)
+{
+    CHECK(s->committed_count < COMMITTED_MAX);
+    const size_t position = (s->committed_first + s->committed_count) % COMMITTED_MAX;
+    s->committed[position] = (struct committed){
+        .index = mail->index, .term = mail->term, .kind = mail->entry_kind, .block = mail->block};
+    s->committed_count++;
+}
+
+static struct committed take_first(struct shard *s)
+{
+    const struct committed entry = s->committed[s->committed_first];
+    s->committed_first = (s->committed_first + 1) % COMMITTED_MAX;
+    s->committed_count--;
+    return entry;
+}
+
+/* The batch that waits for this entry, or NULL; *count: its requests. */
+static struct batch *batch_of(struct shard *s, const struct machine_entry *entry, uint32_t *count)
+{
+    struct entry_head head;
+    *count = 0;
+    if (entry->kind != RAFT_DATA || !entry_peek(entry->payload, &head))
+        return NULL;
+    *count = head.count;
+    if (head.origin != s->o.self || head.boot != s->o.boot)
+        return NULL;
+    struct batch *b = propose_applying(s, head.batch);
+    if (b != NULL)
+        CHECK(b->count == head.count);
+    return b;
+}
+
+/* Returns how many requests it held. */
+static uint32_t apply_one(struct shard *s, const struct committed *committed)
+{
+    const struct machine_entry entry = {
+        .index = committed->index,
+        .term = committed->term,
+        .kind = committed->kind,
+        .payload = committed->block == NULL ? BYTES_NONE : block_bytes(committed->block),
+    };
+    uint32_t count;
+    struct batch *b = batch_of(s, &entry, &count);
+    s->applying = b;
+    machine_apply(s->machine, &entry);
+    s->applying = NULL;
+
+    CHECK(committed->term >= s->applied_term);
+    s->applied_index = committed->index;
+    s->applied_term = committed->term;
+    s->term = MAX(s->term, committed->term);
+    s->log_bytes += entry.payload.size;
+    if (b != NULL)
+        propose_settle(s, b);
+    const uint64_t duplicates = machine_duplicates(s->machine);
+    if (duplicates != s->duplicates) {
+        log_warn("shard", "skipped a batch that was applied before", "index=%" PRIu64,
+                 committed->index);
+        s->duplicates = duplicates;
+    }
+    return count;
+}
+
+bool apply_is_due(const struct shard *s)
+{
+    return s->committed_count > 0 && !cache_is_pressed(s->cache);
+}
+
+void apply_loop_run(struct shard *s)
+{
+    const uint64_t end_us = s->now_us + APPLY_BUDGET_US;
+    uint32_t requests = 0;
+    while (apply_is_due(s) && requests < APPLY_REQUESTS_PER_TURN) {
+        const struct committed entry = take_first(s);
+        if (entry.index > s->applied_index) {
+            if (entry.index != s->applied_index + 1)
+                panic("entry %" PRIu64 " came after %" PRIu64, entry.index, s->applied_index);
+            requests += 1 + apply_one(s, &entry);
+        }
+        block_unref(entry.block);
+        if (s->o.clock.boot_us(s->o.clock.context) >= end_us)
+            break;
+    }
+}
+
+void apply_free_all(struct shard *s)
+{
+    while (s->committed_count > 0)
+        block_unref(take_first(s).block);
+}
+
+/* --- what the machine asks of its host ---------------------------------------------------------- */
+
+static bool reply_begin(void *context, uint64_t batch, uint32_t ordinal, struct reply *reply,
+                        void **client)
+{
+    struct shard *s = context;
+    const struct batch *b = s->applying;
+    if (b == NULL)
+        return false;
+    CHECK(b->number == batch);
+    struct pending *record = batch_record(b, ordinal - 1);
+    if (record->slot == NULL)
+        return false;
+    s->o.host->reply_begin(s->o.context, record->slot, reply, client);
+    return true;
+}
+
+static void reply_end(void *context, uint64_t batch, uint32_t ordinal, const struct reply *reply,
+                      const struct command *command)
+{
+    struct shard *s = context;
+    CHECK(s->applying->number == batch);
+    struct pending *record = batch_record(s->applying, ordinal - 1);
+    struct reply_slot *slot = record->slot;
+    if (slot == NULL) /* forgotten while it ran */
+        return;
+    record->slot = NULL;
+    slot->pending = NULL;
+    s->o.host->reply_end(s->o.context, slot, reply, command);
+}
+
+static void changed(void *context, const struct exec *x, uint32_t event_class, const char *event,
+                    uint32_t db, struct bytes key)
+{
+    const struct shard *s = context;
+    s->o.host->exec.changed(s->o.context, x, event_class, event, db, key);
+}
+
+static void flushed(void *context, const struct exec *x, int64_t db)
+{
+    const struct shard *s = context;
+    s->o.host->exec.flushed(s->o.context, x, db);
+}
+
+static void local(void *context, struct exec *x)
+{
+    const struct shard *s = context;
+    s->o.host->exec.local(s->o.context, x);
+}
+
+void apply_host(struct machine_host *host)
+{
+    *host = (struct machine_host){
+        .reply_begin = reply_begin,
+        .reply_end = reply_end,
+        .exec = {.changed = changed, .flushed = flushed, .local = local},
+    };
+}

@@ -1,0 +1,297 @@
+/* shard.c -- the turn of the data half, how it begins and ends, and what others ask. */
+
+#include "node/shard_internal.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mailbox.h"
+#include "base/panic.h"
+#include "kv/state_store.h"
+#include "raft/types.h"
+
+#define MAILS_AT_ONCE 64
+#define MAILS_PER_TURN 4096
+
+#define QUORUM_WAIT_MS 5000
+#define FLUSH_LOG_BYTES ((uint64_t)256 << 20)
+#define FLUSH_INTERVAL_MS 60000
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static struct shard *shard_new(const struct shard_options *options)
+{
+    struct shard *s = xcalloc(1, sizeof(*s));
+    s->o = *options;
+    s->o.quorum_wait_ms = options->quorum_wait_ms == 0 ? QUORUM_WAIT_MS : options->quorum_wait_ms;
+    if (s->o.flush_log_bytes == 0)
+        s->o.flush_log_bytes = FLUSH_LOG_BYTES;
+    if (s->o.flush_interval_ms == 0)
+        s->o.flush_interval_ms = FLUSH_INTERVAL_MS;
+    s->now_us = s->o.clock.boot_us(s->o.clock.context);
+    arena_init(&s->arena);
+    batch_pool_init(&s->pool);
+    queue_init(&s->unsealed);
+    queue_init(&s->sealed);
+    queue_init(&s->read_ready);
+    queue_init(&s->read_again);
+    s->committed = xcalloc(COMMITTED_MAX, sizeof(*s->committed));
+    s->next_number = 1;
+    s->next_read_id = 1;
+    return s;
+}
+
+enum status shard_open(const struct shard_options *options, struct shard **shard, struct error *e)
+{
+    struct kv *kv = state_store_kv(options->store);
+    if (kv == NULL)
+        return fail(e, STATUS_CLOSED, "the state store has no state: open it anew");
+    struct shard *s = shard_new(options);
+    s->cache = cache_new(kv, options->cache_bytes);
+    s->keyspace = keyspace_open(s->cache, options->hash_key);
+    apply_host(&s->machine_host);
+    const struct machine_options machine = {
+        .keyspace = s->keyspace,
+        .self = options->self,
+        .boot = options->boot,
+        .host = &s->machine_host,
+        .context = s,
+        .local_seed = options->seed,
+    };
+    s->machine = machine_new(&machine);
+    const struct applied applied = keyspace_applied(s->keyspace);
+    s->applied_index = applied.index;
+    s->applied_term = s->term = applied.term;
+    flush_open(s);
+    *shard = s;
+    return STATUS_OK;
+}
+
+/* Mails carry references; what they would have said interests nobody now. */
+static void drain(struct shard *s)
+{
+    struct shard_mail mail;
+    while (mailbox_receive(s->o.inbox, &mail, 1) > 0)
+        block_unref(mail.block);
+}
+
+void shard_close(struct shard *s)
+{
+    if (s == NULL)
+        return;
+    drain(s);
+    flush_abandon(s);
+    apply_free_all(s);
+    propose_free_all(s);
+    reads_free_all(s);
+    batch_pool_clear(&s->pool);
+    machine_free(s->machine);
+    keyspace_close(s->keyspace);
+    cache_free(s->cache);
+    arena_clear(&s->arena);
+    free(s->committed);
+    free(s);
+}
+
+/* --- shared ----------------------------------------------------------------------------------- */
+
+bool shard_mail(struct shard *s, const struct consensus_mail *mail)
+{
+    return mailbox_send(s->o.outbox, mail);
+}
+
+uint64_t shard_deadline(const struct shard *s, const struct pending *record)
+{
+    return record->since_us + s->o.quorum_wait_ms * 1000;
+}
+
+void shard_refuse(struct shard *s, struct pending *record, const char *error)
+{
+    struct reply_slot *slot = record->slot;
+    if (slot == NULL)
+        return;
+    record->slot = NULL;
+    slot->pending = NULL;
+    struct exec x = {.reply = {.protocol = 2}};
+    s->o.host->reply_begin(s->o.context, slot, &x.reply, &x.client);
+    reply_error(&x, error);
+    s->o.host->reply_end(s->o.context, slot, &x.reply, NULL);
+}
+
+void shard_forget(struct shard *s, struct reply_slot *slot)
+{
+    (void)s;
+    struct pending *record = slot->pending;
+    if (record == NULL)
+        return;
+    CHECK(record->slot == slot);
+    record->slot = NULL;
+    slot->pending = NULL;
+}
+
+/* --- mails ------------------------------------------------------------------------------------ */
+
+static void take_status(struct shard *s, const struct shard_mail *mail)
+{
+    const bool changed = mail->leader != s->leader || mail->term != s->status_term;
+    s->leader = mail->leader;
+    s->role = mail->role;
+    s->status_term = mail->term;
+    s->term = MAX(s->term, mail->term);
+    if (mail->leader != 0 && !s->contacted) {
+        s->contacted = true;
+        s->contact_index = mail->commit_index;
+    }
+    if (changed)
+        reads_leader_changed(s);
+    s->o.host->status(s->o.context, mail);
+}
+
+static void take_mail(struct shard *s, const struct shard_mail *mail)
+{
+    switch (mail->kind) {
+    case MAIL_COMMITTED:
+        apply_take(s, mail);
+        return;
+    case MAIL_READ_INDEX:
+        reads_answer(s, mail);
+        return;
+    case MAIL_STATUS:
+        take_status(s, mail);
+        return;
+    case MAIL_ADMIN_DONE:
+        s->o.host->admin_done(s->o.context, mail->admin);
+        return;
+    case MAIL_STOPPED:
+        s->o.host->stopped(s->o.context);
+        return;
+    }
+    panic("unknown mail %d", (int)mail->kind);
+}
+
+static void take_mails(struct shard *s)
+{
+    struct shard_mail mails[MAILS_AT_ONCE];
+    for (size_t taken = 0; taken < MAILS_PER_TURN; ) {
+        const size_t room = COMMITTED_MAX - s->committed_count;
+        const size_t count = mailbox_receive(s->o.inbox, mails, MIN(room, MAILS_AT_ONCE));
+        if (count == 0)
+            return;
+        for (size_t i = 0; i < count; i++)
+            take_mail(s, &mails[i]);
+        taken += count;
+    }
+}
+
+static void tell_applied(struct shard *s)
+{
+    if (s->applied_index == s->told_index && s->settled_number == s->told_number)
+        return;
+    const struct consensus_mail mail = {
+        .kind = MAIL_APPLIED, .index = s->applied_index, .batch = s->settled_number};
+    if (!shard_mail(s, &mail))
+        return;
+    s->told_index = s->applied_index;
+    s->told_number = s->settled_number;
+}
+
+static void tell_stop(struct shard *s)
+{
+    const struct consensus_mail mail = {.kind = MAIL_STOP};
+    if (s->stop_due)
+        s->stop_due = !shard_mail(s, &mail);
+}
+
+bool shard_admin(struct shard *s, struct admin *admin)
+{
+    const struct consensus_mail mail = {.kind = MAIL_ADMIN, .admin = admin};
+    return shard_mail(s, &mail);
+}
+
+void shard_stop(struct shard *s)
+{
+    s->stop_due = true;
+    tell_stop(s);
+}
+
+/* --- turn ------------------------------------------------------------------------------------- */
+
+static uint64_t due_us(const struct shard *s)
+{
+    if (apply_is_due(s))
+        return 0;
+    if (s->committed_count < COMMITTED_MAX && mailbox_count(s->o.inbox) > 0)
+        return 0;
+    uint64_t due = MIN(propose_due_us(s), reads_due_us(s));
+    due = MIN(due, MIN(expiry_due_us(s), flush_due_us(s)));
+    if (s->stop_due || s->told_index != s->applied_index || s->told_number != s->settled_number)
+        due = MIN(due, s->now_us + 1000); /* consensus' mailbox was full */
+    return due;
+}
+
+uint64_t shard_turn(struct shard *s)
+{
+    s->now_us = s->o.clock.boot_us(s->o.clock.context);
+    take_mails(s);
+    propose_timeouts(s);
+    reads_timeouts(s);
+    expiry_turn(s);
+    propose_seal_anew(s);
+    propose_close(s);
+    reads_close(s);
+
+    const uint64_t applied_before = s->applied_index;
+    apply_loop_run(s);
+    reads_run(s);
+    if (s->applied_index != applied_before) { /* that may have opened the window, or the term */
+        s->purging = true;
+        propose_seal_anew(s);
+        propose_close(s);
+    }
+    s->ready = s->ready || (s->contacted && s->applied_index >= s->contact_index);
+    reads_close(s); /* what came in while replies were made */
+    graveyard_turn(s);
+    tell_applied(s);
+    tell_stop(s);
+    flush_turn(s);
+    cache_turn(s->cache);
+    arena_reset(&s->arena);
+    return due_us(s);
+}
+
+/* --- for INFO and the like -------------------------------------------------------------------- */
+
+void shard_status(const struct shard *s, struct shard_status *status)
+{
+    *status = (struct shard_status){
+        .applied_index = s->applied_index,
+        .applied_term = s->applied_term,
+        .clock_ms = keyspace_applied(s->keyspace).clock_ms,
+        .durable_applied = s->durable_index,
+        .digest = keyspace_digest(s->keyspace),
+        .leader = s->leader,
+        .term = s->term,
+        .role = s->role,
+        .ready = s->ready,
+        .requests_in_flight = s->pool.requests,
+        .bytes_in_flight = s->pool.bytes,
+        .batches = s->batches,
+        .batched_requests = s->batched_requests,
+        .reads = s->reads,
+        .read_rounds = s->read_rounds,
+        .duplicates = s->duplicates,
+        .flushes = s->flushes,
+        .last_flush_ms = s->last_flush_ms,
+        .flush_running = s->flush.cut != NULL,
+    };
+}
+
+struct keyspace *shard_keyspace(struct shard *s)
+{
+    return s->keyspace;
+}
+
+struct machine *shard_machine(struct shard *s)
+{
+    return s->machine;
+}
