@@ -4,7 +4,7 @@
 
 #include "base/encode.h"
 #include "base/panic.h"
-#include "keyspace/object.h"
+#include "keyspace/expire.h"
 
 /* --- one command ------------------------------------------------------------------------------ */
 
@@ -19,7 +19,7 @@ void exec_begin(struct machine *m, struct exec *x, const struct request *r)
         .db = r->db,
         .arena = &m->arena,
         .host = &m->options.host->exec,
-        .host_context = m->options.context,
+        .host_context = m->options.exec_context,
     };
 }
 

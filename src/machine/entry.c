@@ -124,7 +124,7 @@ bool exec_decode_command(struct bytes from, struct arena *arena, struct request 
            command->kind == REQ_COMMAND && command->arg_count > 0;
 }
 
-/* --- what a batch may hold --------------------------------------------------------------------- */
+/* --- what a batch may hold ------------------------------------------------------------------- */
 
 static bool exec_is_valid(const struct request *r, struct arena *arena)
 {

@@ -58,8 +58,8 @@ bool request_decode(struct reader *from, struct arena *arena, struct request *r)
 /* Steps over one request without looking into it. false: nonsense. */
 bool request_pass(struct reader *from);
 
-/* Whether requests are exactly count requests that machine_apply takes: what a leader asks before it
- * makes an entry of a batch that came from a peer. */
+/* Whether requests are exactly count requests that machine_apply takes: what a leader asks before
+ * it makes an entry of a batch that came from a peer. */
 bool entry_batch_is_valid(struct bytes requests, uint32_t count);
 /* The same of one decoded request, whatever its size. */
 bool entry_request_is_valid(const struct request *r);

@@ -243,3 +243,8 @@ const struct settings *machine_settings(struct machine *m)
     settings_refresh(&m->settings, m->keyspace);
     return &m->settings;
 }
+
+bool machine_active_expire(struct machine *m)
+{
+    return machine_settings(m)->active_expire;
+}

@@ -30,7 +30,8 @@ struct machine_options {
     struct keyspace *keyspace; /* kept, not owned */
     uint64_t self, boot;       /* replies are real where an entry's origin and boot are these */
     const struct machine_host *host;
-    void *context;
+    void *context;      /* of reply_begin and reply_end */
+    void *exec_context; /* of host->exec */
     uint64_t local_seed;       /* chance of plain reads */
 };
 
@@ -51,9 +52,9 @@ void machine_apply(struct machine *m, const struct machine_entry *entry);
 
 enum read_result { READ_DONE, READ_MET_DUE };
 
-/* Runs a command with CMD_READ, or an EXEC without watches of such alone, at now_ms. READ_MET_DUE: keys are due but not yet deleted by the log;
- * nothing was replied; their names are appended to *names (keyspace_met_due). judge_by_log: take the
- * log clock for now and never answer READ_MET_DUE. */
+/* Runs a command with CMD_READ, or an EXEC without watches of such alone, at now_ms. READ_MET_DUE:
+ * keys are due but not yet deleted by the log; nothing was replied; their names are appended to
+ * *names (keyspace_met_due). judge_by_log: the log clock is now, and READ_MET_DUE never comes. */
 struct read_run {
     const struct request *request;
     uint64_t now_ms;
@@ -78,6 +79,8 @@ uint32_t machine_feature_level(struct machine *m);
 
 /* Reads the replicated values again: the rows below were replaced by a snapshot's. */
 void machine_reload(struct machine *m);
+
+bool machine_active_expire(struct machine *m);
 
 /* The replicated limits as of the last applied entry. */
 const struct settings *machine_settings(struct machine *m);

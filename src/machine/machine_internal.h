@@ -46,7 +46,7 @@ void apply_kind(struct run *run, struct exec *x);
 /* An error in place of the request (a skipped entry). */
 void apply_refusal(struct run *run, const char *error);
 
-/* Fills *x for a request of kind COMMAND or EXEC; run->reply, client and chance are the caller's. */
+/* Fills *x for a request; reply, client and chance are the caller's. */
 void exec_begin(struct machine *m, struct exec *x, const struct request *r);
 /* Finds and runs one command in x; a read where the keyspace is read-only. */
 void exec_command(struct machine *m, struct exec *x, const struct request *r);

@@ -33,15 +33,17 @@ static uint32_t part_number(const struct request *r)
 bool parts_continue(const struct origin *origin, const struct entry_head *head,
                     const struct request *r)
 {
-    return r->kind == REQ_PART && part_number(r) == origin->staged &&
-           (origin->staged == 0 || (head->boot == origin->boot && head->batch == origin->batch + 1));
+    if (r->kind != REQ_PART || part_number(r) != origin->staged)
+        return false;
+    return origin->staged == 0 ||
+           (head->boot == origin->boot && head->batch == origin->batch + 1);
 }
 
 void parts_drop(struct keyspace *k, uint64_t node, struct origin *origin)
 {
     uint8_t key[ROW_KEY_SIZE];
     for (uint32_t piece = 0; piece < origin->staged; piece++)
-        cache_del(keyspace_cache(k), row_key(node, piece, key));
+        keyspace_row_del(k, row_key(node, piece, key));
     origin->staged = 0;
 }
 
@@ -88,8 +90,8 @@ void parts_apply(struct run *run, struct exec *x)
     }
     if ((r->flags & REQUEST_LAST) == 0) {
         uint8_t key[ROW_KEY_SIZE];
-        cache_put(keyspace_cache(run->machine->keyspace), row_key(run->head->origin, number, key),
-                  r->args[1]);
+        keyspace_row_put(run->machine->keyspace, row_key(run->head->origin, number, key),
+                         r->args[1]);
         run->origin->staged++;
         return;
     }

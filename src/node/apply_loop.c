@@ -107,7 +107,7 @@ void apply_free_all(struct shard *s)
         block_unref(take_first(s).block);
 }
 
-/* --- what the machine asks of its host ---------------------------------------------------------- */
+/* --- what the machine asks of its host ------------------------------------------------------- */
 
 static bool reply_begin(void *context, uint64_t batch, uint32_t ordinal, struct reply *reply,
                         void **client)
@@ -138,30 +138,11 @@ static void reply_end(void *context, uint64_t batch, uint32_t ordinal, const str
     s->o.host->reply_end(s->o.context, slot, reply, command);
 }
 
-static void changed(void *context, const struct exec *x, uint32_t event_class, const char *event,
-                    uint32_t db, struct bytes key)
-{
-    const struct shard *s = context;
-    s->o.host->exec.changed(s->o.context, x, event_class, event, db, key);
-}
-
-static void flushed(void *context, const struct exec *x, int64_t db)
-{
-    const struct shard *s = context;
-    s->o.host->exec.flushed(s->o.context, x, db);
-}
-
-static void local(void *context, struct exec *x)
-{
-    const struct shard *s = context;
-    s->o.host->exec.local(s->o.context, x);
-}
-
-void apply_host(struct machine_host *host)
+void apply_host(const struct exec_host *exec, struct machine_host *host)
 {
     *host = (struct machine_host){
         .reply_begin = reply_begin,
         .reply_end = reply_end,
-        .exec = {.changed = changed, .flushed = flushed, .local = local},
+        .exec = *exec,
     };
 }

@@ -4,13 +4,12 @@
 #include "node/shard_internal.h"
 
 #include "base/encode.h"
-#include "command/settings.h"
-#include "keyspace/object.h"
+#include "keyspace/expire.h"
 #include "raft/types.h"
 
 #define EXPIRE_LIMIT 1024     /* keys of one request */
-#define LOOK_EVERY_US 100000  /* a deadline set meanwhile waits so long; readers do not */
-#define LOOK_LEAST_US 1000
+#define LOOK_EVERY_MS ((uint64_t)100) /* a deadline set meanwhile waits so long; readers do not */
+#define LOOK_LEAST_US 1000    /* between two looks */
 
 static uint64_t wall_ms(const struct shard *s)
 {
@@ -19,7 +18,7 @@ static uint64_t wall_ms(const struct shard *s)
 
 static bool is_on(struct shard *s)
 {
-    return s->role == RAFT_LEADER && machine_settings(s->machine)->active_expire;
+    return s->role == RAFT_LEADER && machine_active_expire(s->machine);
 }
 
 static void propose_expiry(struct shard *s)
@@ -42,8 +41,8 @@ void expiry_turn(struct shard *s)
     const bool again = deadline_ms == s->expiry_deadline_ms;
     s->expiry_deadline_ms = 0;
     if (deadline_ms == 0 || deadline_ms > now_ms || again) {
-        const uint64_t left_us = deadline_ms > now_ms ? (deadline_ms - now_ms) * 1000 : LOOK_EVERY_US;
-        s->expiry_at_us = s->now_us + MAX(LOOK_LEAST_US, MIN(left_us, LOOK_EVERY_US));
+        const uint64_t left_ms = deadline_ms > now_ms ? deadline_ms - now_ms : LOOK_EVERY_MS;
+        s->expiry_at_us = s->now_us + MIN(left_ms, LOOK_EVERY_MS) * 1000;
         return;
     }
     s->expiry_deadline_ms = deadline_ms;

@@ -4,17 +4,17 @@
  *   data loop:   cache_cut at index N --> job          done: cache_clean, MAIL_DURABLE N
  *   worker:                               kv_ingest of the cut's rows, atomic
  *
- * The applied position is a row like any other, so the cut carries its own index: what is ingested
+ * The applied position is a row like any other (put by the keyspace when a cut begins), so the cut
+ * carries its own index: what is ingested
  * is exactly the state after N. One flush at a time. */
 
 #include "node/shard_internal.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 
 #include "base/log.h"
 #include "base/panic.h"
-#include "keyspace/object.h"
+#include "keyspace/graveyard.h"
 #include "kv/kv.h"
 #include "kv/state_store.h"
 
@@ -34,15 +34,9 @@ static bool next_row(void *context, struct kv_row *row)
 static void work(struct job *job)
 {
     struct flush *f = container_of(job, struct flush, job);
-    const struct bytes *from = NULL, *to = NULL;
-    const size_t count = cache_cut_ranges(f->cut, &from, &to);
-    struct kv_range *ranges = xmalloc(count * sizeof(*ranges));
-    for (size_t i = 0; i < count; i++)
-        ranges[i] = (struct kv_range){from[i], to[i]};
-    const struct kv_ingest ingest = {
-        .next = next_row, .context = f->cut, .ranges = ranges, .range_count = count};
+    struct kv_ingest ingest = {.next = next_row, .context = f->cut};
+    ingest.ranges = cache_cut_ranges(f->cut, &ingest.range_count);
     f->status = kv_ingest(f->kv, &ingest, &f->error);
-    free(ranges);
 }
 
 /* --- in the data loop ------------------------------------------------------------------------- */
@@ -92,7 +86,7 @@ static void start(struct shard *s)
 static bool is_dirty(const struct shard *s, struct cache_stats *stats)
 {
     cache_stats(s->cache, stats);
-    return stats->dirty_rows > 0;
+    return stats->dirty_rows > 0 || s->applied_index != s->durable_index;
 }
 
 static bool is_wanted(const struct shard *s, const struct cache_stats *stats)

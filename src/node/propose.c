@@ -10,7 +10,7 @@
  *
  * Exactly once rests on three things: a batch may be appended in one term only; it changes its term
  * only after an entry of a newer term was applied without it; and apply lets each number of a life
- * pass once. A batch is numbered when it is mailed, so whatever has no number was never proposed. */
+ * pass once. A batch is numbered when it is mailed: whatever has no number was never proposed. */
 
 #include "node/shard_internal.h"
 
@@ -55,11 +55,19 @@ static struct batch *first_sealed(const struct shard *s)
     return node == NULL ? NULL : container_of(node, struct batch, node);
 }
 
+static struct batch *next_sealed(const struct shard *s, const struct batch *b)
+{
+    struct queue_node *node = queue_next(&s->sealed, &b->node);
+    return node == NULL ? NULL : container_of(node, struct batch, node);
+}
+
 /* The open batch, with room for a request of size; if need be a new one behind it. */
 static struct batch *open_batch(struct shard *s, size_t size)
 {
     struct batch *b = last_unsealed(s);
-    if (b != NULL && !b->closed && b->count < ENTRY_REQUESTS_MAX && b->size + size <= ENTRY_BATCH_MAX)
+    const bool fits = b != NULL && !b->closed && b->count < ENTRY_REQUESTS_MAX &&
+                      b->size + size <= ENTRY_BATCH_MAX;
+    if (fits)
         return b;
     if (b != NULL)
         b->closed = true;
@@ -219,8 +227,7 @@ static bool seal_part(struct shard *s, struct batch *large)
 /* Sealed anew, and the mailbox was full. */
 static bool mail_due(struct shard *s)
 {
-    for (struct queue_node *at = queue_first(&s->sealed); at != NULL; at = queue_next(&s->sealed, at)) {
-        struct batch *b = container_of(at, struct batch, node);
+    for (struct batch *b = first_sealed(s); b != NULL; b = next_sealed(s, b)) {
         if (b->mail_due && !mail_block(s, b))
             return false;
         b->mail_due = false;
@@ -273,8 +280,7 @@ struct batch *propose_applying(struct shard *s, uint64_t number)
 /* While its parts come through, a large request makes progress: its time begins anew. */
 static void refresh_parts(struct shard *s)
 {
-    for (struct queue_node *at = queue_first(&s->sealed); at != NULL; at = queue_next(&s->sealed, at)) {
-        struct batch *b = container_of(at, struct batch, node);
+    for (struct batch *b = first_sealed(s); b != NULL; b = next_sealed(s, b)) {
         if (!b->is_part)
             return;
         if (b->done == 0)
@@ -316,11 +322,11 @@ void propose_seal_anew(struct shard *s)
     const struct batch *oldest = first_sealed(s);
     if (oldest == NULL || oldest->term >= s->applied_term)
         return;
-    struct queue_node *next = NULL;
-    for (struct queue_node *at = queue_first(&s->sealed); at != NULL; at = next) {
-        struct batch *b = container_of(at, struct batch, node);
-        next = queue_next(&s->sealed, at);
-        CHECK(b->term < s->applied_term); /* nothing new is sealed while an older term is unsettled */
+    const uint64_t old_term = oldest->term;
+    struct batch *next = NULL;
+    for (struct batch *b = first_sealed(s); b != NULL; b = next) {
+        next = next_sealed(s, b);
+        CHECK(b->term == old_term); /* nothing is sealed while an older term is unsettled */
         if (b->done == b->count) { /* all were told that nobody knows: let it be not executed */
             queue_remove(&b->node);
             unseal_count(s, b);
@@ -376,8 +382,7 @@ static void give_up(struct shard *s)
              "UNCERTAIN no majority of the cluster confirmed the request within %" PRIu64
              " ms, may or may not have been executed",
              s->o.quorum_wait_ms);
-    for (struct queue_node *at = queue_first(&s->sealed); at != NULL; at = queue_next(&s->sealed, at)) {
-        struct batch *b = container_of(at, struct batch, node);
+    for (struct batch *b = first_sealed(s); b != NULL; b = next_sealed(s, b)) {
         while (b->done < b->count && shard_deadline(s, batch_record(b, b->done)) <= s->now_us)
             shard_refuse(s, batch_record(b, b->done++), error);
         if (b->done < b->count)
@@ -402,8 +407,7 @@ uint64_t propose_due_us(const struct shard *s)
         if (may_seal(s))
             due_us = MIN(due_us, s->now_us + 1000); /* consensus' mailbox was full */
     }
-    for (struct queue_node *at = queue_first(&s->sealed); at != NULL; at = queue_next(&s->sealed, at)) {
-        b = container_of(at, struct batch, node);
+    for (b = first_sealed(s); b != NULL; b = next_sealed(s, b)) {
         if (b->mail_due)
             due_us = MIN(due_us, s->now_us + 1000);
         if (b->done < b->count)
@@ -414,9 +418,8 @@ uint64_t propose_due_us(const struct shard *s)
 
 void propose_free_all(struct shard *s)
 {
-    struct queue_node *node;
-    while ((node = queue_pop_front(&s->unsealed)) != NULL || (node = queue_pop_front(&s->sealed)) != NULL) {
-        struct batch *b = container_of(node, struct batch, node);
+    struct batch *b;
+    while ((b = first_unsealed(s)) != NULL || (b = first_sealed(s)) != NULL) {
         batch_free(&s->pool, b->due);
         b->due = NULL;
         batch_free(&s->pool, b);

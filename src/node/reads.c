@@ -27,7 +27,7 @@
 #define CLOCK_EVERY 64                /* reads between two looks at the clock */
 #define RETRY_US 10000                /* after a refusal */
 #define ASK_AGAIN_US ((uint64_t)1000000) /* after silence */
-#define NAMES_BYTES_MAX (64u << 10)   /* of due keys in one request; the others wait for the timer */
+#define NAMES_BYTES_MAX (64u << 10)   /* of due keys in one request; the rest is the timer's */
 
 static struct batch *first_of(const struct queue *q)
 {
@@ -119,7 +119,7 @@ void reads_leader_changed(struct shard *s)
         s->read_retry_us = s->now_us;
 }
 
-/* --- reads that wait for an expiry (§3.2 step 6) ------------------------------------------------ */
+/* --- reads that wait for an expiry (§3.2 step 6) --------------------------------------------- */
 
 static bool must_follow(const struct shard *s, const void *owner)
 {
@@ -236,8 +236,10 @@ static bool spend(struct shard *s, struct budget *budget)
     if (budget->reads == 0)
         return false;
     budget->reads--;
-    if (budget->reads % CLOCK_EVERY == 0 && s->o.clock.boot_us(s->o.clock.context) >= budget->end_us)
-        budget->reads = 0;
+    if (budget->reads % CLOCK_EVERY == 0) {
+        if (s->o.clock.boot_us(s->o.clock.context) >= budget->end_us)
+            budget->reads = 0;
+    }
     return true;
 }
 

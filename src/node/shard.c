@@ -49,13 +49,14 @@ enum status shard_open(const struct shard_options *options, struct shard **shard
     struct shard *s = shard_new(options);
     s->cache = cache_new(kv, options->cache_bytes);
     s->keyspace = keyspace_open(s->cache, options->hash_key);
-    apply_host(&s->machine_host);
+    apply_host(&options->host->exec, &s->machine_host);
     const struct machine_options machine = {
         .keyspace = s->keyspace,
         .self = options->self,
         .boot = options->boot,
         .host = &s->machine_host,
         .context = s,
+        .exec_context = options->context,
         .local_seed = options->seed,
     };
     s->machine = machine_new(&machine);

@@ -30,11 +30,11 @@ struct reply_slot {
 /* Called during shard_turn() only. They may call shard_write, _read, _forget and _admin. */
 struct shard_host {
     /* The reply of slot is about to be made: where to, in which protocol. client: exec.client for
-     * local() and effects. Begun again without an end when a read has to wait for an expiry: nothing
-     * was written then. */
+     * local() and effects. Begun again without an end when a read has to wait for an expiry:
+     * nothing was written then. */
     void (*reply_begin)(void *context, struct reply_slot *slot, struct reply *reply, void **client);
-    /* It is complete; the slot is the server's again. command: NULL when it was not executed, or when
-     * it is no single command. */
+    /* It is complete; the slot is the server's again. command: NULL when it was not executed, or
+     * when it is no single command. */
     void (*reply_end)(void *context, struct reply_slot *slot, const struct reply *reply,
                       const struct command *command);
     struct exec_host exec;   /* changed, flushed, local: context is the same */
@@ -69,13 +69,14 @@ void shard_close(struct shard *s);
 
 /* --- requests --------------------------------------------------------------------------------- */
 
-/* The request's bytes are copied. false: no room (bounded bytes in flight, §3.1 step 12): do not read
- * this client until shard_has_room(). The reply is made during some later turn, or never if
+/* The request's bytes are copied. false: no room (bounded bytes in flight, §3.1 step 12): do not
+ * read this client until shard_has_room(). The reply is made during some later turn, or never if
  * forgotten. A request that cannot be executed is answered -CLUSTERDOWN or -UNCERTAIN.
  * A read that rides (REQUEST_READ, §3.10) is given to shard_write. slot NULL: nobody waits. */
 bool shard_write(struct shard *s, const struct request *request, struct reply_slot *slot);
 /* A command with CMD_READ, or an EXEC without watches of such alone. stale: of the local state. */
-bool shard_read(struct shard *s, const struct request *request, struct reply_slot *slot, bool stale);
+bool shard_read(struct shard *s, const struct request *request, struct reply_slot *slot,
+                bool stale);
 bool shard_has_room(const struct shard *s);
 
 /* The client is gone: its reply has no reader. What was sent to the log still happens. */
@@ -101,7 +102,7 @@ struct shard_status {
     uint64_t applied_index, applied_term, clock_ms, durable_applied, digest;
     uint64_t leader, term;
     uint8_t role;
-    bool ready; /* a leader was known, and what it had committed at contact is applied; for ever then */
+    bool ready; /* what the first leader it knew had committed at contact is applied */
     uint64_t requests_in_flight, bytes_in_flight;
     uint64_t batches, batched_requests, reads, read_rounds, duplicates;
     uint64_t flushes, last_flush_ms;

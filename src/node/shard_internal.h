@@ -122,7 +122,7 @@ void propose_free_all(struct shard *s);
 
 void apply_take(struct shard *s, const struct shard_mail *mail);
 void apply_loop_run(struct shard *s);
-void apply_host(struct machine_host *host);
+void apply_host(const struct exec_host *exec, struct machine_host *host);
 bool apply_is_due(const struct shard *s);
 void apply_free_all(struct shard *s);
 
