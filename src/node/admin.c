@@ -68,7 +68,7 @@ static void change_end(struct consensus *c, struct change *change, bool ok, cons
     *change = (struct change){0};
     struct raft_set all;
     config_nodes(&c->config, &all);
-    if (was_add && !ok && !set_has(&all, node))
+    if (was_add && !ok && !node_set_has(&all, node))
         book_forget(&c->book, node);
     peers_connect(c);
 }
@@ -219,7 +219,7 @@ static void add_learner(struct consensus *c, struct change *change)
         return;
     }
     struct raft_config target = settled_config(c);
-    set_add(&target.learners, change->node);
+    node_set_add(&target.learners, change->node);
     const raft_node next_node = c->next_node;
     c->next_node = MAX(c->next_node, change->node + 1); /* the entry says that this id is used up */
     if (change_config(c, change, &target))
@@ -240,10 +240,10 @@ static void start_add(struct consensus *c, struct change *change)
             return; /* one at a time: it has START_US to get its turn */
         }
     const raft_node known = book_node_at(&c->book, &change->address);
-    if (known != 0 && set_has(&c->config.incoming, known)) {
+    if (known != 0 && node_set_has(&c->config.incoming, known)) {
         change->node = known;
         change_end(c, change, true, "OK");
-    } else if (known != 0 && set_has(&c->config.learners, known)) {
+    } else if (known != 0 && node_set_has(&c->config.learners, known)) {
         change->node = known;
         change->step = CHANGE_CATCH_UP;
         change->deadline_us = c->now_us + CATCH_UP_US;
@@ -260,13 +260,13 @@ static void start_remove(struct consensus *c, struct change *change)
 {
     struct raft_set all;
     config_nodes(&c->config, &all);
-    if (!set_has(&all, change->node)) {
+    if (!node_set_has(&all, change->node)) {
         change_end(c, change, false, "node %" PRIu64 " is not a member", change->node);
         return;
     }
     struct raft_config target = settled_config(c);
-    set_remove(&target.incoming, change->node);
-    set_remove(&target.learners, change->node);
+    node_set_remove(&target.incoming, change->node);
+    node_set_remove(&target.learners, change->node);
     if (target.incoming.count == 0) {
         change_end(c, change, false, "the last voter cannot be removed");
         return;
@@ -283,7 +283,7 @@ static raft_node best_successor(const struct consensus *c)
     const struct raft_peer_status *best = NULL;
     for (size_t i = 0; i < status.peer_count; i++) {
         const struct raft_peer_status *p = &status.peers[i];
-        if (!set_has(&c->config.incoming, p->node) || p->silent_ticks >= c->o.election_ticks)
+        if (!node_set_has(&c->config.incoming, p->node) || p->silent_ticks >= c->o.election_ticks)
             continue;
         if (best == NULL || p->match_index > best->match_index)
             best = p;
@@ -355,8 +355,8 @@ static void catch_up(struct consensus *c, struct change *change)
     if (p->match_index == 0 || p->match_index + CATCH_UP_LAG < status.last_index)
         return;
     struct raft_config target = settled_config(c);
-    set_remove(&target.learners, change->node);
-    set_add(&target.incoming, change->node);
+    node_set_remove(&target.learners, change->node);
+    node_set_add(&target.incoming, change->node);
     if (change_config(c, change, &target))
         change->step = CHANGE_VOTER;
 }

@@ -16,6 +16,8 @@
 #include "base/panic.h"
 #include "machine/entry.h"
 
+#define RESEND_ELECTIONS 2 /* election timeouts without one of our batches settled */
+
 /* --- the leader's clock (§3.6 step 7) --------------------------------------------------------- */
 
 void clock_seen(struct consensus *c, uint64_t clock_ms)
@@ -84,10 +86,10 @@ static bool propose(struct consensus *c, raft_node node, const struct wire_propo
     entry_encode(&c->scratch, &head, p->block);
     const struct raft_input input = {
         .type = RAFT_PROPOSE, .kind = RAFT_DATA, .size = (uint32_t)c->scratch.size};
+    cache_fill(c); /* the NOOP of a new leader comes before its first batch */
     raft_index index;
     if (raft_step(c->raft, &input, &index) != STATUS_OK)
         return false;
-    cache_fill(c);
     CHECK(index == entry_cache_next(&c->cache));
     const struct cached_entry entry = {block_new(buf_bytes(&c->scratch)), c->term, RAFT_DATA};
     entry_cache_put(&c->cache, &entry);
@@ -167,6 +169,8 @@ void batches_mail(struct consensus *c, const struct consensus_mail *mail)
         c->batches_last = 0;
     }
     CHECK(mail->batch > c->batches_last); /* the shard numbers and mails them in order */
+    if (queue_is_empty(&c->batches))
+        c->batches_moved_us = c->now_us;
     struct own_batch *b = xcalloc(1, sizeof(*b));
     b->number = mail->batch;
     b->previous = c->batches_last;
@@ -185,6 +189,7 @@ void batches_settled(struct consensus *c, uint64_t number)
         if (b->number > number)
             return;
         batch_free(b);
+        c->batches_moved_us = c->now_us;
     }
 }
 
@@ -201,6 +206,7 @@ static void unsent_behind(struct consensus *c, uint64_t last)
 void batches_resend(struct consensus *c)
 {
     c->batches_wait = false;
+    c->batches_moved_us = c->now_us;
     unsent_behind(c, 0);
 }
 
@@ -255,8 +261,10 @@ void batches_turn(struct consensus *c)
         batches_close(c);
         return;
     }
-    if (c->leader == 0 || c->batches_wait || c->stop_transferred)
+    if (c->leader == 0 || c->batches_wait)
         return;
+    if (c->now_us - c->batches_moved_us > RESEND_ELECTIONS * election_us(c))
+        batches_resend(c); /* a frame was lost although the connection held: copies do no harm */
     for (struct queue_node *at = queue_first(&c->batches); at != NULL;
          at = queue_next(&c->batches, at)) {
         struct own_batch *b = container_of(at, struct own_batch, node);

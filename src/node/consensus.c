@@ -425,8 +425,8 @@ static void fill_members(const struct consensus *c, struct consensus_status *sta
         const raft_node node = all.node[i];
         struct member *m = &status->members[status->member_count];
         m->node = node;
-        m->voter = set_has(&c->config.incoming, node);
-        m->learner = set_has(&c->config.learners, node);
+        m->voter = node_set_has(&c->config.incoming, node);
+        m->learner = node_set_has(&c->config.learners, node);
         const struct peer_address *address = book_find(&c->book, node);
         if (address != NULL)
             m->address = *address;

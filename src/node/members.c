@@ -60,7 +60,7 @@ void book_forget(struct address_book *b, raft_node node)
 
 /* --- sets ------------------------------------------------------------------------------------- */
 
-bool set_has(const struct raft_set *s, raft_node node)
+bool node_set_has(const struct raft_set *s, raft_node node)
 {
     for (uint32_t i = 0; i < s->count; i++)
         if (s->node[i] == node)
@@ -68,15 +68,15 @@ bool set_has(const struct raft_set *s, raft_node node)
     return false;
 }
 
-void set_add(struct raft_set *s, raft_node node)
+void node_set_add(struct raft_set *s, raft_node node)
 {
-    if (set_has(s, node))
+    if (node_set_has(s, node))
         return;
     CHECK(s->count < RAFT_NODES_MAX);
     s->node[s->count++] = node;
 }
 
-void set_remove(struct raft_set *s, raft_node node)
+void node_set_remove(struct raft_set *s, raft_node node)
 {
     for (uint32_t i = 0; i < s->count; i++) {
         if (s->node[i] != node)
@@ -89,7 +89,7 @@ void set_remove(struct raft_set *s, raft_node node)
 
 static void insert_sorted(struct raft_set *s, raft_node node)
 {
-    if (set_has(s, node))
+    if (node_set_has(s, node))
         return;
     CHECK(s->count < RAFT_NODES_MAX);
     uint32_t at = s->count++;
@@ -122,9 +122,9 @@ void members_encode(const struct raft_config *c, raft_node next_node, const stru
         const struct peer_address *address = book_find(b, node);
         const size_t host_size = address == NULL ? 0 : strlen(address->host);
         CHECK(host_size < HOST_MAX);
-        const unsigned roles = (set_has(&c->incoming, node) ? ROLE_INCOMING : 0u) |
-                               (set_has(&c->outgoing, node) ? ROLE_OUTGOING : 0u) |
-                               (set_has(&c->learners, node) ? ROLE_LEARNER : 0u);
+        const unsigned roles = (node_set_has(&c->incoming, node) ? ROLE_INCOMING : 0u) |
+                               (node_set_has(&c->outgoing, node) ? ROLE_OUTGOING : 0u) |
+                               (node_set_has(&c->learners, node) ? ROLE_LEARNER : 0u);
         buf_append_le64(to, node);
         buf_append_u8(to, (uint8_t)roles);
         buf_append_le16(to, address == NULL ? 0 : address->port);
@@ -151,11 +151,11 @@ static bool decode_member(struct reader *r, struct members *m, raft_node *previo
 
     *previous = node;
     if ((roles & ROLE_INCOMING) != 0)
-        set_add(&m->config.incoming, node);
+        node_set_add(&m->config.incoming, node);
     if ((roles & ROLE_OUTGOING) != 0)
-        set_add(&m->config.outgoing, node);
+        node_set_add(&m->config.outgoing, node);
     if ((roles & ROLE_LEARNER) != 0)
-        set_add(&m->config.learners, node);
+        node_set_add(&m->config.learners, node);
     if (host.size > 0) {
         memcpy(address.host, host.data, host.size); /* one byte of size: it fits with its NUL */
         book_set(&m->book, node, &address);

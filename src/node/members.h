@@ -41,9 +41,9 @@ void book_forget(struct address_book *b, raft_node node);
 
 bool address_equal(const struct peer_address *a, const struct peer_address *b);
 
-bool set_has(const struct raft_set *s, raft_node node);
-void set_add(struct raft_set *s, raft_node node); /* no harm when it is there; CHECKs for room */
-void set_remove(struct raft_set *s, raft_node node);
+bool node_set_has(const struct raft_set *s, raft_node node);
+void node_set_add(struct raft_set *s, raft_node node); /* no harm when it is there; CHECKs for room */
+void node_set_remove(struct raft_set *s, raft_node node);
 /* All nodes of c, each once, rising. */
 void config_nodes(const struct raft_config *c, struct raft_set *all);
 static inline bool config_is_joint(const struct raft_config *c) { return c->outgoing.count > 0; }

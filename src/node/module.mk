@@ -9,3 +9,12 @@ libnode_a_SOURCES += %D%/shard.h %D%/shard_internal.h %D%/shard.c %D%/batch.h %D
 
 NODE_TESTS =
 check_PROGRAMS += $(NODE_TESTS)
+
+CONSENSUS_TEST_LIBS = libnode.a libraft.a libkv.a libbase.a $(ROCKSDB_LIBS) $(CMOCKA_LIBS)
+NODE_CONSENSUS_TESTS = tests/unit/test_consensus
+check_PROGRAMS += $(NODE_CONSENSUS_TESTS)
+
+tests_unit_test_consensus_SOURCES = tests/unit/test_consensus.c tests/unit/consensus_net.h \
+	tests/unit/consensus_net.c src/machine/entry.c
+tests_unit_test_consensus_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_consensus_LDADD = $(CONSENSUS_TEST_LIBS)

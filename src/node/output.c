@@ -328,6 +328,9 @@ static bool mail_fetched(struct consensus *c, size_t *room)
     for (; f->position < f->block.count && *room > 0; f->position++, --*room) {
         const struct log_entry *read = &f->block.entries[f->position];
         CHECK(f->block.first + f->position == c->mailed_index + 1);
+        struct raft_entry known;
+        if (raft_entry_at(c->raft, c->mailed_index + 1, &known))
+            CHECK(known.term == read->term);
         const struct cached_entry entry = {
             .block = read->payload.size == 0 ? NULL : block_new(read->payload),
             .term = read->term,
@@ -354,7 +357,9 @@ static void mail_committed(struct consensus *c)
             return;
         const struct cached_entry *found = entry_cache_get(&c->cache, next);
         if (found == NULL) {
-            const raft_index to = MIN(c->commit_index, next + LAG_ENTRIES - 1);
+            /* What the cache holds may not be on disk yet, and something older may be in its place. */
+            const raft_index on_disk = MIN(c->commit_index, c->cache.first - 1);
+            const raft_index to = MIN(on_disk, next + LAG_ENTRIES - 1);
             c->lagging = fetch_start(c, 0, &(struct log_range){next, to, LAG_BYTES});
             return;
         }

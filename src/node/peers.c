@@ -71,7 +71,7 @@ static bool is_wanted(const struct consensus *c, raft_node node)
 {
     struct raft_set all;
     config_nodes(&c->config, &all);
-    if (set_has(&all, node))
+    if (node_set_has(&all, node))
         return true;
     for (size_t i = 0; i < CHANGES_MAX; i++)
         if (c->changes[i].step != CHANGE_FREE && c->changes[i].op == ADMIN_ADD &&
@@ -189,10 +189,11 @@ static void send_parts(struct consensus *c, const struct raft_message *m, struct
     peers_send_frame(c, m->to, channel_of(m->type), a->parts, 1 + m->entry_count);
 }
 
-static bool collect_cached(const struct consensus *c, const struct raft_message *m,
+/* The entries of m but the first ones; false when one of them is not in the cache. */
+static bool collect_cached(const struct consensus *c, const struct raft_message *m, uint32_t first,
                            struct append *a)
 {
-    for (uint32_t i = 0; i < m->entry_count; i++) {
+    for (uint32_t i = first; i < m->entry_count; i++) {
         const struct cached_entry *entry = entry_cache_get(&c->cache, m->index + 1 + i);
         if (entry == NULL)
             return false;
@@ -209,12 +210,13 @@ static void send_append(struct consensus *c, const struct raft_message *m)
     if (p == NULL)
         return;
     struct append a;
-    if (p->fetch == NULL && collect_cached(c, m, &a)) {
+    if (p->fetch == NULL && collect_cached(c, m, 0, &a)) {
         send_parts(c, m, &a);
         return;
     }
     if (p->fetch == NULL) {
-        const struct log_range range = {m->index + 1, m->index + m->entry_count, SIZE_MAX};
+        const raft_index to = MIN(m->index + m->entry_count, c->cache.first - 1);
+        const struct log_range range = {m->index + 1, to, SIZE_MAX};
         p->fetch = fetch_start(c, p->node, &range);
         p->fetch->message = *m;
         return;
@@ -240,21 +242,23 @@ void peers_send(struct consensus *c, const struct raft_message *m)
     send_parts(c, m, &none);
 }
 
-/* Whether what was read is still what the message means: all of it, of the terms the core knows. */
+/* Whether what was read is still what the message means, of the terms the core knows; the rest of
+ * its entries is in the cache. */
 static bool collect_fetched(const struct consensus *c, const struct fetch *f, struct append *a)
 {
     const struct raft_message *m = &f->message;
-    if (f->status != STATUS_OK || f->block.count != m->entry_count || m->term != c->term)
+    const size_t count = f->range.to - f->range.from + 1;
+    if (f->status != STATUS_OK || f->block.count != count || m->term != c->term)
         return false;
-    for (uint32_t i = 0; i < m->entry_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         const struct log_entry *read = &f->block.entries[i];
         struct raft_entry e;
-        if (!raft_entry_at(c->raft, m->index + 1 + i, &e) || e.term != read->term)
+        if (!raft_entry_at(c->raft, f->range.from + i, &e) || e.term != read->term)
             return false;
         a->entries[i] = (struct raft_entry){read->term, (uint32_t)read->payload.size, read->kind};
         a->parts[1 + i] = read->payload;
     }
-    return true;
+    return collect_cached(c, m, (uint32_t)count, a);
 }
 
 static void fetch_finished(struct consensus *c, struct fetch *f)
@@ -451,7 +455,7 @@ void consensus_peer_event(struct consensus *c, uint64_t node, enum peer_channel 
         p->up[channel] = true;
         if (node == c->leader && channel == CHANNEL_DATA)
             batches_resend(c);
-        if (channel == CHANNEL_CONTROL && is_leader(c) && set_has(&c->config.learners, node))
+        if (channel == CHANNEL_CONTROL && is_leader(c) && node_set_has(&c->config.learners, node))
             admin_introduce(c, node);
         break;
     case PEER_BROKEN: /* A leader goes back to probing; about our leader, one refusal more is needed. */
