@@ -79,7 +79,7 @@ struct cache_cursor {
         struct group *group;   /* where the walk stands in this level; NULL: at its end */
         size_t chunk, slot;
         uint64_t changes;
-        size_t group_count;
+        size_t dirty_count;
         bool is_set;
     } levels[2];               /* of the rows changed since the cut, and of the cut's */
 };

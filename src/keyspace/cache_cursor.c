@@ -3,7 +3,8 @@
  *     level of now  >  level of the running cut  >  store (an iterator, made when first needed)
  *
  * A level is walked group by group; a group is sorted when the walk comes to it. Positions in a
- * level are kept as long as nothing was added to it, and else found again by the last key. */
+ * level are kept as long as nothing was added to it (dirty_count), nor sorted in by another walk
+ * (changes); else they are found again by the last key. */
 
 #include "keyspace/cache_rows.h"
 
@@ -148,7 +149,7 @@ static void find_place(struct cache_cursor *cursor, struct cache_walk *w, const 
     const struct bytes key = buf_bytes(&cursor->key);
     struct group *group = from_end(cursor) ? NULL : level_group(l, key);
     w->is_set = true;
-    w->group_count = l->groups.count;
+    w->dirty_count = l->dirty_count;
     if (group != NULL) {
         sorted_settle(&group->rows, ROW_KEY);
         struct sorted_position p = sorted_seek(&group->rows, key, ROW_KEY);
@@ -179,9 +180,8 @@ static struct row *peek(struct cache_cursor *cursor, int i)
     if (l == NULL || l->groups.count == 0)
         return NULL;
     struct cache_walk *w = &cursor->levels[i];
-    if (!w->is_set || w->group_count != l->groups.count ||
-        (w->group != NULL &&
-         (w->group->rows.pending != NULL || w->changes != w->group->rows.changes)))
+    if (!w->is_set || w->dirty_count != l->dirty_count ||
+        (w->group != NULL && w->changes != w->group->rows.changes))
         find_place(cursor, w, l);
     if (w->group == NULL)
         return NULL;

@@ -222,6 +222,7 @@ static bool is_void_in_cut(const struct cache_cut *cut, const struct row *row)
 
 static void sort_cut(struct cache_cut *cut)
 {
+    cut->is_sorted = true;
     cut->rows = xmalloc(cut->level.dirty_count * sizeof(*cut->rows));
     for (const struct row *row = cut->level.dirty; row != NULL; row = row->dirty_next) {
         if (is_void_in_cut(cut, row))
@@ -236,10 +237,13 @@ static void sort_cut(struct cache_cut *cut)
 
 bool cache_cut_next(struct cache_cut *cut, struct kv_row *row)
 {
-    if (cut->rows == NULL)
+    if (!cut->is_sorted)
         sort_cut(cut);
-    if (cut->next == cut->row_count)
+    if (cut->next == cut->row_count) {
+        free(cut->rows); /* here: giving back so much takes a millisecond */
+        cut->rows = NULL;
         return false;
+    }
     const struct row *r = cut->rows[cut->next++].row;
     *row = (struct kv_row){
         .key = row_key(r),
@@ -290,8 +294,6 @@ void cache_clean(struct cache *c, struct cache_cut *cut)
     CHECK(!cut->is_ingested);
     cut->is_ingested = true;
     c->to_clean = cut->level.dirty;
-    free(cut->rows);
-    cut->rows = NULL;
     for (size_t i = 0; i < c->range_count; i++)
         if (c->ranges[i].state == RANGE_FROZEN) {
             c->ranges[i].state = RANGE_SWEEPING;

@@ -94,6 +94,7 @@ struct cache_cut {
     size_t group_bucket; /* of the level's groups: the next to free */
     struct cut_row *rows; /* the worker's */
     size_t row_count, next;
+    bool is_sorted;
 };
 
 struct cache {

@@ -18,3 +18,7 @@ tests_unit_test_cache_LDADD = $(KEYSPACE_LIBS) -lpthread
 tests_unit_test_keyspace_SOURCES = tests/unit/test_keyspace.c tests/unit/test.h
 tests_unit_test_keyspace_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_keyspace_LDADD = $(KEYSPACE_LIBS)
+
+EXTRA_PROGRAMS += utils/bench/cache_bench
+utils_bench_cache_bench_SOURCES = utils/bench/cache_bench.c
+utils_bench_cache_bench_LDADD = $(KEYSPACE_LIBS)

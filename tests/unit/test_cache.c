@@ -366,7 +366,7 @@ static void run_on(struct disk *disk, const char *path, uint64_t seed, size_t op
 static void equals_the_model_whatever_is_flushed_and_evicted(void **state)
 {
     (void)state;
-    for (uint64_t seed = 0; seed < 40; seed++) {
+    for (uint64_t seed = 0; seed < 400; seed++) {
         struct kv_mem_disk *disk = kv_mem_disk_new(seed);
         run_on(kv_mem_disk(disk), "state", seed, 6000);
         kv_mem_disk_free(disk);
