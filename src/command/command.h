@@ -1,14 +1,19 @@
 /* command.h -- the command table and what a running command sees.
  *
  * One function per command, the same for a client, EXEC, a script, a replica and a replay. Its row
- * in a table is its only registration: arity, flags, key positions, category, routing, ACL and
- * COMMAND INFO all come from there.
+ * in a table (table.h) is its only registration: arity, flags, key positions, group, routing, ACL
+ * categories and COMMAND INFO all come from there.
  *
  *   parse arguments -> open objects -> compute -> put -> reply
  *
- * A command that cannot run where it is (CMD_LOCAL: it needs the connection or the node) has no
- * function here; the host answers it. A command of Redis that is not there yet has a row with
- * CMD_NOT_YET and answers "ERR ... not supported yet". */
+ * Where a request runs follows from its row's flags, looked at in this order:
+ *
+ *   CMD_NOT_YET   of Redis, not of ours yet: command_execute() at once, which says so
+ *   CMD_PURE      a function of the table and the arguments: command_execute() at once, no keyspace
+ *   CMD_LOCAL     answered by the host of the origin: connection, server, local chance
+ *   CMD_READ      runs on the read path, changes no row
+ *   CMD_WRITE     goes through the log
+ *   none          a container without its subcommand: its arity does not fit */
 
 #ifndef COMMAND_COMMAND_H
 #define COMMAND_COMMAND_H
@@ -24,9 +29,9 @@ struct prng;
 struct settings;
 
 enum command_flags {
-    CMD_READ = 1 << 0,      /* runs on the read path (ReadIndex), changes no row */
-    CMD_WRITE = 1 << 1,     /* goes through the log */
-    CMD_LOCAL = 1 << 2,     /* answered by the node's host: connection, server, local chance */
+    CMD_READ = 1 << 0,
+    CMD_WRITE = 1 << 1,
+    CMD_LOCAL = 1 << 2,
     CMD_FAST = 1 << 3,
     CMD_DENY_OOM = 1 << 4,
     CMD_BLOCKING = 1 << 5,
@@ -40,31 +45,49 @@ enum command_flags {
     CMD_STALE = 1 << 13,
     CMD_MOVABLE_KEYS = 1 << 14,
     CMD_ALLOW_BUSY = 1 << 15,
-    CMD_MAY_REPLICATE = 1 << 16,
+    CMD_NO_MANDATORY_KEYS = 1 << 16,
     CMD_NO_ASYNC_LOADING = 1 << 17,
     CMD_ASKING = 1 << 18,
     CMD_SKIP_MONITOR = 1 << 19,
     CMD_SKIP_SLOWLOG = 1 << 20,
     CMD_NOT_YET = 1 << 21,
+    CMD_PURE = 1 << 22,
+    CMD_PLAIN = 1 << 23,    /* Redis does not call it readonly or write, as we route it */
+    CMD_SYSTEM = 1 << 24,   /* COMMAND DOCS: not for clients */
+    CMD_UNLISTED = 1 << 25, /* a subcommand that Redis's table does not have as a row (DEBUG's) */
 };
 
-/* Where a command's keys stand, as Redis 7.0's key specs: begin search and find keys in one.
- * first = 0: no keys. last < 0 counts from the end. */
-enum key_find { KEYS_NONE, KEYS_RANGE, KEYS_KEYNUM, KEYS_CUSTOM };
-
-struct key_spec {
-    uint8_t find;
-    int16_t first, last, step; /* KEYS_RANGE: positions; KEYS_KEYNUM: first = position of numkeys */
-    uint32_t flags;            /* KEY_... as Redis's RO RW OW RM ACCESS UPDATE INSERT DELETE */
+/* ACL categories, in the order in which COMMAND INFO names them. */
+enum acl_category {
+    ACL_KEYSPACE = 1 << 0, ACL_READ = 1 << 1, ACL_WRITE = 1 << 2, ACL_SET = 1 << 3,
+    ACL_SORTEDSET = 1 << 4, ACL_LIST = 1 << 5, ACL_HASH = 1 << 6, ACL_STRING = 1 << 7,
+    ACL_BITMAP = 1 << 8, ACL_HYPERLOGLOG = 1 << 9, ACL_GEO = 1 << 10, ACL_STREAM = 1 << 11,
+    ACL_PUBSUB = 1 << 12, ACL_ADMIN = 1 << 13, ACL_FAST = 1 << 14, ACL_SLOW = 1 << 15,
+    ACL_BLOCKING = 1 << 16, ACL_DANGEROUS = 1 << 17, ACL_CONNECTION = 1 << 18,
+    ACL_TRANSACTION = 1 << 19, ACL_SCRIPTING = 1 << 20,
 };
+
+/* Where keys stand, as Redis 7.0's key specs: where the search begins, how keys are found there. */
+enum key_begin { KEY_BEGIN_UNKNOWN, KEY_BEGIN_INDEX, KEY_BEGIN_KEYWORD };
+enum key_find { KEY_FIND_UNKNOWN, KEY_FIND_RANGE, KEY_FIND_COUNTED };
 
 enum key_flags {
-    KEY_RO = 1 << 0, KEY_RW = 1 << 1, KEY_OW = 1 << 2, KEY_RM = 1 << 3,
-    KEY_ACCESS = 1 << 4, KEY_UPDATE = 1 << 5, KEY_INSERT = 1 << 6, KEY_DELETE = 1 << 7,
+    KEY_RW = 1 << 0, KEY_RO = 1 << 1, KEY_OW = 1 << 2, KEY_RM = 1 << 3, /* what is done to the key */
+    KEY_ACCESS = 1 << 4, KEY_UPDATE = 1 << 5, KEY_INSERT = 1 << 6, KEY_DELETE = 1 << 7, /* its value */
     KEY_NOT_KEY = 1 << 8, KEY_INCOMPLETE = 1 << 9, KEY_VARIABLE = 1 << 10,
 };
 
-#define KEY_SPECS_MAX 4
+struct key_spec {
+    uint8_t begin, find;
+    int16_t begin_at;    /* INDEX: position; KEYWORD: where to look for it first (< 0: from the end) */
+    const char *keyword;
+    int16_t last, step;  /* RANGE: last relative to the first, < 0: from the end of the arguments */
+    int16_t limit;       /* RANGE with last = -1: only the first 1/limit of the rest; 0 = all */
+    uint32_t flags;
+    const char *note;
+};
+
+#define KEY_SPECS_MAX 3
 
 /* What a command sees. Everything borrowed for the length of the run. */
 struct exec {
@@ -85,8 +108,8 @@ struct exec {
 
 /* What commands ask of whoever runs them. Called on every node, in apply order, for writes. */
 struct exec_host {
-    /* A key was changed (tracking, WATCH of local readers, keyspace events by class and name).
-     * event NULL: no notification. */
+    /* A key was changed (tracking, waiters) and, with event not NULL, a keyspace event of that class
+     * and name. A command may tell of one key more than once. */
     void (*changed)(void *context, const struct exec *x, uint32_t event_class, const char *event,
                     uint32_t db, struct bytes key);
     /* A whole database was emptied; db -1: all. */
@@ -102,23 +125,36 @@ struct command {
     command_run *run;          /* NULL: CMD_LOCAL, CMD_NOT_YET, or a container of subcommands */
     int16_t arity;             /* as Redis: with the name; negative: at least. Of a subcommand: both words */
     uint32_t flags;
-    struct key_spec keys[KEY_SPECS_MAX];
-    const char *category;      /* group: "string", "generic", "connection" ... */
-    const char *summary, *since, *complexity;
+    uint32_t acl;              /* ACL categories beyond those that follow from flags */
+    struct key_spec keys[KEY_SPECS_MAX]; /* up to the first without flags */
+    const char *group;         /* "string", "generic", "connection" ... */
+    const char *since, *complexity, *summary;
+    const char *tips;          /* apart by spaces; NULL: none */
+    const char *deprecated_since, *replaced_by;
     const struct command *subcommands; /* ends with a NULL name; NULL: none */
-    uint32_t acl;              /* ACL categories beyond those that follow from flags and group */
 };
 
-/* The command of args, subcommand included ("config|get"), case ignored. NULL: unknown. *parent, if
- * asked for, is the container. */
+/* The command of args: the subcommand where there are some and args name one, the container when
+ * args are its name alone. Case ignored. NULL: unknown; then *parent is the container, if args[0] is
+ * one. parent may be NULL. */
 const struct command *command_find(const struct bytes *args, uint32_t arg_count,
                                    const struct command **parent);
-/* The n-th command of the table, in its order; NULL behind the last. */
+/* By full name: "get", "config|get". */
+const struct command *command_by_name(struct bytes name);
+/* The n-th command of the table, by name; NULL behind the last. */
 const struct command *command_at(size_t n);
 size_t command_count(void);
 
 /* "name" or "container|name". */
-struct bytes command_full_name(const struct command *c, char name[static 64]);
+#define COMMAND_NAME_MAX 64
+struct bytes command_full_name(const struct command *c, char name[static COMMAND_NAME_MAX]);
+/* The container of a subcommand; NULL: c is none. */
+const struct command *command_container(const struct command *c);
+
+/* All ACL categories of a command, those of its flags too. */
+uint32_t command_acl(const struct command *c);
+/* "keyspace" ... of the n-th bit; NULL behind the last. */
+const char *acl_category_name(size_t n);
 
 /* Whether arg_count fits the arity. */
 bool command_arity_fits(const struct command *c, uint32_t arg_count);
@@ -127,42 +163,26 @@ bool command_arity_fits(const struct command *c, uint32_t arg_count);
 void command_unknown_text(const struct bytes *args, uint32_t arg_count, struct buf *text);
 
 /* Runs x->command (found, arity fits): refusals by CMD_NOT_YET and OOM, then the function or the
- * host. The one way into every command. */
+ * host. The one way into every command. x->reply and x->command are set by the caller; x->keyspace
+ * may be NULL for CMD_NOT_YET and CMD_PURE. */
 void command_execute(struct exec *x);
 
-/* Positions of the keys in args, appended to *positions (uint32_t, owned by arena); false: the
- * arguments make no sense (Redis: "Invalid arguments specified for command"). */
 struct key_position {
-    uint32_t position;
-    uint32_t flags;
+    uint32_t position; /* in args */
+    uint32_t flags;    /* enum key_flags */
 };
+/* The keys among args; *positions is memory of arena. False: the arguments make no sense (Redis:
+ * "Invalid arguments specified for command"); *count is 0 then. True with no keys for a command that
+ * has none. */
 bool keyspec_extract(const struct command *c, const struct bytes *args, uint32_t arg_count,
                      struct arena *arena, struct key_position **positions, size_t *count);
-
-/* --- what command functions share (args.c) ---------------------------------------------------- */
-
-/* Parse argument n; reply with Redis's error and return false when it is not one. */
-bool arg_int64(struct exec *x, uint32_t n, int64_t *value);
-bool arg_int64_range(struct exec *x, uint32_t n, int64_t min, int64_t max, int64_t *value,
-                     const char *error);
-bool arg_double(struct exec *x, uint32_t n, double *value); /* ERR value is not a valid float */
-bool arg_is(const struct exec *x, uint32_t n, const char *word); /* case ignored */
-
-/* Open key args[n]; of another type than type: reply WRONGTYPE and return false (o is closed then).
- * Otherwise true, with o->type == TYPE_NONE when it is absent. type TYPE_NONE: any type. */
-bool open_key(struct exec *x, uint32_t n, int type, struct object *o);
-/* As open_key, for writing: an absent key is created empty with the type's first encoding. */
-bool open_write(struct exec *x, uint32_t n, int type, struct object *o);
-
-/* After a change: saves the object, tells the host. event_class of events.h. */
-void changed(struct exec *x, struct object *o, uint32_t event_class, const char *event);
 
 /* Classes of keyspace events, as notify-keyspace-events names them. */
 enum event_class {
     EVENT_KEYSPACE = 1 << 0, EVENT_KEYEVENT = 1 << 1, EVENT_GENERIC = 1 << 2, EVENT_STRING = 1 << 3,
     EVENT_LIST = 1 << 4, EVENT_SET = 1 << 5, EVENT_HASH = 1 << 6, EVENT_ZSET = 1 << 7,
     EVENT_EXPIRED = 1 << 8, EVENT_EVICTED = 1 << 9, EVENT_STREAM = 1 << 10, EVENT_KEY_MISS = 1 << 11,
-    EVENT_MODULE = 1 << 12, EVENT_NEW = 1 << 14,
+    EVENT_MODULE = 1 << 13, EVENT_NEW = 1 << 14,
 };
 
 #endif

@@ -11,11 +11,13 @@
 
 struct exec;
 
+#define ERROR_CODE_MAX 24
+
 struct reply {
-    struct buf *out;     /* NULL: the null sink */
-    int protocol;        /* RESP 2 or 3 */
-    uint32_t errors;     /* error replies written, also into the null sink */
-    char error_code[24]; /* of the last one: "ERR", "WRONGTYPE" ... for errorstats */
+    struct buf *out;                 /* NULL: the null sink */
+    int protocol;                    /* RESP 2 or 3 */
+    uint32_t errors;                 /* error replies written, also into the null sink */
+    char error_code[ERROR_CODE_MAX]; /* of the last one: "ERR", "WRONGTYPE" ... for errorstats */
 };
 
 /* True when somebody reads the answer: work that only makes reply bytes may be left out if not. */
@@ -25,6 +27,7 @@ void reply_ok(struct exec *x);
 void reply_simple(struct exec *x, const char *text);                        /* "+text" */
 void reply_error(struct exec *x, const char *text);                         /* "ERR ...": with its code */
 void reply_errorf(struct exec *x, const char *format, ...) PRINTF_LIKE(2, 3);
+void reply_error_bytes(struct exec *x, struct bytes text);
 void reply_int64(struct exec *x, int64_t value);
 void reply_bulk(struct exec *x, struct bytes value);
 void reply_bulk_string(struct exec *x, const char *text);
@@ -37,9 +40,16 @@ void reply_set(struct exec *x, size_t count); /* RESP2: array */
 void reply_double(struct exec *x, double value);
 void reply_bool(struct exec *x, bool value);
 void reply_verbatim(struct exec *x, const char *extension, struct bytes text);
-/* An aggregate whose count is known only after its elements: begin, elements, end. */
+
+/* An array whose count is known only after its elements: begin, elements, end. */
 size_t reply_array_begin(struct exec *x);
 void reply_array_end(struct exec *x, size_t begun, size_t count);
+/* The same; begun by reply_array_begin, ends as a set or map. */
+void reply_set_end(struct exec *x, size_t begun, size_t count);
+void reply_map_end(struct exec *x, size_t begun, size_t pairs);
+
+/* HELP: the head "NAME <subcommand> ...", the given lines (up to a NULL), and HELP itself. */
+void reply_help(struct exec *x, const char *const *lines);
 
 /* Errors that many commands share, word for word as Redis 7.0. */
 void reply_wrong_type(struct exec *x);

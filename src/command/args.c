@@ -1,0 +1,149 @@
+/* args.c -- arguments into numbers, keys into objects, changes into events. */
+
+#include "command/args.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "command/settings.h"
+
+#define DOUBLE_TEXT_MAX 256 /* as long as Redis accepts a number */
+
+bool arg_int64(struct exec *x, uint32_t n, int64_t *value)
+{
+    if (bytes_to_int64(x->args[n], value))
+        return true;
+    reply_not_an_integer(x);
+    return false;
+}
+
+bool arg_int64_range(struct exec *x, uint32_t n, int64_t min, int64_t max, int64_t *value,
+                     const char *error)
+{
+    int64_t parsed;
+    if (!arg_int64(x, n, &parsed))
+        return false;
+    if (parsed < min || parsed > max) {
+        if (error != NULL)
+            reply_error(x, error);
+        else
+            reply_not_an_integer(x);
+        return false;
+    }
+    *value = parsed;
+    return true;
+}
+
+bool bytes_to_double(struct bytes b, double *value)
+{
+    char text[DOUBLE_TEXT_MAX];
+    if (b.size == 0 || b.size >= sizeof(text))
+        return false;
+    memcpy(text, b.data, b.size);
+    text[b.size] = '\0';
+    if (text[0] == ' ' || (text[0] >= '\t' && text[0] <= '\r'))
+        return false;
+
+    char *end;
+    errno = 0;
+    const double parsed = strtod(text, &end);
+    if ((size_t)(end - text) != b.size || isnan(parsed))
+        return false;
+    if (errno == ERANGE && (parsed == HUGE_VAL || parsed == -HUGE_VAL || fpclassify(parsed) == FP_ZERO))
+        return false;
+    *value = parsed;
+    return true;
+}
+
+bool arg_double(struct exec *x, uint32_t n, double *value)
+{
+    if (bytes_to_double(x->args[n], value))
+        return true;
+    reply_error(x, "ERR value is not a valid float");
+    return false;
+}
+
+bool arg_db(struct exec *x, uint32_t n, const char *not_a_number, uint32_t *db)
+{
+    int64_t number;
+    if (!bytes_to_int64(x->args[n], &number) || number < INT32_MIN || number > INT32_MAX) {
+        reply_error(x, not_a_number);
+        return false;
+    }
+    if (number < 0 || (uint64_t)number >= x->settings->databases) {
+        reply_error(x, "ERR DB index is out of range");
+        return false;
+    }
+    *db = (uint32_t)number;
+    return true;
+}
+
+bool arg_is(const struct exec *x, uint32_t n, const char *word)
+{
+    return n < x->arg_count && bytes_equal_nocase_string(x->args[n], word);
+}
+
+bool open_key(struct exec *x, uint32_t n, enum type type, struct object *o)
+{
+    object_open(x->keyspace, x->db, x->args[n], o);
+    if (o->type == TYPE_NONE || type == TYPE_NONE || o->type == type)
+        return true;
+    object_close(o);
+    reply_wrong_type(x);
+    return false;
+}
+
+bool open_key_or_null(struct exec *x, uint32_t n, enum type type, struct object *o)
+{
+    if (!open_key(x, n, type, o))
+        return false;
+    if (o->type != TYPE_NONE)
+        return true;
+    object_close(o);
+    reply_null(x);
+    return false;
+}
+
+bool open_write(struct exec *x, uint32_t n, enum type type, enum encoding encoding,
+                struct object *o)
+{
+    if (!open_key(x, n, type, o))
+        return false;
+    if (o->type == TYPE_NONE)
+        object_create(o, type, encoding);
+    return true;
+}
+
+void key_event(struct exec *x, enum event_class event_class, const char *event, uint32_t db,
+               struct bytes key)
+{
+    x->host->changed(x->host_context, x, event_class, event, db, key);
+}
+
+static bool is_empty_collection(const struct object *o)
+{
+    return o->type != TYPE_NONE && o->type != TYPE_STRING && o->type != TYPE_STREAM &&
+           object_count(o) == 0;
+}
+
+void changed(struct exec *x, struct object *o, enum event_class event_class, const char *event)
+{
+    const struct bytes name = o->name;
+    const bool is_new = !o->existed && o->type != TYPE_NONE;
+    const bool is_gone = is_empty_collection(o);
+    if (o->type != TYPE_NONE)
+        object_save(o);
+    if (is_new && !is_gone)
+        key_event(x, EVENT_NEW, "new", x->db, name);
+    key_event(x, event_class, event, x->db, name);
+    if (is_gone)
+        key_event(x, EVENT_GENERIC, "del", x->db, name);
+}
+
+void delete_key(struct exec *x, struct object *o)
+{
+    const struct bytes name = o->name;
+    object_delete(o);
+    key_event(x, EVENT_GENERIC, "del", x->db, name);
+}

@@ -1,0 +1,49 @@
+/* args.h -- what command functions share: arguments into numbers, keys into objects, changes into
+ * events. Each of those that return false has replied with Redis's error. */
+
+#ifndef COMMAND_ARGS_H
+#define COMMAND_ARGS_H
+
+#include "command/command.h"
+#include "keyspace/object.h"
+
+/* --- arguments -------------------------------------------------------------------------------- */
+
+bool arg_int64(struct exec *x, uint32_t n, int64_t *value); /* ERR value is not an integer or ... */
+/* Not an integer: as arg_int64; outside of min .. max: error, or the same if error is NULL. */
+bool arg_int64_range(struct exec *x, uint32_t n, int64_t min, int64_t max, int64_t *value,
+                     const char *error);
+bool arg_double(struct exec *x, uint32_t n, double *value); /* ERR value is not a valid float */
+bool arg_db(struct exec *x, uint32_t n, const char *not_a_number, uint32_t *db); /* or out of range */
+bool arg_is(const struct exec *x, uint32_t n, const char *word); /* case ignored; false behind the end */
+
+/* Redis's string2d: the whole of b is a number in strtod's form, without spaces; no NaN. */
+bool bytes_to_double(struct bytes b, double *value);
+
+/* --- keys ------------------------------------------------------------------------------------- */
+
+/* Opens key args[n]; false when it is of another type (o is closed then). type TYPE_NONE: any type.
+ * True, with o->type == TYPE_NONE, when the key is absent. Close o. */
+bool open_key(struct exec *x, uint32_t n, enum type type, struct object *o);
+
+/* As open_key, but replies null (RESP2: null bulk) and returns false when the key is absent. */
+bool open_key_or_null(struct exec *x, uint32_t n, enum type type, struct object *o);
+
+/* As open_key, but an absent key is created empty with encoding. */
+bool open_write(struct exec *x, uint32_t n, enum type type, enum encoding encoding,
+                struct object *o);
+
+/* --- changes ---------------------------------------------------------------------------------- */
+
+/* After a change: saves o and tells the host: "new" for a key that was absent, then event, then
+ * "del" if o was a collection and is empty now. event NULL: no keyspace event. */
+void changed(struct exec *x, struct object *o, enum event_class event_class, const char *event);
+
+/* Tells the host of an event of a key without saving anything. */
+void key_event(struct exec *x, enum event_class event_class, const char *event, uint32_t db,
+               struct bytes key);
+
+/* Deletes o and tells the host "del". */
+void delete_key(struct exec *x, struct object *o);
+
+#endif

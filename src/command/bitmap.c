@@ -1,0 +1,36 @@
+/* bitmap.c -- bits within strings: rows, not supported yet. */
+
+#include "command/table.h"
+
+const struct command bitmap_commands[] = {
+    {.name = "bitcount", .arity = -2, .flags = CMD_NOT_YET | CMD_READ,
+     .keys = {KEY(1, KEY_RO | KEY_ACCESS)},
+     .acl = ACL_BITMAP, .group = "bitmap", .since = "2.6.0", .complexity = "O(N)",
+     .summary = "How many bits are set."},
+    {.name = "bitfield", .arity = -2, .flags = CMD_NOT_YET | CMD_WRITE | CMD_DENY_OOM,
+     .keys = {KEY(1, KEY_RW | KEY_ACCESS | KEY_UPDATE | KEY_VARIABLE,
+         .note = "This command allows both access and modification of the key")},
+     .acl = ACL_BITMAP, .group = "bitmap", .since = "3.2.0", .complexity = "O(1)",
+     .summary = "Reads, sets and adds to integers of any width within a string."},
+    {.name = "bitfield_ro", .arity = -2, .flags = CMD_NOT_YET | CMD_READ | CMD_FAST,
+     .keys = {KEY(1, KEY_RO | KEY_ACCESS)},
+     .acl = ACL_BITMAP, .group = "bitmap", .since = "6.0.0", .complexity = "O(1)",
+     .summary = "Reads integers of any width within a string."},
+    {.name = "bitop", .arity = -4, .flags = CMD_NOT_YET | CMD_WRITE | CMD_DENY_OOM,
+     .keys = {KEY(2, KEY_OW | KEY_UPDATE), KEY_RANGE(3, -1, 1, KEY_RO | KEY_ACCESS)},
+     .acl = ACL_BITMAP, .group = "bitmap", .since = "2.6.0", .complexity = "O(N)",
+     .summary = "Combines strings bit by bit."},
+    {.name = "bitpos", .arity = -3, .flags = CMD_NOT_YET | CMD_READ,
+     .keys = {KEY(1, KEY_RO | KEY_ACCESS)},
+     .acl = ACL_BITMAP, .group = "bitmap", .since = "2.8.7", .complexity = "O(N)",
+     .summary = "Where the first bit of a kind is."},
+    {.name = "getbit", .arity = 3, .flags = CMD_NOT_YET | CMD_READ | CMD_FAST,
+     .keys = {KEY(1, KEY_RO | KEY_ACCESS)},
+     .acl = ACL_BITMAP, .group = "bitmap", .since = "2.2.0", .complexity = "O(1)",
+     .summary = "One bit of a string."},
+    {.name = "setbit", .arity = 4, .flags = CMD_NOT_YET | CMD_WRITE | CMD_DENY_OOM,
+     .keys = {KEY(1, KEY_RW | KEY_ACCESS | KEY_UPDATE)},
+     .acl = ACL_BITMAP, .group = "bitmap", .since = "2.2.0", .complexity = "O(1)",
+     .summary = "Sets one bit of a string."},
+    {.name = NULL},
+};

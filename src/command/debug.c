@@ -1,0 +1,189 @@
+/* debug.c -- DEBUG: what concerns data is here, digests of the data set above all. The rest is the
+ * host's.
+ *
+ * A digest is 160 bits in hexadecimal digits, zero for nothing, and does not depend on the order in
+ * which keys were written, on forms of storage or on cursors: the exclusive or of a digest per key,
+ * in which unordered collections enter as the exclusive or of their elements. As Redis's, it is of
+ * use for comparing; the numbers are others. */
+
+#include <stdio.h>
+
+#include "base/encode.h"
+#include "base/panic.h"
+#include "base/siphash.h"
+#include "command/args.h"
+#include "command/table.h"
+
+#define DIGEST_SIZE 20
+
+struct digest {
+    uint8_t bytes[DIGEST_SIZE];
+};
+
+static void digest_xor(struct digest *d, const struct digest *other)
+{
+    for (size_t i = 0; i < DIGEST_SIZE; i++)
+        d->bytes[i] ^= other->bytes[i];
+}
+
+/* The digest of bytes: three keyed hashes beside each other. */
+static struct digest digest_of(struct bytes b)
+{
+    struct digest d;
+    uint8_t key[SIPHASH_KEY_SIZE] = "AvowDB digest  ";
+    for (uint8_t i = 0; i < 3; i++) {
+        uint8_t hash[8];
+        key[SIPHASH_KEY_SIZE - 1] = i;
+        put_be64(hash, siphash(key, b));
+        memcpy(d.bytes + i * sizeof(hash), hash, MIN(sizeof(hash), DIGEST_SIZE - i * sizeof(hash)));
+    }
+    return d;
+}
+
+/* Pieces with their sizes, so that ("ab", "c") is not ("a", "bc"). */
+static void add_piece(struct buf *b, struct bytes piece)
+{
+    buf_append_be64(b, piece.size);
+    buf_append_bytes(b, piece);
+}
+
+/* Type, value and deadline; with_name: the key's name and database too. */
+static struct digest digest_key(struct object *o, uint32_t db, bool with_name)
+{
+    struct buf b = {0};
+    CHECK(o->type == TYPE_STRING); /* there are no other types yet */
+    const struct digest value = digest_of(object_string(o));
+    if (with_name) {
+        buf_append_be32(&b, db);
+        add_piece(&b, o->name);
+    }
+    buf_append_u8(&b, (uint8_t)o->type);
+    buf_append(&b, value.bytes, sizeof(value.bytes));
+    if (with_name)
+        buf_append_be64(&b, o->deadline);
+    const struct digest d = digest_of(buf_bytes(&b));
+    buf_clear(&b);
+    return d;
+}
+
+static void reply_digest(struct exec *x, const struct digest *d)
+{
+    char text[2 * DIGEST_SIZE + 1];
+    for (size_t i = 0; i < DIGEST_SIZE; i++)
+        snprintf(text + 2 * i, 3, "%02x", d->bytes[i]);
+    reply_simple(x, text);
+}
+
+/* DEBUG DIGEST: of all databases */
+static void debug_digest(struct exec *x)
+{
+    struct digest all = {{0}};
+    for (uint32_t db = 0; db < keyspace_database_count(x->keyspace); db++) {
+        struct key_cursor cursor;
+        struct bytes name;
+        uint64_t position;
+        enum type type;
+        keyspace_walk(x->keyspace, &cursor, db, 0);
+        while (key_cursor_next(&cursor, &name, &position, &type)) {
+            struct object o;
+            if (object_open(x->keyspace, db, name, &o)) {
+                const struct digest one = digest_key(&o, db, true);
+                digest_xor(&all, &one);
+            }
+            object_close(&o);
+        }
+        key_cursor_close(&cursor);
+    }
+    reply_digest(x, &all);
+}
+
+/* DEBUG DIGEST-VALUE key ...: equal values have equal digests, whatever their names */
+static void debug_digest_value(struct exec *x)
+{
+    reply_array(x, x->arg_count - 2);
+    for (uint32_t i = 2; i < x->arg_count; i++) {
+        struct digest d = {{0}};
+        struct object o;
+        if (object_open(x->keyspace, x->db, x->args[i], &o))
+            d = digest_key(&o, 0, false);
+        object_close(&o);
+        reply_digest(x, &d);
+    }
+}
+
+/* DEBUG OBJECT key: there is no address, and what is used is not noted */
+static void debug_object(struct exec *x)
+{
+    struct object o;
+    if (!open_key(x, 2, TYPE_NONE, &o))
+        return;
+    if (o.type == TYPE_NONE) {
+        reply_no_such_key(x);
+    } else {
+        char text[160];
+        snprintf(text, sizeof(text),
+                 "Value at:0x0 refcount:1 encoding:%s serializedlength:%llu lru:0 "
+                 "lru_seconds_idle:0",
+                 encoding_name(o.encoding), (unsigned long long)o.size_bytes);
+        reply_simple(x, text);
+    }
+    object_close(&o);
+}
+
+/* DEBUG HELP */
+static void debug_help(struct exec *x)
+{
+    static const char *const lines[] = {
+        "DIGEST",
+        "    A hash of the data set.",
+        "DIGEST-VALUE <key> [<key> ...]",
+        "    A hash of each key's value.",
+        "OBJECT <key>",
+        "    Facts about the object behind a key.",
+        "SET-ACTIVE-EXPIRE <0|1>",
+        "    Whether keys that are due are deleted by themselves.",
+        "SLEEP <seconds>",
+        "    Stops the node for so long; decimals allowed.",
+        NULL,
+    };
+    reply_help(x, lines);
+}
+
+#define DATA (CMD_READ | CMD_BARRIER | CMD_ADMIN | CMD_NO_SCRIPT | CMD_UNLISTED)
+#define HOST (CMD_LOCAL | CMD_BARRIER | CMD_ADMIN | CMD_NO_SCRIPT | CMD_LOADING | CMD_STALE | \
+              CMD_UNLISTED)
+
+/* Redis has no rows for them; arity is checked by the row, and answered in DEBUG's own words. */
+static const struct command debug_subcommands[] = {
+    {.name = "change-repl-id", .arity = 2, .flags = HOST, .group = "server"},
+    {.name = "digest", .run = debug_digest, .arity = 2, .flags = DATA, .group = "server"},
+    {.name = "digest-value", .run = debug_digest_value, .arity = -2, .flags = DATA,
+     .group = "server"},
+    {.name = "flushall", .arity = 2, .flags = HOST, .group = "server"},
+    {.name = "help", .run = debug_help, .arity = 2, .flags = CMD_PURE | CMD_ADMIN | CMD_UNLISTED,
+     .group = "server"},
+    {.name = "jmap", .arity = -2, .flags = HOST, .group = "server"},
+    {.name = "loadaof", .arity = 2, .flags = HOST, .group = "server"},
+    {.name = "log", .arity = 3, .flags = HOST, .group = "server"},
+    {.name = "object", .run = debug_object, .arity = -3, .flags = DATA, .group = "server"},
+    {.name = "oom", .arity = 2, .flags = HOST, .group = "server"},
+    {.name = "panic", .arity = 2, .flags = HOST, .group = "server"},
+    {.name = "pause-cron", .arity = 3, .flags = HOST, .group = "server"},
+    {.name = "protocol", .arity = 3, .flags = HOST, .group = "server"},
+    {.name = "quicklist-packed-threshold", .arity = 3, .flags = HOST, .group = "server"},
+    {.name = "reload", .arity = -2, .flags = HOST, .group = "server"},
+    {.name = "replicate", .arity = -3, .flags = HOST, .group = "server"},
+    {.name = "set-active-expire", .arity = 3, .flags = HOST, .group = "server"},
+    {.name = "set-disable-deny-scripts", .arity = 3, .flags = HOST, .group = "server"},
+    {.name = "sleep", .arity = 3, .flags = HOST, .group = "server"},
+    {.name = "stringmatch-len", .arity = 4, .flags = HOST, .group = "server"},
+    {.name = NULL},
+};
+
+const struct command debug_commands[] = {
+    {.name = "debug", .arity = -2, .flags = CMD_ADMIN | CMD_NO_SCRIPT | CMD_LOADING | CMD_STALE |
+         CMD_SYSTEM,
+     .group = "server", .since = "1.0.0", .complexity = "Depends on subcommand.",
+     .summary = "Tools for developers.", .subcommands = debug_subcommands},
+    {.name = NULL},
+};

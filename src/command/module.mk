@@ -1,0 +1,17 @@
+noinst_LIBRARIES += libcommand.a
+libcommand_a_SOURCES = \
+	%D%/command.h %D%/command.c %D%/table.h %D%/table.c %D%/args.h %D%/args.c %D%/reply.h \
+	%D%/reply.c %D%/settings.h %D%/settings.c %D%/keyspec.c %D%/glob.h %D%/glob.c \
+	%D%/decimal.h %D%/decimal.c %D%/introspection.c %D%/string.h %D%/string.c %D%/counter.c \
+	%D%/lcs.c %D%/generic.c %D%/expire.c %D%/transaction.c %D%/debug.c %D%/server.c \
+	%D%/connection.c %D%/acl.c %D%/bitmap.c %D%/cluster.c %D%/geo.c %D%/hash.c %D%/hll.c \
+	%D%/list.c %D%/pubsub.c %D%/scripting.c %D%/set.c %D%/sort.c %D%/stream.c %D%/zset.c
+EXTRA_DIST += %D%/README.md
+
+COMMAND_LIBS = libcommand.a libresp.a libkeyspace.a libkv.a libbase.a $(ROCKSDB_LIBS)
+COMMAND_WORLD = tests/unit/command_world.h tests/unit/command_world.c
+
+# By hand: make tests/unit/command_shell
+EXTRA_PROGRAMS += tests/unit/command_shell
+tests_unit_command_shell_SOURCES = tests/unit/command_shell.c $(COMMAND_WORLD)
+tests_unit_command_shell_LDADD = $(COMMAND_LIBS)
