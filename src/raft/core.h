@@ -19,6 +19,8 @@
 #define RAFT_CONFIG_SIZE 512      /* bytes of a CONFIG entry, as far as windows care */
 #define RAFT_SIZE_UNKNOWN 4096    /* bytes of an entry from before the start, when nobody told */
 #define RAFT_PEERS_MAX (RAFT_NODES_MAX + 1) /* members, and self which may be none */
+#define RAFT_SELF 0                         /* position in peers */
+#define RAFT_OTHERS 1                       /* first of the others */
 #define RAFT_MESSAGES_MAX (RAFT_OUTBOX_MAX + RAFT_NODES_MAX * (RAFT_INFLIGHT_MAX + 4))
 #define RAFT_INDEX_MAX (UINT64_MAX / 4) /* larger numbers from peers make no sense */
 #define RAFT_NEVER UINT32_MAX           /* tick counters stop here */
@@ -68,7 +70,9 @@ struct raft {
     uint32_t promise_ticks;                /* left in which every vote is refused */
     uint32_t hurry_ticks;                  /* left of fast failover */
 
-    /* Leader. peers has self too; its match_index is not used, durable.persisted_index is. */
+    /* Self first (of it only the vote is used: its match is durable.persisted_index), then the
+     * other members. What is known of them matters to leaders, votes to candidates. */
+    size_t peer_count;
     struct progress peers[RAFT_PEERS_MAX];
     raft_index own_term_first; /* the NOOP of this leadership */
     uint32_t heartbeat_ticks;  /* since the last heartbeat to all */
@@ -92,7 +96,7 @@ struct raft {
 };
 
 /* raft.c */
-struct progress *raft_peer(struct raft *r, raft_node node); /* NULL = no member */
+struct progress *raft_peer(struct raft *r, raft_node node); /* NULL = no other member */
 const struct raft_config *raft_config(const struct raft *r);
 bool raft_self_is_voter(const struct raft *r);
 struct raft_message *message_new(struct raft *r, enum raft_message_type type, raft_node to);

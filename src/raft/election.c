@@ -39,7 +39,7 @@ static void draw_timeout(struct raft *r)
 
 static void votes_clear(struct raft *r)
 {
-    for (size_t i = 0; i < RAFT_PEERS_MAX; i++)
+    for (size_t i = 0; i < r->peer_count; i++)
         r->peers[i].vote = PROGRESS_VOTE_OPEN;
 }
 
@@ -47,16 +47,15 @@ static bool votes_won(const struct raft *r)
 {
     struct ballot votes;
     ballot_init(&votes);
-    for (size_t i = 0; i < RAFT_PEERS_MAX; i++)
-        if (r->peers[i].node != 0)
-            ballot_add(&votes, r->peers[i].node, r->peers[i].vote == PROGRESS_VOTE_GRANTED);
+    for (size_t i = 0; i < r->peer_count; i++)
+        ballot_add(&votes, r->peers[i].node, r->peers[i].vote == PROGRESS_VOTE_GRANTED);
     return quorum_value(raft_config(r), &votes) > 0;
 }
 
 static void votes_begin(struct raft *r)
 {
     votes_clear(r);
-    raft_peer(r, r->options.self)->vote = PROGRESS_VOTE_GRANTED;
+    r->peers[RAFT_SELF].vote = PROGRESS_VOTE_GRANTED;
     r->votes_due = true;
 }
 
@@ -68,9 +67,9 @@ void votes_flush(struct raft *r)
     if (r->role != RAFT_PRE_CANDIDATE && r->role != RAFT_CANDIDATE)
         return;
     const bool is_vote = r->role == RAFT_CANDIDATE;
-    for (size_t i = 0; i < RAFT_PEERS_MAX; i++) {
+    for (size_t i = RAFT_OTHERS; i < r->peer_count; i++) {
         const raft_node node = r->peers[i].node;
-        if (node == 0 || node == r->options.self || !config_is_voter(raft_config(r), node))
+        if (!config_is_voter(raft_config(r), node))
             continue;
         struct raft_message *m = message_new(r, is_vote ? RAFT_MSG_VOTE : RAFT_MSG_PRE_VOTE, node);
         m->term = is_vote ? r->hard.current_term : r->hard.current_term + 1;
@@ -151,9 +150,8 @@ void become_leader(struct raft *r)
     r->leader = r->options.self;
     r->hurry_ticks = 0;
     r->votes_due = false;
-    for (size_t i = 0; i < RAFT_PEERS_MAX; i++)
-        if (r->peers[i].node != 0)
-            progress_init(&r->peers[i], r->peers[i].node, r->trail.last_index + 1);
+    for (size_t i = 0; i < r->peer_count; i++)
+        progress_init(&r->peers[i], r->peers[i].node, r->trail.last_index + 1);
     r->heartbeat_due = true;
     r->timeout_now_sent = false;
 
@@ -249,12 +247,10 @@ static bool quorum_is_heard(const struct raft *r)
 {
     struct ballot heard;
     ballot_init(&heard);
-    for (size_t i = 0; i < RAFT_PEERS_MAX; i++) {
-        const struct progress *p = &r->peers[i];
-        if (p->node != 0)
-            ballot_add(&heard, p->node, p->node == r->options.self ||
-                                            p->silent_ticks < r->options.election_ticks);
-    }
+    ballot_add(&heard, r->options.self, 1);
+    for (size_t i = RAFT_OTHERS; i < r->peer_count; i++)
+        ballot_add(&heard, r->peers[i].node,
+                   r->peers[i].silent_ticks < r->options.election_ticks);
     return quorum_value(raft_config(r), &heard) > 0;
 }
 

@@ -38,19 +38,17 @@ static void check_peers(const struct raft *r)
     struct raft_set members;
     const bool fit = config_members(raft_config(r), &members);
     CHECK(fit);
-    size_t found = 0, self = 0;
-    for (size_t i = 0; i < RAFT_PEERS_MAX; i++) {
+    CHECK(r->peers[RAFT_SELF].node == r->options.self);
+    const size_t others = members.count - (set_contains(&members, r->options.self) ? 1u : 0u);
+    CHECK(r->peer_count == RAFT_OTHERS + others);
+    for (size_t i = RAFT_OTHERS; i < r->peer_count; i++) {
         const struct progress *p = &r->peers[i];
-        if (p->node == 0)
-            continue;
         progress_check(p);
-        found += set_contains(&members, p->node);
-        self += p->node == r->options.self;
+        CHECK(p->node != r->options.self);
+        CHECK(set_contains(&members, p->node));
         if (r->role == RAFT_LEADER)
             CHECK(p->match_index <= r->trail.last_index); /* 5 */
     }
-    CHECK(found == members.count);
-    CHECK(self == 1);
 }
 
 static void check_role(const struct raft *r)

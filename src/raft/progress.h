@@ -30,7 +30,7 @@ struct progress_inflight {
 };
 
 struct progress {
-    raft_node node; /* 0 = this place is free */
+    raft_node node;
     enum raft_progress state;
     raft_index next_index, match_index;
     raft_index told_commit;   /* what it knows to be committed once our messages arrive */

@@ -28,8 +28,7 @@ bool raft_self_is_voter(const struct raft *r)
 
 struct progress *raft_peer(struct raft *r, raft_node node)
 {
-    CHECK(node != 0);
-    for (size_t i = 0; i < RAFT_PEERS_MAX; i++)
+    for (size_t i = RAFT_OTHERS; i < r->peer_count; i++)
         if (r->peers[i].node == node)
             return &r->peers[i];
     return NULL;
@@ -107,19 +106,21 @@ void config_changed(struct raft *r)
     const bool fit = config_members(raft_config(r), &members);
     CHECK(fit);
 
-    for (size_t i = 0; i < RAFT_PEERS_MAX; i++) {
-        struct progress *p = &r->peers[i];
-        if (p->node != r->options.self && !set_contains(&members, p->node))
-            p->node = 0;
-    }
-    for (size_t m = 0; m < members.count; m++) {
-        if (raft_peer(r, members.node[m]) != NULL)
+    size_t kept = RAFT_OTHERS;
+    for (size_t i = RAFT_OTHERS; i < r->peer_count; i++) {
+        if (!set_contains(&members, r->peers[i].node))
             continue;
-        size_t i = 0;
-        while (r->peers[i].node != 0)
-            i++;
-        CHECK(i < RAFT_PEERS_MAX);
-        progress_init(&r->peers[i], members.node[m], r->trail.last_index + 1);
+        if (kept < i)
+            r->peers[kept] = r->peers[i];
+        kept++;
+    }
+    r->peer_count = kept;
+    for (size_t m = 0; m < members.count; m++) {
+        const raft_node node = members.node[m];
+        if (node == r->options.self || raft_peer(r, node) != NULL)
+            continue;
+        CHECK(r->peer_count < RAFT_PEERS_MAX);
+        progress_init(&r->peers[r->peer_count++], node, r->trail.last_index + 1);
     }
     if (r->transfer_to != 0 && !set_contains(&raft_config(r)->incoming, r->transfer_to))
         r->transfer_to = 0;
@@ -184,7 +185,8 @@ struct raft *raft_open(const struct raft_options *options, const struct raft_sav
     r->state_lost = saved->state_lost;
     r->eligible = true;
     load_log(r, saved);
-    progress_init(&r->peers[0], options->self, r->trail.last_index + 1);
+    progress_init(&r->peers[RAFT_SELF], options->self, r->trail.last_index + 1);
+    r->peer_count = RAFT_OTHERS;
     config_changed(r);
     election_open(r);
     r->told_term = r->hard.current_term;
@@ -348,8 +350,8 @@ static enum status receive(struct raft *r, const struct raft_message *m, raft_in
 
 static void tick(struct raft *r)
 {
-    for (size_t i = 0; i < RAFT_PEERS_MAX; i++)
-        if (r->peers[i].node != 0 && r->peers[i].silent_ticks < PROGRESS_SILENT_MAX)
+    for (size_t i = RAFT_OTHERS; i < r->peer_count; i++)
+        if (r->peers[i].silent_ticks < PROGRESS_SILENT_MAX)
             r->peers[i].silent_ticks++;
     election_tick(r);
     if (r->role == RAFT_LEADER) {
@@ -436,7 +438,9 @@ static enum status commit_wanted(struct raft *r, raft_node node)
 {
     if (r->role != RAFT_LEADER)
         return STATUS_NOT_LEADER;
-    struct progress *p = node == 0 ? NULL : raft_peer(r, node);
+    if (node == r->options.self) /* it knows */
+        return STATUS_OK;
+    struct progress *p = raft_peer(r, node);
     if (p == NULL)
         return STATUS_NOT_FOUND;
     p->wanted_commit = r->trail.last_index;
@@ -453,7 +457,7 @@ static void set_eligible(struct raft *r, bool eligible)
 
 static enum status ended(struct raft *r, raft_node node, bool ok)
 {
-    struct progress *p = node == 0 ? NULL : raft_peer(r, node);
+    struct progress *p = raft_peer(r, node);
     if (p == NULL)
         return STATUS_NOT_FOUND;
     snapshot_ended(r, p, ok);
@@ -630,7 +634,6 @@ void raft_status(const struct raft *r, struct raft_status *status)
         .config = *raft_config(r),
         .read_count = r->reads.count,
     };
-    for (size_t i = 0; i < RAFT_PEERS_MAX; i++)
-        if (r->peers[i].node != 0 && r->peers[i].node != r->options.self)
-            peer_status(r, &r->peers[i], &status->peers[status->peer_count++]);
+    for (size_t i = RAFT_OTHERS; i < r->peer_count; i++)
+        peer_status(r, &r->peers[i], &status->peers[status->peer_count++]);
 }

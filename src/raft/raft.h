@@ -30,8 +30,8 @@ struct raft_options {
 struct raft_saved {
     struct raft_hard_state hard_state;
     /* Rising: the one in force at trail->base_index (its index may be lower), then every CONFIG
-     * entry of the log. None: a node that waits to be told of its cluster. A new cluster begins with
-     * entry 1 = CONFIG, of term 1, on each of its voters: so it reaches all who join later. */
+     * entry of the log. None: a node that waits to be told of its cluster. A new cluster begins
+     * with entry 1 = CONFIG, of term 1, on each of its voters: so it reaches all who join later. */
     const struct raft_config_at *configs;
     size_t config_count;
     const struct trail *trail;

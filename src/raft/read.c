@@ -21,11 +21,9 @@ uint64_t round_confirmed(const struct raft *r)
 {
     struct ballot rounds;
     ballot_init(&rounds);
-    for (size_t i = 0; i < RAFT_PEERS_MAX; i++) {
-        const struct progress *p = &r->peers[i];
-        if (p->node != 0)
-            ballot_add(&rounds, p->node, p->node == r->options.self ? r->round : p->round_answered);
-    }
+    ballot_add(&rounds, r->options.self, r->round);
+    for (size_t i = RAFT_OTHERS; i < r->peer_count; i++)
+        ballot_add(&rounds, r->peers[i].node, r->peers[i].round_answered);
     return quorum_value(raft_config(r), &rounds);
 }
 

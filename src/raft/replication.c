@@ -264,10 +264,8 @@ void replication_tick(struct raft *r)
     r->heartbeat_ticks++;
     if (r->heartbeat_ticks >= r->options.heartbeat_ticks)
         r->heartbeat_due = true;
-    for (size_t i = 0; i < RAFT_PEERS_MAX; i++) {
+    for (size_t i = RAFT_OTHERS; i < r->peer_count; i++) {
         struct progress *p = &r->peers[i];
-        if (p->node == 0 || p->node == r->options.self)
-            continue;
         if (p->snapshot_wait_ticks > 0)
             p->snapshot_wait_ticks--;
         if (!p->probe_sent && p->inflight_count == 0)
@@ -287,12 +285,9 @@ void leader_advance_commit(struct raft *r)
     CHECK(r->role == RAFT_LEADER);
     struct ballot held;
     ballot_init(&held);
-    for (size_t i = 0; i < RAFT_PEERS_MAX; i++) {
-        const struct progress *p = &r->peers[i];
-        if (p->node != 0)
-            ballot_add(&held, p->node, p->node == r->options.self ? r->durable.persisted_index
-                                                                   : p->match_index);
-    }
+    ballot_add(&held, r->options.self, r->durable.persisted_index);
+    for (size_t i = RAFT_OTHERS; i < r->peer_count; i++)
+        ballot_add(&held, r->peers[i].node, r->peers[i].match_index);
     const raft_index index = quorum_value(raft_config(r), &held);
     if (index > r->commit_index && trail_term(&r->trail, index) == r->hard.current_term)
         commit_up_to(r, index);
@@ -374,9 +369,8 @@ static void peer_flush(struct raft *r, struct progress *p)
 
 void replication_flush(struct raft *r)
 {
-    for (size_t i = 0; i < RAFT_PEERS_MAX; i++)
-        if (r->peers[i].node != 0 && r->peers[i].node != r->options.self)
-            peer_flush(r, &r->peers[i]);
+    for (size_t i = RAFT_OTHERS; i < r->peer_count; i++)
+        peer_flush(r, &r->peers[i]);
 }
 
 /* A read round asks the voters, the regular heartbeat all. */
@@ -386,10 +380,8 @@ void heartbeats_flush(struct raft *r)
         return;
     if (!r->round_due)
         r->round++;
-    for (size_t i = 0; i < RAFT_PEERS_MAX; i++) {
+    for (size_t i = RAFT_OTHERS; i < r->peer_count; i++) {
         struct progress *p = &r->peers[i];
-        if (p->node == 0 || p->node == r->options.self)
-            continue;
         if (!r->heartbeat_due && !config_is_voter(raft_config(r), p->node))
             continue;
         struct raft_message *m = message_new(r, RAFT_MSG_HEARTBEAT, p->node);

@@ -53,10 +53,9 @@ void resign(struct raft *r)
 {
     CHECK(r->role == RAFT_LEADER);
     const struct progress *best = NULL;
-    for (size_t i = 0; i < RAFT_PEERS_MAX; i++) {
+    for (size_t i = RAFT_OTHERS; i < r->peer_count; i++) {
         const struct progress *p = &r->peers[i];
-        if (p->node == 0 || p->node == r->options.self ||
-            !set_contains(&raft_config(r)->incoming, p->node))
+        if (!set_contains(&raft_config(r)->incoming, p->node))
             continue;
         if (best == NULL || p->match_index > best->match_index)
             best = p;

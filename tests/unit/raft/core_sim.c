@@ -155,7 +155,8 @@ void sim_start(struct sim *s, struct sim_node *n)
     configs[config_count++] =
         (struct raft_config_at){log->base, s->configs[log->base_config]};
     for (raft_index i = log->base + 1; i <= log->last; i++) {
-        CHECK(trail_append(&trail, log->at[i].raft.term, 1));
+        const bool fits = trail_append(&trail, log->at[i].raft.term, 1);
+        CHECK(fits);
         sizes[i - log->base - 1] = log->at[i].raft.size;
         if (log->at[i].raft.kind == RAFT_CONFIG)
             configs[config_count++] = (struct raft_config_at){i, s->configs[log->at[i].payload]};
@@ -438,7 +439,8 @@ static void take_write(struct sim *s, struct sim_node *n, const struct raft_writ
 {
     for (raft_index i = w->append_first; i <= w->append_last && i != 0; i++) {
         struct raft_entry entry;
-        CHECK(raft_entry_at(n->core, i, &entry));
+        const bool known = raft_entry_at(n->core, i, &entry);
+        CHECK(known);
         if (i <= n->log.last && n->log.at[i].raft.term == entry.term)
             continue; /* received: already there */
         n->log.at[i].raft = entry;
@@ -488,7 +490,7 @@ static void queue_message(struct sim *s, struct sim_node *n, const struct raft_m
     CHECK(m->entry_count <= SIM_ENTRIES_MAX);
     for (uint32_t i = 0; i < m->entry_count; i++) {
         const raft_index index = m->index + 1 + i;
-        CHECK(raft_entry_at(n->core, index, &copy->entries[i]));
+        CHECK(index <= n->log.last);
         copy->entries[i] = n->log.at[index].raft;
         copy->payloads[i] = n->log.at[index].payload;
     }
@@ -622,8 +624,10 @@ void sim_compact(struct sim *s, struct sim_node *n, raft_index index)
     log_compact(&n->disk.log, index);
     const struct raft_input applied = {.type = RAFT_APPLIED, .index = n->state.index};
     const struct raft_input input = {.type = RAFT_COMPACTED, .index = index};
-    CHECK(sim_step(s, n, &applied) == STATUS_OK);
-    CHECK(sim_step(s, n, &input) == STATUS_OK);
+    const enum status told = sim_step(s, n, &applied);
+    CHECK(told == STATUS_OK);
+    const enum status done = sim_step(s, n, &input);
+    CHECK(done == STATUS_OK);
 }
 
 /* Network */

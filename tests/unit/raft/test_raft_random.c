@@ -6,8 +6,8 @@
  *
  * Two thirds of a run have faults: loss, duplicates, any order, cuts in one or both directions,
  * slow disks, crashes that lose what was not synced, transfers of leadership and snapshots, changes
- * of membership. In the last third all nodes run and all links work: there must be a leader soon, its
- * members must catch up, and every read must be answered. */
+ * of membership. In the last third all nodes run and all links work: there must be a leader soon,
+ * its members must catch up, and every read must be answered. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,8 +19,8 @@
 
 #define SEEDS_FIRST 1
 #define SEEDS_COUNT 300
-#define TICKS_FAULTY 400
-#define TICKS_CALM 200
+#define TICKS_FAULTY 1000
+#define TICKS_CALM 300
 
 /* What a seed makes likely, in 1/1000 per tick or message. */
 struct faults {
