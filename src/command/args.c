@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "command/settings.h"
+#include "keyspace/expire.h"
 
 #define DOUBLE_TEXT_MAX 256 /* as long as Redis accepts a number */
 
@@ -115,9 +116,21 @@ bool open_write(struct exec *x, uint32_t n, enum type type, enum encoding encodi
     return true;
 }
 
+void tell_expired(struct exec *x)
+{
+    struct buf name = {0};
+    uint32_t db;
+    while (keyspace_take_expired(x->keyspace, &db, &name)) {
+        x->host->changed(x->host_context, x, EVENT_EXPIRED, "expired", db, buf_bytes(&name));
+        buf_reset(&name);
+    }
+    buf_clear(&name);
+}
+
 void key_event(struct exec *x, enum event_class event_class, const char *event, uint32_t db,
                struct bytes key)
 {
+    tell_expired(x); /* happened before */
     x->host->changed(x->host_context, x, event_class, event, db, key);
 }
 

@@ -52,7 +52,7 @@ void command_unknown_text(const struct bytes *args, uint32_t arg_count, struct b
     }
 }
 
-static bool is_out_of_memory(const struct exec *x)
+bool command_is_out_of_memory(const struct exec *x)
 {
     return (x->command->flags & CMD_DENY_OOM) && x->settings->maxmemory > 0 &&
            keyspace_used_bytes(x->keyspace) > x->settings->maxmemory;
@@ -74,7 +74,7 @@ void command_execute(struct exec *x)
         x->host->local(x->host_context, x);
         return;
     }
-    if (is_out_of_memory(x)) {
+    if (!x->in_exec && command_is_out_of_memory(x)) {
         reply_error(x, "OOM command not allowed when used memory > 'maxmemory'.");
         return;
     }

@@ -167,6 +167,14 @@ void command_unknown_text(const struct bytes *args, uint32_t arg_count, struct b
  * may be NULL for CMD_NOT_YET and CMD_PURE. */
 void command_execute(struct exec *x);
 
+/* Whether x->command is refused by maxmemory now. A transaction asks before its first command, for
+ * all of them; they are not asked again one by one, as in Redis. */
+bool command_is_out_of_memory(const struct exec *x);
+
+/* Tells the host of keys that were found due and deleted. Commands do it before their own events;
+ * whoever runs them, afterwards. */
+void tell_expired(struct exec *x);
+
 struct key_position {
     uint32_t position; /* in args */
     uint32_t flags;    /* enum key_flags */

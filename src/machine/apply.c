@@ -23,17 +23,6 @@ void exec_begin(struct machine *m, struct exec *x, const struct request *r)
     };
 }
 
-void exec_tell_expired(struct exec *x)
-{
-    struct buf name = {0};
-    uint32_t db;
-    while (keyspace_take_expired(x->keyspace, &db, &name)) {
-        x->host->changed(x->host_context, x, EVENT_EXPIRED, "expired", db, buf_bytes(&name));
-        buf_reset(&name);
-    }
-    buf_clear(&name);
-}
-
 /* By the node's host, which may look at rows but not touch them: only the origin runs it. */
 static void run_local(struct exec *x)
 {
@@ -71,7 +60,7 @@ void exec_command(struct machine *m, struct exec *x, const struct request *r)
     }
     command_execute(x);
     if (!keyspace_is_read_only(m->keyspace))
-        exec_tell_expired(x);
+        tell_expired(x);
 }
 
 /* A read that rides (§3.10): by the origin alone, at its place, at the entry's time. */
@@ -107,7 +96,13 @@ static void run_expire_due(struct exec *x, const struct request *r)
     const uint32_t limit = get_le32(r->args[0].data);
     if (limit > 0)
         expire_due(x->keyspace, limit);
-    exec_tell_expired(x);
+    tell_expired(x);
+}
+
+static void refuse_setting(struct exec *x, const struct setting *setting, const char *why)
+{
+    reply_errorf(x, "ERR CONFIG SET failed (possibly related to argument '%s') - %s", setting->name,
+                 why);
 }
 
 /* All or nothing: the first that is wrong is named, as CONFIG SET does. */
@@ -121,15 +116,17 @@ static void run_setting(struct exec *x, const struct request *r)
             panic("a committed entry sets \"%.*s\", which this build does not know",
                   (int)MIN(r->args[i].size, 64), (const char *)r->args[i].data);
         if (!setting->parse(r->args[i + 1], (char *)&tried + setting->field)) {
-            reply_errorf(x,
-                         "ERR CONFIG SET failed (possibly related to argument '%s') - "
-                         "argument has an invalid value",
-                         setting->name);
+            refuse_setting(x, setting, setting_refusal(setting, r->args[i + 1]));
             return;
         }
     }
+    if (tried.databases < keyspace_database_count(x->keyspace)) {
+        refuse_setting(x, setting_find(BYTES("databases")), "their number can only grow");
+        return;
+    }
     for (uint32_t i = 0; i < r->arg_count; i += 2)
         keyspace_set_setting(x->keyspace, setting_find(r->args[i])->name, r->args[i + 1]);
+    keyspace_set_database_count(x->keyspace, (uint32_t)tried.databases);
     reply_ok(x);
 }
 

@@ -50,8 +50,6 @@ void apply_refusal(struct run *run, const char *error);
 void exec_begin(struct machine *m, struct exec *x, const struct request *r);
 /* Finds and runs one command in x; a read where the keyspace is read-only. */
 void exec_command(struct machine *m, struct exec *x, const struct request *r);
-/* Tells the host of keys that were found due and deleted. */
-void exec_tell_expired(struct exec *x);
 
 /* --- transaction.c ---------------------------------------------------------------------------- */
 

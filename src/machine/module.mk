@@ -2,7 +2,7 @@ noinst_LIBRARIES += libmachine.a
 libmachine_a_SOURCES = %D%/entry.h %D%/entry.c %D%/machine.h %D%/machine_internal.h %D%/machine.c \
 	%D%/apply.c %D%/transaction.c %D%/parts.c
 
-MACHINE_TESTS = tests/unit/test_entry tests/fuzz/fuzz_entry
+MACHINE_TESTS = tests/unit/test_entry tests/unit/test_machine tests/fuzz/fuzz_entry
 check_PROGRAMS += $(MACHINE_TESTS)
 
 tests_unit_test_entry_SOURCES = tests/unit/test_entry.c tests/unit/test.h
@@ -11,3 +11,10 @@ tests_unit_test_entry_LDADD = libmachine.a libbase.a $(CMOCKA_LIBS)
 
 tests_fuzz_fuzz_entry_SOURCES = tests/fuzz/fuzz_entry.c
 tests_fuzz_fuzz_entry_LDADD = libmachine.a libbase.a
+
+MACHINE_LIBS = libmachine.a libcommand.a libkeyspace.a libkv.a libresp.a libbase.a $(ROCKSDB_LIBS)
+
+tests_unit_test_machine_SOURCES = tests/unit/test_machine.c tests/unit/machine_world.h \
+	tests/unit/machine_world.c tests/unit/test.h
+tests_unit_test_machine_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_machine_LDADD = $(MACHINE_LIBS) $(CMOCKA_LIBS)

@@ -30,12 +30,34 @@ static bool watches_hold(struct machine *m, struct exec *x, const struct request
     for (uint32_t i = 0; i < count && hold; i++)
         hold = is_unchanged(x, &watches[i]);
     if (!keyspace_is_read_only(m->keyspace))
-        exec_tell_expired(x);
+        tell_expired(x);
     return hold;
+}
+
+/* Redis refuses the EXEC itself, before it looks at the watches. */
+static bool is_out_of_memory(struct machine *m, struct exec *x, const struct request *r)
+{
+    bool refused = false;
+    if (x->settings->maxmemory == 0)
+        return false;
+    for (uint32_t i = 1; i < r->arg_count && !refused; i++) {
+        struct request command;
+        if (!exec_decode_command(r->args[i], &m->arena, &command))
+            continue; /* panics when its turn comes */
+        x->command = command_find(command.args, command.arg_count, NULL);
+        refused = x->command != NULL && command_is_out_of_memory(x);
+    }
+    x->command = NULL;
+    return refused;
 }
 
 void transaction_exec(struct machine *m, struct exec *x, const struct request *r)
 {
+    if (is_out_of_memory(m, x, r)) {
+        reply_error(x, "EXECABORT Transaction discarded because of: OOM command not allowed when "
+                       "used memory > 'maxmemory'.");
+        return;
+    }
     if (!watches_hold(m, x, r)) {
         reply_null_array(x);
         return;
