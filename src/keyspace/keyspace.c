@@ -125,6 +125,7 @@ void keyspace_close(struct keyspace *k)
     buf_clear(&k->expired);
     buf_clear(&k->key);
     buf_clear(&k->scratch);
+    buf_clear(&k->item_key);
     buf_clear(&k->purge_key);
     buf_clear(&k->purge_place);
     free(k);

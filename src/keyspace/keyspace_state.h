@@ -46,7 +46,8 @@ struct keyspace {
     uint64_t settings_version;
     struct buf expired; /* le32 selected db, le32 size, name: of keys found due */
     struct buf key;     /* of system rows */
-    struct buf scratch; /* a payload on its way into its own row */
+    struct buf item_key; /* of an item row */
+    struct buf scratch;  /* a payload on its way into its own row; a joined subkey */
 
     uint64_t next_deadline; /* if known; 0: no key has one */
     bool next_deadline_known;

@@ -3,11 +3,11 @@ libkeyspace_a_SOURCES = \
 	%D%/table.h %D%/table.c %D%/sorted.h %D%/sorted.c \
 	%D%/cache.h %D%/cache_rows.h %D%/cache.c %D%/cache_cut.c %D%/cache_cursor.c \
 	%D%/keyspace.h %D%/keyspace_state.h %D%/keyspace.c %D%/walk.c %D%/slot.c \
-	%D%/meta.h %D%/meta.c %D%/object.h %D%/object.c %D%/object_string.c %D%/object_rows.h \
+	%D%/meta.h %D%/meta.c %D%/object.h %D%/object.c %D%/object_string.c %D%/object_rows.h %D%/object_map.c \
 	%D%/object_packed.c %D%/object_rows.c \
 	%D%/expire.h %D%/expire.c %D%/graveyard.h %D%/graveyard.c
 
-KEYSPACE_TESTS = tests/unit/test_cache tests/unit/test_keyspace
+KEYSPACE_TESTS = tests/unit/test_cache tests/unit/test_keyspace tests/unit/test_object
 check_PROGRAMS += $(KEYSPACE_TESTS)
 KEYSPACE_LIBS = libkeyspace.a libkv.a libbase.a $(ROCKSDB_LIBS) $(CMOCKA_LIBS)
 
@@ -15,9 +15,15 @@ tests_unit_test_cache_SOURCES = tests/unit/test_cache.c tests/unit/test.h
 tests_unit_test_cache_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_cache_LDADD = $(KEYSPACE_LIBS) -lpthread
 
-tests_unit_test_keyspace_SOURCES = tests/unit/test_keyspace.c tests/unit/test.h
+tests_unit_test_keyspace_SOURCES = tests/unit/test_keyspace.c tests/unit/test.h \
+	tests/unit/keyspace_world.h
 tests_unit_test_keyspace_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_keyspace_LDADD = $(KEYSPACE_LIBS)
+
+tests_unit_test_object_SOURCES = tests/unit/test_object.c tests/unit/test.h \
+	tests/unit/keyspace_world.h
+tests_unit_test_object_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_object_LDADD = $(KEYSPACE_LIBS)
 
 EXTRA_PROGRAMS += utils/bench/cache_bench
 utils_bench_cache_bench_SOURCES = utils/bench/cache_bench.c

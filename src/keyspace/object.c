@@ -87,7 +87,7 @@ static void load(struct object *o, struct bytes row)
     o->existed = true;
     o->dirty = false;
     if (m.version == 0 && m.type != TYPE_STRING)
-        o->count = object_packed_count(m.payload);
+        o->count = packed_count(m.payload);
     o->items_bytes = 0;
     if (m.version != 0 && m.type != TYPE_STRING)
         o->items_bytes = m.size_bytes - base_size(o);
@@ -98,6 +98,7 @@ bool object_open(struct keyspace *k, uint32_t db, struct bytes name, struct obje
     o->keyspace = k;
     o->row_key_large = NULL;
     o->scratch = o->text = (struct buf){0};
+    o->packed_max_bytes = OBJECT_PACKED_BYTES;
     set_name(o, db, name);
 
     struct bytes row;
@@ -291,9 +292,4 @@ void object_set_deadline(struct object *o, uint64_t deadline_ms)
 {
     o->deadline = deadline_ms;
     o->dirty = true;
-}
-
-uint64_t object_count(const struct object *o)
-{
-    return o->count;
 }

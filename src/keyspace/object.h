@@ -41,6 +41,9 @@ enum space {
     SPACE_CONSUMER,
 };
 
+#define OBJECT_PACKED_COUNT 128 /* elements of a packed map, */
+#define OBJECT_PACKED_BYTES 4096 /* and its size, unless packed_max_bytes was raised */
+#define OBJECT_PACKED_BYTES_MAX (1 << 20)
 #define OBJECT_FIELDS_MAX 96 /* bytes of a type's own fields in the meta row (list ends, stream ids) */
 
 struct object {
@@ -62,6 +65,7 @@ struct object {
     struct buf scratch;  /* the packed bytes once they have changed; owned */
     struct buf text;     /* a long string put together, for object_string(); owned */
     uint64_t old_deadline, old_size_bytes; /* as the row in the store says */
+    uint32_t packed_max_bytes; /* may be raised between open and put (*-max-listpack-value) */
     bool existed, dirty;
     bool packed_in_row;  /* packed lies in this key's own row */
     uint32_t row_key_size;
@@ -110,7 +114,19 @@ void object_set_string(struct object *o, struct bytes value);
 /* Overwrites from offset on, growing with zeros; touches only the chunks it must. Encoding raw. */
 void object_write_string(struct object *o, size_t offset, struct bytes value);
 
-/* --- ordered maps ----------------------------------------------------------------------------- */
+/* --- ordered maps -----------------------------------------------------------------------------
+ *
+ * Order of a space: SPACE_FIELD and SPACE_MEMBER by hash in rows, packed by insertion (an intset's
+ * by number, a zset's by score); all others by the bytes of the subkey, so numbers in subkeys are
+ * big-endian. Subkeys are given and taken plain: the hash in a row's key is the map's own business.
+ *
+ * Zsets: only SPACE_MEMBER is written, member -> score (be64 of score_to_order()); SPACE_SCORE
+ * (the same 8 bytes, then the member -> nothing) follows by itself and is only read. A seek by
+ * score takes its 8 bytes: FORWARD from order(min); BACKWARD from order(max) + 1, which may give an
+ * empty member of that next score: check the bounds.
+ *
+ * count: elements of SPACE_FIELD, _MEMBER, _ELEMENT and _ENTRY. subkey and value may be borrowed
+ * from the object itself. */
 
 bool object_get(struct object *o, uint8_t space, struct bytes subkey, struct bytes *value);
 /* true = the subkey is new */
@@ -118,20 +134,41 @@ bool object_put(struct object *o, uint8_t space, struct bytes subkey, struct byt
 /* true = it was there */
 bool object_del(struct object *o, uint8_t space, struct bytes subkey);
 uint64_t object_count(const struct object *o);
+static inline bool object_is_packed(const struct object *o) { return o->version == 0; }
 
 struct object_cursor {
     struct object *object;
     uint8_t space;
     enum direction direction;
     bool packed;
-    size_t position; /* packed: of the next element */
     struct cache_cursor rows;
+    /* packed: a copy of the image where it could change, and where its elements begin */
+    struct buf image;
+    struct bytes borrowed;
+    uint32_t count, next, offsets[OBJECT_PACKED_COUNT + 1];
+    uint64_t hash;
 };
-/* Elements of space in order from subkey from on (empty: from the first, or the last). Rows are in
- * the order of their subkeys; a packed hash or set is in the order of insertion (as Redis's). */
+/* Elements of space in order from subkey from on (empty: from the first, or the last); in an order
+ * that is not of subkeys, from that very subkey on, if it is there. The object may be changed
+ * meanwhile: elements put or deleted after object_seek() may be given or not, the others are. What
+ * was given is borrowed until the next step, whatever is changed. */
 void object_seek(struct object *o, struct object_cursor *cursor, uint8_t space, struct bytes from,
                  enum direction direction);
 bool object_next(struct object_cursor *cursor, struct bytes *subkey, struct bytes *value);
 void object_cursor_close(struct object_cursor *cursor);
+
+/* HSCAN, SSCAN, ZSCAN of maps in rows: 52 bits of hash as cursors. FORWARD from hash on; the hash of
+ * the element that object_next() gave. A packed map is to be given whole. */
+void object_seek_hash(struct object *o, struct object_cursor *cursor, uint8_t space, uint64_t hash);
+uint64_t object_cursor_hash(const struct object_cursor *cursor);
+
+/* A random element of SPACE_FIELD or SPACE_MEMBER (o is not empty): evenly drawn when packed or up
+ * to 1024; above, one of the 64 behind a random hash. Borrowed until the next call. */
+void object_random(struct object *o, uint8_t space, struct prng *chance, struct bytes *subkey,
+                   struct bytes *value);
+
+/* A number in the order of scores as unsigned numbers, and back. Not for NaN. -0 stands before 0. */
+uint64_t score_to_order(double score);
+double score_from_order(uint64_t order);
 
 #endif

@@ -1,6 +1,148 @@
-/* object_rows.c -- ordered maps as rows of their own: "I" version space subkey -> value. */
+/* object_rows.c -- ordered maps as rows of their own:
+ *
+ *     "I" version space [hash:8] subkey -> value        hash: 52 bits, of fields and members only
+ *
+ * A zset's members and scores are kept in step here: each member has its score's row. */
 
 #include "keyspace/object_rows.h"
+
+#define ROW_OVERHEAD_LOGICAL 16 /* bytes of an element beside its subkey and value */
+#define HASH_SIZE 8
+
+/* The row's key, in memory of the keyspace that holds until the next call. */
+static struct bytes row_key(struct object *o, uint8_t space, struct bytes subkey)
+{
+    struct buf *key = &o->keyspace->item_key;
+    buf_reset(key);
+    uint8_t *to = buf_reserve(key, ITEM_KEY_SUBKEY + HASH_SIZE);
+    item_key(to, o->version, space);
+    size_t size = ITEM_KEY_SUBKEY;
+    if (space_is_hashed(space)) {
+        put_be64(to + size, siphash(o->keyspace->hash_key, subkey) >> 12);
+        size += HASH_SIZE;
+    }
+    buf_commit(key, size);
+    buf_append_bytes(key, subkey);
+    return buf_bytes(key);
+}
+
+bool rows_get(struct object *o, uint8_t space, struct bytes subkey, struct bytes *value)
+{
+    return cache_get(o->keyspace->cache, row_key(o, space, subkey), value);
+}
+
+static void score_row(struct object *o, struct bytes score, struct bytes member, bool put)
+{
+    CHECK(score.size == SCORE_SIZE);
+    struct buf *joined = &o->keyspace->scratch;
+    buf_reset(joined);
+    buf_append_bytes(joined, score);
+    buf_append_bytes(joined, member);
+    const struct bytes key = row_key(o, SPACE_SCORE, buf_bytes(joined));
+    if (put)
+        keyspace_row_put(o->keyspace, key, BYTES_NONE);
+    else
+        keyspace_row_del(o->keyspace, key);
+}
+
+bool rows_put(struct object *o, uint8_t space, struct bytes subkey, struct bytes value)
+{
+    const bool is_member = o->type == TYPE_ZSET && space == SPACE_MEMBER;
+    struct bytes old;
+    const bool is_there = rows_get(o, space, subkey, &old);
+    o->dirty = true;
+    if (is_there)
+        o->items_bytes -= old.size;
+    else
+        o->items_bytes += subkey.size + ROW_OVERHEAD_LOGICAL;
+    o->items_bytes += value.size;
+    o->count += !is_there && space_is_counted(space);
+    if (is_member && (!is_there || !bytes_equal(old, value))) {
+        if (is_there)
+            score_row(o, old, subkey, false);
+        score_row(o, value, subkey, true);
+    }
+    keyspace_row_put(o->keyspace, row_key(o, space, subkey), value);
+    return !is_there;
+}
+
+bool rows_del(struct object *o, uint8_t space, struct bytes subkey)
+{
+    struct bytes old;
+    if (!rows_get(o, space, subkey, &old))
+        return false;
+    o->dirty = true;
+    o->items_bytes -= subkey.size + old.size + ROW_OVERHEAD_LOGICAL;
+    o->count -= space_is_counted(space);
+    if (o->type == TYPE_ZSET && space == SPACE_MEMBER)
+        score_row(o, old, subkey, false);
+    keyspace_row_del(o->keyspace, row_key(o, space, subkey));
+    return true;
+}
+
+void rows_spill(struct object *o)
+{
+    CHECK(o->version == 0);
+    object_own_packed(o);
+    const struct bytes image = o->packed;
+    o->version = keyspace_next_version(o->keyspace);
+    o->count = o->items_bytes = 0;
+    size_t offset = 0;
+    for (struct element e; packed_next(o, image, &offset, &e);) {
+        if (o->type == TYPE_ZSET)
+            rows_put(o, SPACE_MEMBER, bytes_from(e.subkey, SCORE_SIZE),
+                     bytes_of(e.subkey.data, SCORE_SIZE));
+        else
+            rows_put(o, e.space, e.subkey, e.value);
+    }
+    o->packed = BYTES_NONE;
+    o->packed_in_row = false;
+    buf_reset(&o->scratch);
+}
+
+/* --- walks ----------------------------------------------------------------------------------- */
+
+static void open_space(struct object *o, struct object_cursor *cursor)
+{
+    uint8_t lower[ITEM_KEY_SUBKEY], upper[ITEM_KEY_SUBKEY];
+    item_key(lower, o->version, cursor->space);
+    item_key(upper, o->version, (uint8_t)(cursor->space + 1));
+    cache_cursor_open(o->keyspace->cache, &cursor->rows, bytes_of(lower, sizeof(lower)),
+                      bytes_of(upper, sizeof(upper)), cursor->direction);
+}
+
+void rows_seek(struct object *o, struct object_cursor *cursor, struct bytes from)
+{
+    open_space(o, cursor);
+    if (from.size > 0)
+        cache_cursor_seek(&cursor->rows, row_key(o, cursor->space, from));
+}
+
+void rows_seek_hash(struct object *o, struct object_cursor *cursor, uint64_t hash)
+{
+    CHECK(space_is_hashed(cursor->space));
+    open_space(o, cursor);
+    uint8_t key[ITEM_KEY_SUBKEY + HASH_SIZE];
+    item_key(key, o->version, cursor->space);
+    put_be64(key + ITEM_KEY_SUBKEY, hash);
+    cache_cursor_seek(&cursor->rows, bytes_of(key, sizeof(key)));
+}
+
+bool rows_cursor_next(struct object_cursor *cursor, struct bytes *subkey, struct bytes *value)
+{
+    struct bytes key;
+    if (!cache_cursor_next(&cursor->rows, &key, value))
+        return false;
+    size_t before = ITEM_KEY_SUBKEY;
+    if (space_is_hashed(cursor->space)) {
+        cursor->hash = get_be64(bytes_data(key) + before);
+        before += HASH_SIZE;
+    }
+    *subkey = bytes_from(key, before);
+    return true;
+}
+
+/* --- whole versions -------------------------------------------------------------------------- */
 
 uint64_t object_row_count(const struct object *o)
 {
@@ -9,19 +151,14 @@ uint64_t object_row_count(const struct object *o)
     return o->type == TYPE_STRING ? o->count / 4096 + 1 : o->count;
 }
 
-static void version_bounds(uint64_t version, uint8_t lower[9], uint8_t upper[9])
-{
-    lower[0] = upper[0] = 'I';
-    put_be64(lower + 1, version);
-    put_be64(upper + 1, version + 1);
-}
-
 uint64_t object_copy_rows(struct object *o)
 {
     struct keyspace *k = o->keyspace;
     const uint64_t version = keyspace_next_version(k);
     uint8_t lower[9], upper[9];
-    version_bounds(o->version, lower, upper);
+    lower[0] = upper[0] = 'I';
+    put_be64(lower + 1, o->version);
+    put_be64(upper + 1, o->version + 1);
     struct cache_cursor cursor;
     cache_cursor_open(k->cache, &cursor, bytes_of(lower, 9), bytes_of(upper, 9), FORWARD);
     struct buf to = {0};

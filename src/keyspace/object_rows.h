@@ -6,15 +6,57 @@
 #include "keyspace/keyspace_state.h"
 #include "keyspace/object.h"
 
-/* Elements of a packed image. */
-uint64_t object_packed_count(struct bytes packed);
+#define SCORE_SIZE 8 /* of an ordered score: a member's value, and the beginning of a score's subkey */
+
+static inline bool space_is_hashed(uint8_t space)
+{
+    return space == SPACE_FIELD || space == SPACE_MEMBER;
+}
+
+static inline bool space_is_counted(uint8_t space)
+{
+    return space_is_hashed(space) || space == SPACE_ELEMENT || space == SPACE_ENTRY;
+}
 
 /* Copies packed into scratch, so that it can be changed, and outlives its row. */
 void object_own_packed(struct object *o);
 
+/* --- packed (object_packed.c) ----------------------------------------------------------------- */
+
+struct element {
+    size_t offset, end; /* in the image */
+    uint8_t space;
+    struct bytes subkey, value;
+};
+
+/* Elements that count, of an image. */
+uint64_t packed_count(struct bytes image);
+/* The element at *offset (0: the first), which moves behind it; false at the end. */
+bool packed_next(const struct object *o, struct bytes image, size_t *offset, struct element *e);
+bool packed_get(const struct object *o, uint8_t space, struct bytes subkey, struct bytes *value);
+
+enum packed_outcome { PACKED_NEW, PACKED_REPLACED, PACKED_FULL };
+enum packed_outcome packed_put(struct object *o, uint8_t space, struct bytes subkey,
+                               struct bytes value);
+bool packed_del(struct object *o, uint8_t space, struct bytes subkey);
+
+void packed_seek(struct object *o, struct object_cursor *cursor, struct bytes from);
+bool packed_cursor_next(struct object_cursor *cursor, struct bytes *subkey, struct bytes *value);
+
+/* --- rows (object_rows.c) --------------------------------------------------------------------- */
+
+bool rows_get(struct object *o, uint8_t space, struct bytes subkey, struct bytes *value);
+bool rows_put(struct object *o, uint8_t space, struct bytes subkey, struct bytes value);
+bool rows_del(struct object *o, uint8_t space, struct bytes subkey);
+
+void rows_seek(struct object *o, struct object_cursor *cursor, struct bytes from);
+void rows_seek_hash(struct object *o, struct object_cursor *cursor, uint64_t hash);
+bool rows_cursor_next(struct object_cursor *cursor, struct bytes *subkey, struct bytes *value);
+
+/* The packed elements become rows of a new version. */
+void rows_spill(struct object *o);
 /* About how many item rows o has, for the graveyard. */
 uint64_t object_row_count(const struct object *o);
-
 /* Copies the item rows to a new version and returns it. */
 uint64_t object_copy_rows(struct object *o);
 

@@ -1,0 +1,170 @@
+/* object_map.c -- ordered maps as commands see them: one of two forms, chosen here. */
+
+#include "keyspace/object_rows.h"
+
+#include "base/prng.h"
+
+#define COUNTED_MAX 1024 /* elements in rows: up to here a random one is drawn evenly, by counting */
+#define RANDOM_AFTER_SEEK 64
+#define HASHES ((uint64_t)1 << 52)
+
+uint64_t object_count(const struct object *o)
+{
+    return o->count;
+}
+
+bool object_get(struct object *o, uint8_t space, struct bytes subkey, struct bytes *value)
+{
+    if (object_is_packed(o))
+        return packed_get(o, space, subkey, value);
+    return rows_get(o, space, subkey, value);
+}
+
+/* What lies in the image is copied before the image changes. */
+static void save_from_change(struct object *o, struct bytes *subkey, struct bytes *value)
+{
+    const uint8_t *start = o->packed.data, *end = start + o->packed.size;
+    const uint8_t *s = subkey->data, *v = value->data;
+    const bool own_subkey = start != NULL && s >= start && s < end;
+    const bool own_value = start != NULL && v >= start && v < end;
+    if (!own_subkey && !own_value)
+        return;
+    struct buf both = {0};
+    buf_append_bytes(&both, *subkey);
+    buf_append_bytes(&both, *value);
+    buf_clear(&o->text);
+    o->text = both;
+    *subkey = bytes_of(buf_data(&both), subkey->size);
+    *value = bytes_of(buf_data(&both) + subkey->size, value->size);
+}
+
+bool object_put(struct object *o, uint8_t space, struct bytes subkey, struct bytes value)
+{
+    CHECK(o->type != TYPE_NONE);
+    CHECK(space != SPACE_SCORE); /* follows SPACE_MEMBER by itself */
+    CHECK(o->type != TYPE_ZSET || value.size == SCORE_SIZE);
+    if (!object_is_packed(o))
+        return rows_put(o, space, subkey, value);
+    save_from_change(o, &subkey, &value);
+    const enum packed_outcome outcome = packed_put(o, space, subkey, value);
+    if (outcome != PACKED_FULL)
+        return outcome == PACKED_NEW;
+    rows_spill(o);
+    return rows_put(o, space, subkey, value);
+}
+
+bool object_del(struct object *o, uint8_t space, struct bytes subkey)
+{
+    CHECK(space != SPACE_SCORE);
+    if (!object_is_packed(o))
+        return rows_del(o, space, subkey);
+    return packed_del(o, space, subkey);
+}
+
+static void cursor_init(struct object *o, struct object_cursor *cursor, uint8_t space,
+                        enum direction direction)
+{
+    cursor->object = o;
+    cursor->space = space;
+    cursor->direction = direction;
+    cursor->packed = object_is_packed(o);
+    cursor->image = (struct buf){0};
+    cursor->count = cursor->next = 0;
+    cursor->hash = 0;
+}
+
+void object_seek(struct object *o, struct object_cursor *cursor, uint8_t space, struct bytes from,
+                 enum direction direction)
+{
+    cursor_init(o, cursor, space, direction);
+    if (cursor->packed)
+        packed_seek(o, cursor, from);
+    else
+        rows_seek(o, cursor, from);
+}
+
+void object_seek_hash(struct object *o, struct object_cursor *cursor, uint8_t space, uint64_t hash)
+{
+    CHECK(!object_is_packed(o));
+    cursor_init(o, cursor, space, FORWARD);
+    rows_seek_hash(o, cursor, hash);
+}
+
+bool object_next(struct object_cursor *cursor, struct bytes *subkey, struct bytes *value)
+{
+    return cursor->packed ? packed_cursor_next(cursor, subkey, value)
+                          : rows_cursor_next(cursor, subkey, value);
+}
+
+uint64_t object_cursor_hash(const struct object_cursor *cursor)
+{
+    CHECK(!cursor->packed);
+    return cursor->hash;
+}
+
+void object_cursor_close(struct object_cursor *cursor)
+{
+    if (cursor->packed)
+        buf_clear(&cursor->image);
+    else
+        cache_cursor_close(&cursor->rows);
+}
+
+/* Takes the element (skip + 1) steps behind cursor's place into the object's memory. */
+static bool take(struct object *o, struct object_cursor *cursor, uint64_t skip, struct bytes *subkey,
+                 struct bytes *value)
+{
+    struct bytes s, v;
+    do {
+        if (!object_next(cursor, &s, &v))
+            return false;
+    } while (skip-- > 0);
+    buf_reset(&o->text);
+    buf_append_bytes(&o->text, s);
+    buf_append_bytes(&o->text, v);
+    *subkey = bytes_of(buf_data(&o->text), s.size);
+    *value = bytes_of(buf_data(&o->text) + s.size, v.size);
+    return true;
+}
+
+void object_random(struct object *o, uint8_t space, struct prng *chance, struct bytes *subkey,
+                   struct bytes *value)
+{
+    CHECK(o->count > 0);
+    CHECK(space_is_hashed(space));
+    struct object_cursor cursor;
+    bool is_found;
+    if (object_is_packed(o) || o->count <= COUNTED_MAX) {
+        object_seek(o, &cursor, space, BYTES_NONE, FORWARD);
+        is_found = take(o, &cursor, prng_below(chance, o->count), subkey, value);
+    } else {
+        const uint64_t hash = prng_below(chance, HASHES);
+        const uint64_t skip = prng_below(chance, RANDOM_AFTER_SEEK);
+        object_seek_hash(o, &cursor, space, hash);
+        is_found = take(o, &cursor, skip, subkey, value);
+        if (!is_found) { /* past the last: on from the first */
+            object_cursor_close(&cursor);
+            object_seek_hash(o, &cursor, space, 0);
+            is_found = take(o, &cursor, skip, subkey, value);
+        }
+    }
+    CHECK(is_found);
+    object_cursor_close(&cursor);
+}
+
+/* IEEE doubles sort as integers once the sign bit is turned, and all bits of negative ones. */
+uint64_t score_to_order(double score)
+{
+    uint64_t bits;
+    CHECK(score == score);
+    memcpy(&bits, &score, sizeof(bits));
+    return bits >> 63 != 0 ? ~bits : bits | (uint64_t)1 << 63;
+}
+
+double score_from_order(uint64_t order)
+{
+    const uint64_t bits = order >> 63 != 0 ? order & ~((uint64_t)1 << 63) : ~order;
+    double score;
+    memcpy(&score, &bits, sizeof(score));
+    return score;
+}
