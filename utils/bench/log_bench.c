@@ -2,8 +2,8 @@
  *
  *   make utils/bench/log_bench && utils/bench/log_bench DIR [seconds per line]
  *
- * Prints synced writes per second for batches of 1, 10 and 50 entries of 100 bytes. The bare file is
- * the floor: its blocks are written before, so that a sync moves data only and no metadata. */
+ * Prints synced writes per second for batches of 1, 10 and 50 entries of 100 bytes. The bare file
+ * is the floor: its blocks are written before, so that a sync moves data only and no metadata. */
 
 #include <errno.h>
 #include <fcntl.h>
