@@ -199,6 +199,19 @@ bool kv_mem_disk_flip(struct kv_mem_disk *m, const char *path, struct bytes key,
     return true;
 }
 
+bool kv_mem_disk_damage(struct kv_mem_disk *m, const char *path)
+{
+    const struct mem_entry *entry = find_database(m, path);
+    if (entry == NULL || tree_count(entry->root) == 0)
+        return false;
+    const uint64_t position = prng_below(&m->prng, tree_count(entry->root));
+    const struct tree *row = tree_at(entry->root, position);
+    if (tree_value(row).size == 0)
+        return false;
+    const size_t offset = (size_t)prng_below(&m->prng, tree_value(row).size);
+    return kv_mem_disk_flip(m, path, tree_key(row), offset);
+}
+
 bool kv_mem_disk_lose(struct kv_mem_disk *m, const char *path, struct bytes key)
 {
     struct mem_entry *entry = find_database(m, path);

@@ -233,6 +233,19 @@ const struct tree *tree_below(const struct tree *root, struct bytes key)
     return last_to(root, key, false);
 }
 
+const struct tree *tree_at(const struct tree *root, uint64_t position)
+{
+    while (root != NULL && position != tree_count(root->left)) {
+        if (position < tree_count(root->left)) {
+            root = root->left;
+        } else {
+            position -= tree_count(root->left) + 1;
+            root = root->right;
+        }
+    }
+    return root;
+}
+
 const struct tree *tree_last(const struct tree *root)
 {
     while (root != NULL && root->right != NULL)

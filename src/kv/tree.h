@@ -27,6 +27,7 @@ const struct tree *tree_at_least(const struct tree *root, struct bytes key);
 const struct tree *tree_above(const struct tree *root, struct bytes key);
 const struct tree *tree_at_most(const struct tree *root, struct bytes key);
 const struct tree *tree_below(const struct tree *root, struct bytes key);
+const struct tree *tree_at(const struct tree *root, uint64_t position); /* 0 = the first */
 const struct tree *tree_last(const struct tree *root);
 
 struct bytes tree_key(const struct tree *row);

@@ -435,6 +435,22 @@ static void a_flipped_byte_in_any_row_is_damage(void **state)
     }
 }
 
+static void damage_by_chance_is_always_noticed(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        struct fixture f;
+        setup(&f, seed);
+        reopen(&f);
+        append(&f, 1, 20, 1);
+        log_store_close(f.store);
+        f.store = NULL;
+        assert_true(kv_mem_disk_damage(f.mem, f.log_path));
+        assert_refused(&f, "damaged");
+        teardown(&f);
+    }
+}
+
 static void a_lost_row_is_a_hole(void **state)
 {
     (void)state;
@@ -647,6 +663,7 @@ int main(void)
         cmocka_unit_test(a_read_ends_at_its_bytes_but_gives_always_one),
         cmocka_unit_test(a_reset_forgets_the_log_but_not_who_we_are),
         cmocka_unit_test(a_flipped_byte_in_any_row_is_damage),
+        cmocka_unit_test(damage_by_chance_is_always_noticed),
         cmocka_unit_test(a_lost_row_is_a_hole),
         cmocka_unit_test(a_lost_number_row_is_damage),
         cmocka_unit_test(writes_that_the_disk_lost_are_seen_by_the_mark),
