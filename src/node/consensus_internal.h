@@ -192,7 +192,7 @@ struct consensus {
     uint64_t log_clock_ms;            /* newest clock of an entry of our log */
 
     struct round rounds[ROUNDS_MAX];
-    uint32_t round_count;
+    size_t rounds_used; /* all behind are free */
     uint64_t next_round;
 
     struct change changes[CHANGES_MAX];

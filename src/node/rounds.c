@@ -20,7 +20,7 @@ static struct round *round_new(struct consensus *c)
         if (r->state != ROUND_FREE)
             continue;
         *r = (struct round){.state = ROUND_WAITS, .id = ++c->next_round, .since_us = c->now_us};
-        c->round_count++;
+        c->rounds_used = MAX(c->rounds_used, i + 1);
         return r;
     }
     return NULL;
@@ -28,7 +28,7 @@ static struct round *round_new(struct consensus *c)
 
 static struct round *round_by_id(struct consensus *c, uint64_t id)
 {
-    for (size_t i = 0; i < ROUNDS_MAX; i++)
+    for (size_t i = 0; i < c->rounds_used; i++)
         if (c->rounds[i].state != ROUND_FREE && c->rounds[i].id == id)
             return &c->rounds[i];
     return NULL;
@@ -37,7 +37,8 @@ static struct round *round_by_id(struct consensus *c, uint64_t id)
 static void round_free(struct consensus *c, struct round *r)
 {
     r->state = ROUND_FREE;
-    c->round_count--;
+    while (c->rounds_used > 0 && c->rounds[c->rounds_used - 1].state == ROUND_FREE)
+        c->rounds_used--;
 }
 
 static bool mail_answer(struct consensus *c, const struct round *r)
@@ -166,16 +167,14 @@ void rounds_answer(struct consensus *c, const struct raft_read *read)
 /* What was asked of the old leader is answered by no one. */
 void rounds_leader_changed(struct consensus *c)
 {
-    for (size_t i = 0; i < ROUNDS_MAX; i++)
+    for (size_t i = 0; i < c->rounds_used; i++)
         if (c->rounds[i].state == ROUND_LEADER)
             round_fail(c, &c->rounds[i]);
 }
 
 void rounds_turn(struct consensus *c)
 {
-    if (c->round_count == 0)
-        return;
-    for (size_t i = 0; i < ROUNDS_MAX; i++) {
+    for (size_t i = 0; i < c->rounds_used; i++) {
         struct round *r = &c->rounds[i];
         if (r->state == ROUND_ANSWERED)
             round_end(c, r);

@@ -1,0 +1,203 @@
+/* peer_link.c -- whom this node dials: a link for each peer and channel, and the transport port.
+ *
+ *   (resolve ->) dial -> [connection, peer.c] -> up -> broken -> dial at once -> refused -> after a
+ *   while -> ...
+ *
+ * Names are resolved by libevent's own resolver, since getaddrinfo() would stop the loop. */
+
+#include "server/peer_internal.h"
+
+#include <errno.h>
+#include <event2/dns.h>
+#include <event2/util.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/panic.h"
+#include "node/consensus.h"
+#include "node/wire.h"
+#include "server/peer_socket.h"
+
+#define OUT_BYTES_MAX (64u << 20)  /* unsent: four times what Raft has in flight; then the peer is stuck */
+#define BACKOFF_MIN_MS 10
+#define BACKOFF_MAX_MS 1000
+
+/* --- links ------------------------------------------------------------------------------------ */
+
+static void link_dial_at(struct link *l, const struct sockaddr *address, socklen_t size)
+{
+    const int fd = peer_socket_connect(address, size);
+    if (fd < 0)
+        link_lost(l, false, true, strerror(errno));
+    else
+        l->conn = conn_new(l->peers, l, fd);
+}
+
+static void on_resolved(int outcome, struct evutil_addrinfo *found, void *context)
+{
+    if (outcome == EVUTIL_EAI_CANCEL)
+        return; /* the link is gone */
+    struct link *l = context;
+    l->resolving = NULL;
+    if (outcome != 0 || found == NULL) {
+        link_lost(l, false, false, evutil_gai_strerror(outcome));
+        return;
+    }
+    link_dial_at(l, found->ai_addr, (socklen_t)found->ai_addrlen);
+    evutil_freeaddrinfo(found);
+}
+
+static void link_resolve(struct link *l)
+{
+    struct peers *p = l->peers;
+    if (p->dns == NULL)
+        p->dns = evdns_base_new(p->base, EVDNS_BASE_INITIALIZE_NAMESERVERS |
+                                         EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+    if (p->dns == NULL) {
+        link_lost(l, false, false, "names cannot be resolved here");
+        return;
+    }
+    char service[8];
+    snprintf(service, sizeof(service), "%u", (unsigned)l->address.port);
+    const struct evutil_addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    /* It may call back at once, with l->resolving to be NULL then. */
+    struct evdns_getaddrinfo_request *request =
+        evdns_getaddrinfo(p->dns, l->address.host, service, &hints, on_resolved, l);
+    l->resolving = request;
+}
+
+static void link_dial(struct link *l)
+{
+    CHECK(l->conn == NULL);
+    struct sockaddr_storage address;
+    socklen_t size;
+    if (l->resolving != NULL)
+        return;
+    if (peer_socket_numeric(l->address.host, l->address.port, &address, &size))
+        link_dial_at(l, (const struct sockaddr *)&address, size);
+    else
+        link_resolve(l);
+}
+
+static void on_retry(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    link_dial(context);
+}
+
+/* A broken connection is dialed anew at once: whether that is refused tells a dead process from a
+ * bad network, and Raft wants to know. */
+void link_lost(struct link *l, bool was_up, bool refused, const char *why)
+{
+    struct peers *p = l->peers;
+    l->conn = NULL;
+    if (strncmp(l->why, why, sizeof(l->why) - 1) != 0) {
+        snprintf(l->why, sizeof(l->why), "%s", why);
+        log_warn("peer", was_up ? "connection lost" : "cannot connect",
+                 "node=%" PRIu64 " address=%s:%u why=\"%s\"", l->to, l->address.host,
+                 (unsigned)l->address.port, why);
+    }
+    p->stats.refusals += refused;
+    uint32_t wait_ms = 0;
+    if (!was_up) {
+        l->backoff_ms = MIN(MAX(l->backoff_ms * 2, BACKOFF_MIN_MS), BACKOFF_MAX_MS);
+        wait_ms = l->backoff_ms + (uint32_t)prng_below(&p->prng, l->backoff_ms);
+    }
+    const struct timeval wait = peer_milliseconds(wait_ms);
+    event_add(l->retry, &wait);
+    if (p->consensus == NULL || (!was_up && !refused))
+        return;
+    consensus_peer_event(p->consensus, l->to, l->channel, was_up ? PEER_BROKEN : PEER_REFUSED);
+    p->wake(p->context);
+}
+
+void link_free(struct link *l)
+{
+    if (l->resolving != NULL)
+        evdns_getaddrinfo_cancel(l->resolving);
+    if (l->conn != NULL)
+        conn_free(l->conn);
+    event_free(l->retry);
+    free(l);
+}
+
+static struct link *link_find(struct peers *p, uint64_t to, enum peer_channel channel)
+{
+    for (size_t i = 0; i < p->link_count; i++)
+        if (p->links[i]->to == to && p->links[i]->channel == channel)
+            return p->links[i];
+    return NULL;
+}
+
+static void link_drop(struct peers *p, uint64_t to, enum peer_channel channel)
+{
+    for (size_t i = 0; i < p->link_count; i++) {
+        if (p->links[i]->to != to || p->links[i]->channel != channel)
+            continue;
+        link_free(p->links[i]);
+        p->links[i] = p->links[--p->link_count];
+        return;
+    }
+}
+
+/* --- the transport port ----------------------------------------------------------------------- */
+
+static void port_send(void *context, uint64_t to, enum peer_channel channel,
+                      const struct bytes *parts, size_t part_count)
+{
+    struct peers *p = context;
+    const struct link *l = link_find(p, to, channel);
+    struct conn *c = l == NULL ? NULL : l->conn;
+    if (c == NULL || c->state != CONN_UP) {
+        p->stats.frames_dropped++;
+        return;
+    }
+    size_t size = 0;
+    for (size_t i = 0; i < part_count; i++)
+        size += parts[i].size;
+    CHECK(size <= WIRE_FRAME_MAX);
+    if (c->out.size + size > OUT_BYTES_MAX) {
+        p->stats.frames_dropped++;
+        conn_end(c, false, "it takes nothing any more");
+        return;
+    }
+    char head[32];
+    const int head_size = snprintf(head, sizeof(head), "$%zu\r\n", size);
+    buf_reserve(&c->out, size + (size_t)head_size + 2);
+    buf_append(&c->out, head, (size_t)head_size);
+    for (size_t i = 0; i < part_count; i++)
+        buf_append_bytes(&c->out, parts[i]);
+    buf_append(&c->out, "\r\n", 2);
+    p->stats.frames_sent++;
+    conn_soon(c);
+}
+
+static void port_peer(void *context, uint64_t node, const struct peer_address *address)
+{
+    struct peers *p = context;
+    for (int channel = 0; channel < 2; channel++) {
+        link_drop(p, node, (enum peer_channel)channel);
+        if (address == NULL)
+            continue;
+        if (p->link_count == LINKS_MAX) {
+            log_error("peer", "too many peers", "node=%" PRIu64, node);
+            return;
+        }
+        struct link *l = xcalloc(1, sizeof(*l));
+        l->peers = p;
+        l->to = node;
+        l->channel = (enum peer_channel)channel;
+        l->address = *address;
+        l->retry = peer_event_make(p, -1, 0, on_retry, l);
+        p->links[p->link_count++] = l;
+        event_active(l->retry, EV_TIMEOUT, 0); /* dials from the loop, not from within a turn */
+    }
+}
+
+struct transport_port peers_transport(struct peers *p)
+{
+    return (struct transport_port){p, port_send, port_peer};
+}

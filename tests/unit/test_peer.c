@@ -1,0 +1,557 @@
+/* test_peer.c -- the peer channel over real sockets: who gets in, who does not, what breaks. The
+ * consensus half is played by the test. */
+
+#include "test.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/panic.h"
+#include "node/block.h"
+#include "node/consensus.h"
+#include "server/peer.h"
+#include "server/peer_hello.h"
+
+/* --- the consensus half ----------------------------------------------------------------------- */
+
+struct consensus {
+    unsigned up[2], broken[2], refused[2];
+    uint64_t frames, bytes, from;
+    struct block *last;
+    struct peer_address told;
+};
+
+void consensus_receive_block(struct consensus *c, uint64_t from, struct block *frame)
+{
+    c->frames++;
+    c->bytes += frame->size;
+    c->from = from;
+    block_unref(c->last);
+    c->last = frame;
+}
+
+void consensus_peer_event(struct consensus *c, uint64_t node, enum peer_channel channel,
+                          enum peer_event event)
+{
+    (void)node;
+    unsigned *counts = event == PEER_UP ? c->up : event == PEER_BROKEN ? c->broken : c->refused;
+    counts[channel]++;
+}
+
+void consensus_peer_address(struct consensus *c, uint64_t node, const struct peer_address *address)
+{
+    (void)node;
+    c->told = *address;
+}
+
+/* --- nodes ------------------------------------------------------------------------------------ */
+
+struct end {
+    struct peers *peers;
+    struct transport_port port;
+    struct consensus consensus;
+};
+
+static struct event_base *base;
+
+static void wake(void *context)
+{
+    (void)context;
+}
+
+static struct log_identity identity(uint64_t node)
+{
+    return (struct log_identity){.cluster_id = "the test cluster", .node_id = node, .incarnation = 5};
+}
+
+static struct peers_options options(uint64_t node)
+{
+    return (struct peers_options){
+        .base = base, .identity = identity(node), .secret = "xyzzy", .bind_host = "127.0.0.1",
+        .announce = {.host = "here", .port = 77}, .seed = node, .wake = wake};
+}
+
+static void end_open(struct end *end, const struct peers_options *o)
+{
+    struct error e;
+    *end = (struct end){0};
+    if (peers_open(o, &end->peers, &e) != STATUS_OK)
+        fail_msg("%s", e.text);
+    peers_attach(end->peers, &end->consensus);
+    end->port = peers_transport(end->peers);
+}
+
+static void end_close(struct end *end)
+{
+    peers_close(end->peers);
+    block_unref(end->consensus.last);
+    *end = (struct end){0};
+}
+
+static void dial(struct end *from, uint64_t node, const char *host, uint16_t port)
+{
+    struct peer_address address = {.port = port};
+    snprintf(address.host, sizeof(address.host), "%s", host);
+    from->port.peer(from->port.context, node, &address);
+}
+
+static void dial_end(struct end *from, uint64_t node, const struct end *to)
+{
+    dial(from, node, "127.0.0.1", peers_port(to->peers));
+}
+
+static void turn(struct end *a, struct end *b)
+{
+    event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+    if (a->peers != NULL)
+        peers_flush(a->peers);
+    if (b != NULL && b->peers != NULL)
+        peers_flush(b->peers);
+}
+
+#define RUN_UNTIL(a, b, condition)                                        \
+    do {                                                                  \
+        const uint64_t end_us_ = clock_boot_us() + 5000000;               \
+        while (!(condition) && clock_boot_us() < end_us_)                 \
+            turn(a, b);                                                   \
+        if (!(condition))                                                 \
+            fail_msg("never true: %s", #condition);                       \
+    } while (0)
+
+static void run_for(struct end *a, struct end *b, uint64_t us)
+{
+    const uint64_t end_us = clock_boot_us() + us;
+    while (clock_boot_us() < end_us)
+        turn(a, b);
+}
+
+static void send_text(struct end *from, uint64_t to, enum peer_channel channel, const char *text)
+{
+    const struct bytes parts[] = {BYTES("<"), bytes_from_string(text), BYTES(">")};
+    from->port.send(from->port.context, to, channel, parts, 3);
+}
+
+/* --- between nodes ---------------------------------------------------------------------------- */
+
+static void frames_arrive_whole_on_both_channels(void **state)
+{
+    (void)state;
+    struct end a, b;
+    const struct peers_options oa = options(1), ob = options(2);
+    end_open(&a, &oa);
+    end_open(&b, &ob);
+    dial_end(&a, 2, &b);
+    RUN_UNTIL(&a, &b, a.consensus.up[0] == 1 && a.consensus.up[1] == 1);
+    send_text(&a, 2, CHANNEL_DATA, "one");
+    RUN_UNTIL(&a, &b, b.consensus.frames == 1);
+    assert_true(bytes_equal(block_bytes(b.consensus.last), BYTES("<one>")));
+    send_text(&a, 2, CHANNEL_CONTROL, "");
+    RUN_UNTIL(&a, &b, b.consensus.frames == 2);
+    assert_true(bytes_equal(block_bytes(b.consensus.last), BYTES("<>")));
+    assert_int_equal(b.consensus.from, 1);
+    assert_string_equal(b.consensus.told.host, "here");
+    assert_int_equal(b.consensus.told.port, 77);
+    send_text(&b, 1, CHANNEL_DATA, "nobody dialed this way");
+    struct peers_stats stats;
+    peers_stats(b.peers, &stats);
+    assert_int_equal(stats.frames_dropped, 1);
+    assert_int_equal(stats.connections, 2);
+    end_close(&a);
+    end_close(&b);
+}
+
+static void large_frames_and_many_pass_a_slow_reader(void **state)
+{
+    (void)state;
+    struct end a, b;
+    const struct peers_options oa = options(1), ob = options(2);
+    end_open(&a, &oa);
+    end_open(&b, &ob);
+    dial_end(&a, 2, &b);
+    RUN_UNTIL(&a, &b, a.consensus.up[1] == 1);
+    const size_t size = 3 << 20;
+    char *large = xmalloc(size);
+    memset(large, 'x', size);
+    for (int i = 0; i < 10; i++) {
+        const struct bytes part = bytes_of(large, size);
+        a.port.send(a.port.context, 2, CHANNEL_DATA, &part, 1);
+    }
+    for (int i = 0; i < 10000; i++)
+        send_text(&a, 2, CHANNEL_DATA, "small");
+    RUN_UNTIL(&a, &b, b.consensus.frames == 10010);
+    assert_int_equal(b.consensus.bytes, 10 * size + 10000 * 7);
+    free(large);
+    end_close(&a);
+    end_close(&b);
+}
+
+static void a_peer_that_takes_nothing_is_given_up_not_stored_for(void **state)
+{
+    (void)state;
+    struct end a, b;
+    const struct peers_options oa = options(1), ob = options(2);
+    end_open(&a, &oa);
+    end_open(&b, &ob);
+    dial_end(&a, 2, &b);
+    RUN_UNTIL(&a, &b, a.consensus.up[1] == 1);
+    const size_t size = 4 << 20;
+    char *large = xcalloc(1, size);
+    for (int i = 0; i < 20; i++) { /* b is not run */
+        const struct bytes part = bytes_of(large, size);
+        a.port.send(a.port.context, 2, CHANNEL_DATA, &part, 1);
+        peers_flush(a.peers);
+    }
+    assert_int_equal(a.consensus.broken[1], 1);
+    struct peers_stats stats;
+    peers_stats(a.peers, &stats);
+    assert_true(stats.frames_dropped > 0);
+    free(large);
+    RUN_UNTIL(&a, &b, a.consensus.up[1] == 2);
+    end_close(&a);
+    end_close(&b);
+}
+
+static void a_dead_peer_is_noticed_at_once_and_found_again(void **state)
+{
+    (void)state;
+    struct end a, b;
+    const struct peers_options oa = options(1);
+    struct peers_options ob = options(2);
+    end_open(&a, &oa);
+    end_open(&b, &ob);
+    ob.bind_port = peers_port(b.peers);
+    dial_end(&a, 2, &b);
+    RUN_UNTIL(&a, &b, a.consensus.up[0] == 1 && a.consensus.up[1] == 1);
+    end_close(&b);
+    const uint64_t died_us = clock_boot_us();
+    RUN_UNTIL(&a, NULL, a.consensus.broken[0] == 1 && a.consensus.refused[0] > 0);
+    assert_true(clock_boot_us() - died_us < 50000);
+    run_for(&a, NULL, 300000);
+    assert_int_equal(a.consensus.broken[0], 1);
+    assert_true(a.consensus.refused[0] < 20); /* it does not hammer */
+    end_open(&b, &ob);
+    RUN_UNTIL(&a, &b, a.consensus.up[0] == 2 && a.consensus.up[1] == 2);
+    send_text(&a, 2, CHANNEL_DATA, "again");
+    RUN_UNTIL(&a, &b, b.consensus.frames == 1);
+    end_close(&a);
+    end_close(&b);
+}
+
+static void expect_refused(const struct peers_options *oa, const struct peers_options *ob, uint64_t to)
+{
+    struct end a, b;
+    end_open(&a, oa);
+    end_open(&b, ob);
+    dial_end(&a, to, &b);
+    RUN_UNTIL(&a, &b, a.consensus.refused[0] > 0 && a.consensus.refused[1] > 0);
+    assert_int_equal(a.consensus.up[0], 0);
+    send_text(&a, to, CHANNEL_DATA, "let me in");
+    run_for(&a, &b, 20000);
+    assert_int_equal(b.consensus.frames, 0);
+    struct peers_stats stats;
+    peers_stats(b.peers, &stats);
+    assert_true(stats.strangers > 0);
+    assert_int_equal(stats.connections, 0);
+    end_close(&a);
+    end_close(&b);
+}
+
+static void strangers_are_refused(void **state)
+{
+    (void)state;
+    struct peers_options oa = options(1), ob = options(2);
+    oa.secret = "plugh";
+    expect_refused(&oa, &ob, 2);
+    oa = options(1);
+    oa.identity.cluster_id[0] ^= 1;
+    expect_refused(&oa, &ob, 2);
+    oa = options(1);
+    expect_refused(&oa, &ob, 3); /* node 3 is wanted, node 2 is there */
+    oa = options(2);
+    expect_refused(&oa, &ob, 2); /* a copied directory */
+}
+
+static void an_older_life_of_a_node_is_refused(void **state)
+{
+    (void)state;
+    struct end a, b;
+    struct peers_options oa = options(1);
+    const struct peers_options ob = options(2);
+    end_open(&a, &oa);
+    end_open(&b, &ob);
+    dial_end(&a, 2, &b);
+    RUN_UNTIL(&a, &b, a.consensus.up[0] == 1);
+    end_close(&a);
+    oa.identity.incarnation = 4;
+    end_open(&a, &oa);
+    dial_end(&a, 2, &b);
+    RUN_UNTIL(&a, &b, a.consensus.refused[0] > 0);
+    end_close(&a);
+    oa.identity.incarnation = 6;
+    end_open(&a, &oa);
+    dial_end(&a, 2, &b);
+    RUN_UNTIL(&a, &b, a.consensus.up[0] == 1);
+    end_close(&a);
+    end_close(&b);
+}
+
+static void an_empty_node_listens_to_whoever_has_the_secret(void **state)
+{
+    (void)state;
+    struct end a, b;
+    struct peers_options oa = options(1), ob = options(0);
+    end_open(&a, &oa);
+    end_open(&b, &ob);
+    dial_end(&a, 7, &b);
+    RUN_UNTIL(&a, &b, a.consensus.up[0] == 1);
+    send_text(&a, 7, CHANNEL_CONTROL, "you are 7");
+    RUN_UNTIL(&a, &b, b.consensus.frames == 1);
+    const struct log_identity now = identity(7);
+    peers_identify(b.peers, &now);
+    dial_end(&b, 1, &a);
+    RUN_UNTIL(&a, &b, b.consensus.up[0] == 1);
+    end_close(&a);
+    oa.secret = "plugh";
+    expect_refused(&oa, &ob, 7);
+    end_close(&b);
+}
+
+static void names_are_resolved(void **state)
+{
+    (void)state;
+    struct end a, b;
+    const struct peers_options oa = options(1), ob = options(2);
+    end_open(&a, &oa);
+    end_open(&b, &ob);
+    dial(&a, 2, "localhost", peers_port(b.peers));
+    RUN_UNTIL(&a, &b, a.consensus.up[0] == 1);
+    end_close(&a);
+    end_close(&b);
+}
+
+/* --- raw sockets ------------------------------------------------------------------------------ */
+
+static int raw_connect(const struct end *to)
+{
+    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(peers_port(to->peers)),
+                                  .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    return fd;
+}
+
+static void raw_send(int fd, struct bytes b)
+{
+    assert_int_equal(send(fd, b.data, b.size, MSG_NOSIGNAL), b.size);
+}
+
+/* What comes until enough came or the connection ends. */
+static size_t raw_receive(struct end *end, int fd, char *to, size_t max, size_t enough)
+{
+    size_t size = 0;
+    const uint64_t end_us = clock_boot_us() + 5000000;
+    while (size < enough && clock_boot_us() < end_us) {
+        turn(end, NULL);
+        const ssize_t got = recv(fd, to + size, max - size, MSG_DONTWAIT);
+        if (got == 0 || (got < 0 && errno != EAGAIN))
+            break;
+        size += got > 0 ? (size_t)got : 0;
+    }
+    return size;
+}
+
+static bool raw_is_closed(struct end *end, int fd)
+{
+    char rest[4096];
+    const uint64_t end_us = clock_boot_us() + 4000000;
+    while (clock_boot_us() < end_us) {
+        turn(end, NULL);
+        const ssize_t got = recv(fd, rest, sizeof(rest), MSG_DONTWAIT);
+        if (got == 0 || (got < 0 && errno != EAGAIN))
+            return true;
+    }
+    return false;
+}
+
+static void clients_at_the_wrong_port_are_told(void **state)
+{
+    (void)state;
+    struct end b;
+    const struct peers_options ob = options(2);
+    end_open(&b, &ob);
+    const int fd = raw_connect(&b);
+    raw_send(fd, BYTES("*2\r\n$3\r\nGET\r\n$1\r\nk\r\n"));
+    char reply[256] = {0};
+    raw_receive(&b, fd, reply, sizeof(reply) - 1, sizeof(reply));
+    assert_int_equal(strncmp(reply, "-ERR ", 5), 0);
+    assert_non_null(strstr(reply, "clients"));
+    close(fd);
+    end_close(&b);
+}
+
+static void nonsense_ends_the_connection(void **state)
+{
+    (void)state;
+    static const char *const nonsense[] = {
+        "GET / HTTP/1.1\r\n\r\n", "\r\n\r\n\r\n", "*1000000000\r\n", "*2\r\n*2\r\n*2\r\n*2\r\n",
+        "*-1\r\n", "$-1\r\n", ":1\r\n", "+OK\r\n", "*0\r\n", "$99999999999999999999\r\n",
+        "*2\r\n$10\r\nAVOW.HELLO\r\n$3\r\nabc\r\n", "*2\r\n$10\r\nAVOW.HELLO\r\n:3\r\n",
+        "*2\r\n$10\r\nAVOW.HELLO\r\n$-1\r\n", "*5\r\n$1\r\na\r\n$1\r\na\r\n$1\r\na\r\n$1\r\na\r\n$1\r\na\r\n",
+    };
+    struct end b;
+    const struct peers_options ob = options(2);
+    end_open(&b, &ob);
+    for (size_t i = 0; i < ARRAY_COUNT(nonsense); i++) {
+        const int fd = raw_connect(&b);
+        raw_send(fd, bytes_from_string(nonsense[i]));
+        if (!raw_is_closed(&b, fd))
+            fail_msg("still open after: %s", nonsense[i]);
+        close(fd);
+    }
+    /* more than a handshake has */
+    const int fd = raw_connect(&b);
+    raw_send(fd, BYTES("$100000\r\n"));
+    char filler[8192];
+    memset(filler, 'x', sizeof(filler));
+    raw_send(fd, bytes_of(filler, sizeof(filler)));
+    assert_true(raw_is_closed(&b, fd));
+    close(fd);
+    end_close(&b);
+}
+
+static void who_says_nothing_is_disconnected(void **state)
+{
+    (void)state;
+    struct end b;
+    const struct peers_options ob = options(2);
+    end_open(&b, &ob);
+    const int fd = raw_connect(&b);
+    const uint64_t began_us = clock_boot_us();
+    assert_true(raw_is_closed(&b, fd));
+    assert_true(clock_boot_us() - began_us > 1500000);
+    close(fd);
+    end_close(&b);
+}
+
+static void say(int fd, const char *name, struct bytes argument)
+{
+    struct buf b = {0};
+    buf_printf(&b, "*2\r\n$%zu\r\n%s\r\n$%zu\r\n", strlen(name), name, argument.size);
+    buf_append_bytes(&b, argument);
+    buf_append_string(&b, "\r\n");
+    raw_send(fd, buf_bytes(&b));
+    buf_clear(&b);
+}
+
+/* The handshake by hand; the socket of a trusted connection. */
+static int raw_peer(struct end *end)
+{
+    struct hello h = {.from = 1, .to = 2, .incarnation = 5, .channel = CHANNEL_DATA};
+    memcpy(h.cluster_id, "the test cluster", 16);
+    struct buf hello = {0};
+    hello_encode(&h, &hello);
+    const int fd = raw_connect(end);
+    say(fd, "AVOW.HELLO", buf_bytes(&hello));
+    char reply[512];
+    const char head[] = "*2\r\n$14\r\nAVOW.CHALLENGE\r\n$40\r\n";
+    const size_t want = sizeof(head) - 1 + 40 + 2;
+    assert_int_equal(raw_receive(end, fd, reply, sizeof(reply), want), want);
+    assert_memory_equal(reply, head, sizeof(head) - 1);
+    uint8_t mac[HELLO_MAC];
+    hello_prove("xyzzy", PROOF_DIALER, buf_bytes(&hello), bytes_of(reply + sizeof(head) - 1, 40), mac);
+    say(fd, "AVOW.PROOF", bytes_of(mac, sizeof(mac)));
+    const char welcome[] = "*2\r\n$12\r\nAVOW.WELCOME\r\n$32\r\n";
+    const size_t all = sizeof(welcome) - 1 + HELLO_MAC + 2;
+    assert_int_equal(raw_receive(end, fd, reply, sizeof(reply), all), all);
+    assert_memory_equal(reply, welcome, sizeof(welcome) - 1);
+    buf_clear(&hello);
+    return fd;
+}
+
+static void even_a_trusted_peer_may_not_say_anything(void **state)
+{
+    (void)state;
+    static const char *const nonsense[] = {":1\r\n", "*1\r\n$1\r\nx\r\n", "+frame\r\n", "-ERR\r\n",
+                                           "$-1\r\n", "$536870913\r\n", "gibberish\r\n"};
+    struct end b;
+    const struct peers_options ob = options(2);
+    end_open(&b, &ob);
+    for (size_t i = 0; i < ARRAY_COUNT(nonsense); i++) {
+        const int fd = raw_peer(&b);
+        raw_send(fd, BYTES("$2\r\nok\r\n"));
+        RUN_UNTIL(&b, NULL, b.consensus.frames == i + 1);
+        raw_send(fd, bytes_from_string(nonsense[i]));
+        if (strncmp(nonsense[i], "$5", 2) == 0) { /* a frame too large: noticed by what it brings */
+            char *filler = xcalloc(1, 1 << 20);
+            for (int mib = 0; mib < 10; mib++) {
+                for (size_t at = 0; at < 1 << 20;) {
+                    const ssize_t sent = send(fd, filler + at, (1 << 20) - at,
+                                              MSG_NOSIGNAL | MSG_DONTWAIT);
+                    turn(&b, NULL);
+                    if (sent < 0 && errno != EAGAIN)
+                        break;
+                    at += sent > 0 ? (size_t)sent : 0;
+                }
+            }
+            free(filler);
+        }
+        if (!raw_is_closed(&b, fd))
+            fail_msg("still open after: %s", nonsense[i]);
+        close(fd);
+    }
+    end_close(&b);
+}
+
+static void a_second_connection_of_a_node_replaces_the_first(void **state)
+{
+    (void)state;
+    struct end b;
+    const struct peers_options ob = options(2);
+    end_open(&b, &ob);
+    const int first = raw_peer(&b);
+    const int second = raw_peer(&b);
+    assert_true(raw_is_closed(&b, first));
+    raw_send(second, BYTES("$2\r\nok\r\n"));
+    RUN_UNTIL(&b, NULL, b.consensus.frames == 1);
+    close(first);
+    close(second);
+    end_close(&b);
+}
+
+static void sink(void *context, enum log_level level, const char *line)
+{
+    (void)context;
+    (void)level;
+    (void)line;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(frames_arrive_whole_on_both_channels),
+        cmocka_unit_test(large_frames_and_many_pass_a_slow_reader),
+        cmocka_unit_test(a_peer_that_takes_nothing_is_given_up_not_stored_for),
+        cmocka_unit_test(a_dead_peer_is_noticed_at_once_and_found_again),
+        cmocka_unit_test(strangers_are_refused),
+        cmocka_unit_test(an_older_life_of_a_node_is_refused),
+        cmocka_unit_test(an_empty_node_listens_to_whoever_has_the_secret),
+        cmocka_unit_test(names_are_resolved),
+        cmocka_unit_test(clients_at_the_wrong_port_are_told),
+        cmocka_unit_test(nonsense_ends_the_connection),
+        cmocka_unit_test(who_says_nothing_is_disconnected),
+        cmocka_unit_test(even_a_trusted_peer_may_not_say_anything),
+        cmocka_unit_test(a_second_connection_of_a_node_replaces_the_first),
+    };
+    log_set_sink(sink, NULL);
+    base = event_base_new();
+    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    event_base_free(base);
+    return failed;
+}
