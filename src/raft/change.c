@@ -45,7 +45,7 @@ enum status change_begin(struct raft *r, const struct raft_config *target, raft_
         return STATUS_INVALID;
     if (config_equal(current, target))
         return STATUS_STALE;
-    if (!log_has_room(r, r->trail.last_index + 1, RAFT_LOG_SPARE / 2))
+    if (log_is_full(r, RAFT_LOG_SPARE / 2))
         return STATUS_BUSY;
     config_append(r, &next);
     *first = r->trail.last_index;
@@ -59,7 +59,7 @@ void change_flush(struct raft *r)
         return;
     const struct raft_config *current = raft_config(r);
     if (config_is_joint(current)) {
-        if (!log_has_room(r, r->trail.last_index + 1, 0))
+        if (!log_has_room(r, r->trail.last_index + 1))
             return; /* at a later flush */
         struct raft_config next;
         config_leave(current, &next);

@@ -15,7 +15,7 @@
 #include "raft/raft.h"
 
 #define RAFT_OUTBOX_MAX 256       /* staged replies; a full outbox drops what would need another */
-#define RAFT_LOG_SPARE 64         /* entries above log_entries_max: NOOPs, leaving a joint config */
+#define RAFT_LOG_SPARE 256        /* entries above log_entries_max: NOOPs, CONFIGs */
 #define RAFT_CONFIG_SIZE 512      /* bytes of a CONFIG entry, as far as windows care */
 #define RAFT_SIZE_UNKNOWN 4096    /* bytes of an entry from before the start, when nobody told */
 #define RAFT_PEERS_MAX (RAFT_NODES_MAX + 1) /* members, and self which may be none */
@@ -104,7 +104,8 @@ struct raft_message *reply_new(struct raft *r, const struct raft_message *to,
                                enum raft_message_type type);
 void log_append(struct raft *r, const struct raft_entry *entries, uint32_t count);
 void log_truncate(struct raft *r, raft_index from);
-bool log_has_room(const struct raft *r, raft_index last, raft_index spare);
+bool log_has_room(const struct raft *r, raft_index last); /* for entries up to last */
+bool log_is_full(const struct raft *r, raft_index spare); /* spare entries above the limit count not */
 void config_changed(struct raft *r); /* another one is in force: peers follow it */
 void commit_up_to(struct raft *r, raft_index index);
 

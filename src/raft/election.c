@@ -93,6 +93,7 @@ static void set_term(struct raft *r, raft_term term, raft_node voted_for)
 static void leave_office(struct raft *r)
 {
     reads_fail(r);
+    r->output.snapshot_to.count = 0; /* asked for in this turn: it would go out in a later term */
     r->transfer_to = 0;
     r->timeout_now_sent = false;
     r->heartbeat_due = false;
@@ -168,7 +169,7 @@ void become_leader(struct raft *r)
 bool may_campaign(const struct raft *r)
 {
     return config_log_has_voter(&r->configs, r->options.self) && !r->state_lost && r->eligible &&
-           trail_has_room(&r->trail, 1) && log_has_room(r, r->trail.last_index + 1, 1) &&
+           trail_has_room(&r->trail, 1) && log_has_room(r, r->trail.last_index + 2) &&
            r->hard.current_term < RAFT_INDEX_MAX;
 }
 

@@ -12,7 +12,7 @@ static void check_log(const struct raft *r)
     CHECK(r->told_index <= r->commit_index);
     CHECK(r->commit_index <= r->trail.last_index);
     CHECK(trail_last_term(&r->trail) <= r->hard.current_term); /* 2 */
-    CHECK(log_has_room(r, r->trail.last_index, 0));
+    CHECK(log_has_room(r, r->trail.last_index));
     CHECK(r->unwritten_from <= r->trail.last_index + 1);
     CHECK(r->unwritten_from > r->durable.persisted_index);
     CHECK(r->truncate_from == 0 || r->truncate_from <= r->unwritten_from);

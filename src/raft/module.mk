@@ -9,7 +9,8 @@ RAFT_STORY = tests/unit/raft/story.h tests/unit/raft/story.c
 RAFT_LIBS = libraft.a libbase.a
 check_PROGRAMS += tests/unit/raft/test_raft_random tests/unit/raft/test_trail \
 	tests/unit/raft/test_quorum tests/unit/raft/test_election \
-	tests/unit/raft/test_replication tests/unit/raft/test_members
+	tests/unit/raft/test_replication tests/unit/raft/test_members \
+	tests/unit/raft/test_untrusted
 
 tests_unit_raft_test_raft_random_SOURCES = tests/unit/raft/test_raft_random.c $(RAFT_SIM)
 tests_unit_raft_test_raft_random_LDADD = $(RAFT_LIBS)
@@ -33,3 +34,7 @@ tests_unit_raft_test_replication_LDADD = $(RAFT_LIBS) $(CMOCKA_LIBS)
 tests_unit_raft_test_members_SOURCES = tests/unit/raft/test_members.c $(RAFT_STORY) $(RAFT_SIM)
 tests_unit_raft_test_members_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_raft_test_members_LDADD = $(RAFT_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_raft_test_untrusted_SOURCES = tests/unit/raft/test_untrusted.c $(RAFT_STORY)
+tests_unit_raft_test_untrusted_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_raft_test_untrusted_LDADD = $(RAFT_LIBS) $(CMOCKA_LIBS)

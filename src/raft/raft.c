@@ -56,16 +56,21 @@ bool raft_entry_at(const struct raft *r, raft_index index, struct raft_entry *en
     return true;
 }
 
-/* Whether the log may reach up to last, with spare places still behind it. */
-bool log_has_room(const struct raft *r, raft_index last, raft_index spare)
+bool log_has_room(const struct raft *r, raft_index last)
 {
-    return last - r->trail.base_index + spare <= r->log_capacity;
+    return last - r->trail.base_index <= r->log_capacity;
+}
+
+/* By the option, not by the capacity: what a leader appends must fit into the followers' logs. */
+bool log_is_full(const struct raft *r, raft_index spare)
+{
+    return r->trail.last_index - r->trail.base_index >= r->options.log_entries_max + spare;
 }
 
 /* The caller has seen to it that there is room in the log and in the trail. */
 void log_append(struct raft *r, const struct raft_entry *entries, uint32_t count)
 {
-    CHECK(log_has_room(r, r->trail.last_index + count, 0));
+    CHECK(log_has_room(r, r->trail.last_index + count));
     for (uint32_t i = 0; i < count; i++) {
         CHECK(entries[i].term <= r->hard.current_term);
         const bool appended = trail_append(&r->trail, entries[i].term, 1);
@@ -402,7 +407,7 @@ static void install(struct raft *r, const struct raft_input *input)
 
     r->applied_index = MAX(r->applied_index, index);
     r->told_index = MAX(r->told_index, index);
-    if (index <= r->commit_index) { /* Commits overtook the install: the log holds it all. */
+    if (index <= r->commit_index && !r->state_lost) { /* Commits overtook it: the log holds all. */
         CHECK(index < r->trail.base_index || trail_term(&r->trail, index) == input->term);
         compacted(r, index);
     } else {

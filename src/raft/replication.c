@@ -71,7 +71,7 @@ static bool entries_fit(const struct raft *r, const struct raft_message *m, uint
     uint32_t terms = 0;
     for (uint32_t i = held; i < m->entry_count; i++)
         terms += i == held || m->entries[i].term != m->entries[i - 1].term;
-    return log_has_room(r, m->index + m->entry_count, 0) && trail_has_room(&r->trail, terms);
+    return log_has_room(r, m->index + m->entry_count) && trail_has_room(&r->trail, terms);
 }
 
 static void entries_take(struct raft *r, const struct raft_message *m, uint32_t held)
@@ -144,7 +144,7 @@ enum status receive_snapshot(struct raft *r, const struct raft_message *m)
 {
     CHECK(m->term == r->hard.current_term);
     leader_heard(r, m->from);
-    if (m->index > r->commit_index)
+    if (m->index > r->commit_index || (r->state_lost && m->index == r->commit_index))
         return STATUS_OK;
     reply_new(r, m, RAFT_MSG_SNAPSHOT_REPLY)->index = r->commit_index;
     return STATUS_STALE;
@@ -251,7 +251,7 @@ enum status propose(struct raft *r, uint32_t size, uint8_t kind, raft_index *fir
         return STATUS_NOT_LEADER;
     if (kind != RAFT_DATA || size > RAFT_ENTRY_SIZE_MAX)
         return STATUS_INVALID;
-    if (r->transfer_to != 0 || !log_has_room(r, r->trail.last_index + 1, RAFT_LOG_SPARE))
+    if (r->transfer_to != 0 || log_is_full(r, 0))
         return STATUS_BUSY;
     const struct raft_entry entry = {.term = r->hard.current_term, .size = size, .kind = kind};
     log_append(r, &entry, 1);

@@ -173,6 +173,7 @@ void sim_start(struct sim *s, struct sim_node *n)
         .trail = &trail,
         .sizes = prng_chance(&s->prng, 1, 2) ? sizes : NULL,
         .commit_index = n->disk.state.index,
+        .state_lost = n->disk.state_lost,
     };
     n->core = raft_open(&options, &saved);
     n->boot++;
@@ -184,6 +185,14 @@ void sim_start(struct sim *s, struct sim_node *n)
     n->lease_end = 0;
     n->round = 0;
     raft_check(n->core);
+}
+
+void sim_lose_state(struct sim_node *n)
+{
+    CHECK(n->core == NULL);
+    const struct sim_log *log = &n->disk.log;
+    n->disk.state = (struct sim_state){log->base, log->base_term, log->base_config};
+    n->disk.state_lost = true;
 }
 
 static void writes_clear(struct sim_node *n)
@@ -670,6 +679,7 @@ static enum status snapshot_install(struct sim *s, struct sim_node *to,
     if (t->state.index > to->state.index)
         to->state = t->state;
     to->disk.state = to->state;
+    to->disk.state_lost = false;
     log_install(&to->log, &t->state);
     log_install(&to->disk.log, &t->state);
     s->snapshots++;

@@ -69,6 +69,7 @@ struct sim_node {
         struct raft_hard_state hard;
         struct sim_log log;
         struct sim_state state;
+        bool state_lost;
     } disk;
     struct sim_log log; /* what the core believes, durable or not */
     struct sim_state state;
@@ -155,6 +156,7 @@ void sim_compact(struct sim *s, struct sim_node *n, raft_index index);
 void sim_transfer_end(struct sim *s, size_t position, bool ok);
 void sim_crash(struct sim *s, struct sim_node *n);
 void sim_start(struct sim *s, struct sim_node *n);
+void sim_lose_state(struct sim_node *n); /* while it is down: §6.4, log sound, state gone */
 
 void sim_check_logs(struct sim *s);
 

@@ -476,8 +476,16 @@ static void a_node_without_its_state_asks_beside_replication(void **state)
     install(&t, 12, 2);
     assert_int_equal(story_status(&t).commit_index, 12);
     assert_int_equal(story_status(&t).last_index, 14);
+    assert_false(story_status(&t).state_lost);
     story_heartbeat(&t, 2, 5);
     assert_false(story_sent(&t, RAFT_MSG_HEARTBEAT_REPLY, 2)->want_snapshot);
+    story_close(&t);
+
+    story_open(&t, &(struct story_setup){.base = 10, .base_term = 2, TERMS(2), .current_term = 5,
+                                         .state_lost = true});
+    install(&t, 10, 2); /* one that ends where the log begins is welcome too */
+    assert_false(story_status(&t).state_lost);
+    assert_int_equal(story_status(&t).last_index, 11);
     story_close(&t);
 
     struct story leader;
@@ -488,6 +496,22 @@ static void a_node_without_its_state_asks_beside_replication(void **state)
     assert_int_equal(leader.out.snapshot_to.count, 1);
     assert_int_equal(story_status(&leader).peers[0].state, PROGRESS_REPLICATE); /* no pause */
     story_close(&leader);
+}
+
+/* Found by a random run: the stream would have gone out as if by a leader of the new term. */
+static void a_leader_that_steps_down_asks_for_no_snapshot(void **state)
+{
+    (void)state;
+    struct story t;
+    lead_and_commit(&t, (struct story_setup){0});
+    const struct raft_message want = {.type = RAFT_MSG_APPEND_REPLY, .from = 2, .to = 1,
+                                      .term = t.out.term, .index = 1, .want_snapshot = true};
+    const struct raft_input input = {.type = RAFT_RECEIVE, .message = &want};
+    assert_int_equal(raft_step(t.core, &input, NULL), STATUS_OK);
+    story_heartbeat(&t, 3, t.out.term + 1);
+    assert_int_equal(t.out.role, RAFT_FOLLOWER);
+    assert_int_equal(t.out.snapshot_to.count, 0);
+    story_close(&t);
 }
 
 int main(void)
@@ -512,6 +536,7 @@ int main(void)
         cmocka_unit_test(a_peer_behind_the_log_gets_a_snapshot),
         cmocka_unit_test(an_installed_snapshot_keeps_what_follows_it),
         cmocka_unit_test(a_node_without_its_state_asks_beside_replication),
+        cmocka_unit_test(a_leader_that_steps_down_asks_for_no_snapshot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -419,7 +419,7 @@ static void a_full_log_refuses_proposals_and_appends(void **state)
     }
     assert_int_equal(t.status, STATUS_BUSY);
     assert_int_equal(story_count(&t, RAFT_MSG_APPEND_REPLY), 0);
-    assert_in_range(last, 10, 10 + 64);
+    assert_in_range(last, 10, 10 + 256);
     story_close(&t);
 }
 
