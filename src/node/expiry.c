@@ -38,7 +38,8 @@ void expiry_turn(struct shard *s)
     const uint64_t deadline_ms = expire_next_deadline(s->keyspace);
     const uint64_t now_ms = wall_ms(s);
     /* Still there after its expiry was applied: the log's clock is behind ours, let it come. */
-    const bool again = deadline_ms == s->expiry_deadline_ms;
+    const bool again = deadline_ms == s->expiry_deadline_ms &&
+                       deadline_ms > keyspace_applied(s->keyspace).clock_ms;
     s->expiry_deadline_ms = 0;
     if (deadline_ms == 0 || deadline_ms > now_ms || again) {
         const uint64_t left_ms = deadline_ms > now_ms ? deadline_ms - now_ms : LOOK_EVERY_MS;
