@@ -580,11 +580,11 @@ const struct raft_output *raft_flush(struct raft *r)
     }
     write_flush(r);
     if (r->role == RAFT_LEADER) { /* still: it may have been removed */
-        reads_ask(r);
+        reads_begin(r);
         heartbeats_flush(r);
         replication_flush(r);
         transfer_flush(r);
-        reads_answer(r);
+        reads_release(r);
         if (r->options.lease_ms > 0 && !r->timeout_now_sent && leader_has_committed(r))
             r->output.lease_round = round_confirmed(r);
     }

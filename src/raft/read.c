@@ -56,7 +56,7 @@ enum status read_begin(struct raft *r, uint64_t read_id)
     return STATUS_OK;
 }
 
-void reads_ask(struct raft *r)
+void reads_begin(struct raft *r)
 {
     struct raft_reads *reads = &r->reads;
     if (reads->count == 0 || !leader_has_committed(r))
@@ -71,7 +71,7 @@ void reads_ask(struct raft *r)
     }
 }
 
-void reads_answer(struct raft *r)
+void reads_release(struct raft *r)
 {
     struct raft_reads *reads = &r->reads;
     if (reads->count == 0)
