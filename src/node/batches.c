@@ -31,9 +31,8 @@ uint64_t leader_clock_ms(struct consensus *c)
 {
     const uint64_t boot_us = c->o.clock.boot_us(c->o.clock.context);
     const uint64_t passed_us = boot_us - c->clock_boot_us;
-    uint64_t clock_us = MAX(c->clock_us, c->log_clock_ms * 1000);
-    if (c->clock_boot_us != 0)
-        clock_us += passed_us / 2;
+    uint64_t clock_us = c->clock_us == 0 ? 0 : c->clock_us + passed_us / 2;
+    clock_us = MAX(clock_us, c->log_clock_ms * 1000); /* as of now, not of when we last looked */
     clock_us = MAX(clock_us, c->o.clock.wall_ms(c->o.clock.context) * 1000);
     c->clock_us = clock_us;
     c->clock_boot_us = boot_us;

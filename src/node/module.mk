@@ -17,10 +17,15 @@ tests_unit_test_shard_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_shard_LDADD = $(NODE_LIBS) $(CMOCKA_LIBS)
 
 CONSENSUS_TEST_LIBS = libnode.a libraft.a libkv.a libbase.a $(ROCKSDB_LIBS) $(CMOCKA_LIBS)
-NODE_CONSENSUS_TESTS = tests/unit/test_consensus
+NODE_CONSENSUS_TESTS = tests/unit/test_consensus tests/unit/test_leader_clock
 check_PROGRAMS += $(NODE_CONSENSUS_TESTS)
 
 tests_unit_test_consensus_SOURCES = tests/unit/test_consensus.c tests/unit/consensus_net.h \
 	tests/unit/consensus_net.c src/machine/entry.c
 tests_unit_test_consensus_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_consensus_LDADD = $(CONSENSUS_TEST_LIBS)
+
+tests_unit_test_leader_clock_SOURCES = tests/unit/test_leader_clock.c tests/unit/test.h \
+	src/machine/entry.c
+tests_unit_test_leader_clock_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_leader_clock_LDADD = $(CONSENSUS_TEST_LIBS)
