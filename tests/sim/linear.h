@@ -6,8 +6,8 @@
  *
  * The search of Wing and Gong with Lowe's memory of (operations placed, state) pairs. An operation
  * whose outcome nobody knows (the client died, -UNCERTAIN) may take effect at any time after its
- * start, or never. One that certainly did nothing is left out by the caller. Keys are checked one by
- * one: linearizability is local (Herlihy and Wing 1990). */
+ * start, or never. One that certainly did nothing is left out by the caller. Keys are checked one
+ * by one: linearizability is local (Herlihy and Wing 1990). */
 
 #ifndef SIM_LINEAR_H
 #define SIM_LINEAR_H
@@ -21,7 +21,7 @@ enum linear_kind {
     LINEAR_GET,   /* result: the value, or LINEAR_ABSENT */
     LINEAR_SET,   /* argument: the value */
     LINEAR_INCR,  /* result: the new value; absent counts as 0 */
-    LINEAR_CAS,   /* argument: expected, argument2: new; result: 1 it was as expected and is new, 0 not */
+    LINEAR_CAS,   /* argument: expected, argument2: new; result: 1 done, 0 another value */
     LINEAR_DEL,   /* result: 1 there was something, 0 not */
 };
 

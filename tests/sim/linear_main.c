@@ -56,7 +56,8 @@ static bool check_key(const struct line *lines, size_t count)
     for (size_t i = 0; i < count; i++)
         ops[i] = lines[i].op;
     size_t culprit;
-    const enum linear_verdict verdict = linear_check(ops, count, LINEAR_ABSENT, STEPS_MAX, &culprit);
+    const enum linear_verdict verdict =
+        linear_check(ops, count, LINEAR_ABSENT, STEPS_MAX, &culprit);
     if (verdict == LINEAR_VIOLATED)
         printf("key %s: not linearizable, at the operation from %" PRIu64 " to %" PRIu64
                " with result %" PRId64 "\n", lines[0].key, ops[culprit].start, ops[culprit].end,

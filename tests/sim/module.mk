@@ -12,3 +12,17 @@ noinst_PROGRAMS += tests/sim/linear
 tests_sim_linear_SOURCES = %D%/linear_main.c
 tests_sim_linear_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_sim_linear_LDADD = libsim.a libbase.a
+
+SIM_SOURCES = %D%/sim.h %D%/sim_client.h %D%/sim_cluster.c %D%/sim_node.c %D%/sim_net.c \
+	%D%/sim_host.c %D%/sim_client.c %D%/sim_pipe.c %D%/sim_fault.c %D%/sim_check.c
+
+noinst_PROGRAMS += tests/sim/simulate
+tests_sim_simulate_SOURCES = %D%/simulate.c $(SIM_SOURCES)
+tests_sim_simulate_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_sim_simulate_LDADD = libsim.a libnode.a libmachine.a libcommand.a libkeyspace.a libraft.a \
+	libresp.a libkv.a libbase.a $(ROCKSDB_LIBS)
+
+dist_check_SCRIPTS += %D%/check-sim
+check-sim: tests/sim/simulate
+	SEEDS='$(SEEDS)' $(srcdir)/tests/sim/check-sim
+.PHONY: check-sim

@@ -1,0 +1,250 @@
+/* sim_net.c -- connections between simulated nodes: frames in order, with delays; a lost frame or a
+ * cut link dooms the connection, whose later frames vanish too until its end is noticed (as TCP's
+ * user timeout does); a frame may arrive twice; a dead target refuses. */
+
+#include "sim/sim.h"
+
+#include <stdlib.h>
+
+#include "node/block.h"
+
+#define CONNECT_US 300
+#define RETRY_US 100000
+#define DOOMED_MIN_US 50000
+#define DOOMED_MAX_US 1000000
+
+struct sim_frame {
+    struct sim_event event;
+    struct sim_connection *connection;
+    uint64_t generation, target_life;
+    uint64_t from; /* node id of the sender, who may be somebody else by now */
+    struct block *block;
+};
+
+static struct sim_node *target_of(struct sim *s, const struct sim_connection *c)
+{
+    return &s->nodes[c->peer->target];
+}
+
+static bool links_work(const struct sim *s, const struct sim_connection *c)
+{
+    const uint32_t a = c->dialer->position, b = c->peer->target;
+    return !s->cut[a][b] && !s->cut[b][a];
+}
+
+static void tell(struct sim *s, struct sim_connection *c, enum peer_event event)
+{
+    struct sim_node *n = c->dialer;
+    if (!n->up)
+        return;
+    SIM_RUN_NODE(s, n, consensus_peer_event(n->consensus, c->peer->node_id, c->channel, event));
+    sim_node_wake(s, n);
+}
+
+static void break_now(struct sim *s, struct sim_connection *c)
+{
+    c->state = CONNECTION_DOWN;
+    c->generation++;
+    tell(s, c, PEER_BROKEN);
+    sim_at(s, &c->retry, CONNECT_US);
+}
+
+/* Frames vanish from now on; the dialer learns it later. */
+static void doom(struct sim *s, struct sim_connection *c)
+{
+    if (c->state != CONNECTION_UP)
+        return;
+    c->state = CONNECTION_DOOMED;
+    sim_at(s, &c->retry, DOOMED_MIN_US + sim_random(s, DOOMED_MAX_US - DOOMED_MIN_US));
+}
+
+/* A hello that the target would accept: it is who the dialer means, or nobody yet. */
+static bool hello_fits(struct sim *s, const struct sim_connection *c)
+{
+    const struct sim_node *target = target_of(s, c);
+    return target->node_id == 0 || target->node_id == c->peer->node_id;
+}
+
+static void retry(struct sim *s, struct sim_event *e)
+{
+    struct sim_connection *c = container_of(e, struct sim_connection, retry);
+    if (!c->dialer->up || c->peer->node_id == 0)
+        return;
+    if (c->state == CONNECTION_DOOMED) {
+        break_now(s, c);
+        return;
+    }
+    CHECK(c->state == CONNECTION_DOWN);
+    if (!links_work(s, c)) { /* no answer at all */
+        sim_at(s, &c->retry, RETRY_US + sim_random(s, RETRY_US));
+        return;
+    }
+    if (!target_of(s, c)->up || !hello_fits(s, c)) {
+        tell(s, c, PEER_REFUSED);
+        sim_at(s, &c->retry, RETRY_US / 2 + sim_random(s, RETRY_US));
+        return;
+    }
+    c->state = CONNECTION_UP;
+    c->generation++;
+    c->last_arrival_us = s->now_us;
+    tell(s, c, PEER_UP);
+}
+
+static void arrive(struct sim *s, struct sim_event *e)
+{
+    struct sim_frame *f = container_of(e, struct sim_frame, event);
+    struct sim_connection *c = f->connection;
+    struct sim_node *to = target_of(s, c);
+    const bool valid = (c->state == CONNECTION_UP || c->state == CONNECTION_LINGERS) &&
+                       c->generation == f->generation && to->up && to->life == f->target_life;
+    if (valid && s->cut[c->dialer->position][to->position]) {
+        doom(s, c);
+    } else if (valid) {
+        SIM_RUN_NODE(s, to, consensus_receive(to->consensus, f->from, block_bytes(f->block)));
+        sim_node_wake(s, to);
+    }
+    block_unref(f->block);
+    free(f);
+}
+
+static void deliver(struct sim *s, struct sim_connection *c, struct block *block, uint64_t delay_us)
+{
+    struct sim_frame *f = xcalloc(1, sizeof(*f));
+    f->event.happen = arrive;
+    f->event.owns_memory = true;
+    f->connection = c;
+    f->generation = c->generation;
+    f->target_life = target_of(s, c)->life;
+    f->from = c->dialer->node_id;
+    f->block = block;
+    c->last_arrival_us = MAX(c->last_arrival_us, s->now_us + delay_us);
+    sim_at(s, &f->event, c->last_arrival_us - s->now_us);
+}
+
+static struct sim_peer *peer_of(struct sim_node *n, uint64_t node_id)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(n->peers); i++)
+        if (n->peers[i].node_id == node_id)
+            return &n->peers[i];
+    return NULL;
+}
+
+static void net_send(void *context, uint64_t to, enum peer_channel channel,
+                     const struct bytes *parts, size_t part_count)
+{
+    struct sim_node *n = context;
+    struct sim *s = n->sim;
+    struct sim_peer *peer = peer_of(n, to);
+    if (peer == NULL || peer->connection[channel].state != CONNECTION_UP)
+        return;
+    struct sim_connection *c = &peer->connection[channel];
+    if (sim_random(s, 1000000) < s->profile->frame_loss_ppm && !s->quiet) {
+        doom(s, c);
+        return;
+    }
+    size_t size = 0;
+    for (size_t i = 0; i < part_count; i++)
+        size += parts[i].size;
+    struct block *block = block_alloc(size);
+    size_t at = 0;
+    for (size_t i = 0; i < part_count; i++) {
+        if (parts[i].size > 0)
+            memcpy(block->data + at, parts[i].data, parts[i].size);
+        at += parts[i].size;
+    }
+    const uint64_t delay_us = 50 + sim_random(s, s->quiet ? 200 : s->profile->delay_max_us);
+    if (sim_random(s, 1000000) < s->profile->frame_copy_ppm)
+        deliver(s, c, block_ref(block), delay_us);
+    deliver(s, c, block, delay_us);
+}
+
+static void net_peer(void *context, uint64_t node, const struct peer_address *address)
+{
+    struct sim_node *n = context;
+    struct sim *s = n->sim;
+    struct sim_peer *peer = peer_of(n, node);
+    if (address == NULL) {
+        if (peer != NULL) {
+            for (int k = 0; k < 2; k++) {
+                peer->connection[k].state = CONNECTION_DOWN;
+                peer->connection[k].generation++;
+            }
+            peer->node_id = 0;
+        }
+        return;
+    }
+    CHECK(address->port >= 1);
+    CHECK(address->port <= s->options.node_count);
+    if (peer != NULL && peer->target == address->port - 1u)
+        return;
+    if (peer == NULL) {
+        peer = peer_of(n, 0);
+        CHECK(peer != NULL);
+    }
+    peer->node_id = node;
+    peer->target = address->port - 1u;
+    for (int k = 0; k < 2; k++) {
+        struct sim_connection *c = &peer->connection[k];
+        c->retry.happen = retry;
+        c->dialer = n;
+        c->peer = peer;
+        c->channel = (enum peer_channel)k;
+        c->state = CONNECTION_DOWN;
+        c->generation++;
+        sim_at(s, &c->retry, CONNECT_US + sim_random(s, CONNECT_US));
+    }
+}
+
+struct transport_port sim_net_port(struct sim_node *n)
+{
+    return (struct transport_port){.context = n, .send = net_send, .peer = net_peer};
+}
+
+void sim_net_break(struct sim *s, struct sim_peer *peer, enum peer_channel channel)
+{
+    if (peer->node_id != 0 && peer->connection[channel].state == CONNECTION_UP)
+        break_now(s, &peer->connection[channel]);
+}
+
+/* What n had dialed. By chance what it sent before it died still arrives. */
+static void end_own(struct sim *s, struct sim_node *n)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(n->peers); i++) {
+        struct sim_peer *peer = &n->peers[i];
+        if (peer->node_id == 0)
+            continue;
+        for (int k = 0; k < 2; k++) {
+            struct sim_connection *c = &peer->connection[k];
+            heap_remove(&s->events, &c->retry.node);
+            if (c->state == CONNECTION_UP && sim_random(s, 2) == 0) {
+                c->state = CONNECTION_LINGERS;
+                continue;
+            }
+            c->generation++;
+            c->state = CONNECTION_DOWN;
+        }
+        peer->node_id = 0;
+    }
+}
+
+/* n's process ended. Its own connections are gone; who had one to it is told, if there is a way. */
+void sim_net_down(struct sim *s, struct sim_node *n)
+{
+    end_own(s, n);
+    for (uint32_t i = 0; i < s->options.node_count; i++) {
+        struct sim_node *other = &s->nodes[i];
+        for (size_t p = 0; p < ARRAY_COUNT(other->peers); p++) {
+            struct sim_peer *peer = &other->peers[p];
+            if (other == n || peer->node_id == 0 || peer->target != n->position)
+                continue;
+            for (int k = 0; k < 2; k++) {
+                struct sim_connection *c = &peer->connection[k];
+                if (c->state == CONNECTION_DOWN)
+                    continue;
+                c->state = CONNECTION_DOOMED;
+                sim_at(s, &c->retry, links_work(s, c) ? CONNECT_US
+                       : DOOMED_MIN_US + sim_random(s, DOOMED_MAX_US));
+            }
+        }
+    }
+}

@@ -1,0 +1,210 @@
+/* simulate.c -- runs seeds of the simulator.
+ *
+ *   simulate --seed N [--profile P] [--verbose]    one run, replayed to the event
+ *   simulate --seeds FROM COUNT [--profile P]      many; stops at the first that fails
+ *   simulate --twice FROM COUNT                    each seed two times: must be the same run
+ *
+ * Without --profile each seed takes one, in turn. Prints a failed seed with the command that
+ * replays it, and exits 1. What nodes say when they panic is shown for a failed seed alone. */
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sim/sim.h"
+
+#define DURATION_US 6000000
+
+struct arguments {
+    uint64_t from, count;
+    const struct sim_profile *profile;
+    bool verbose, twice;
+};
+
+struct total {
+    uint64_t passed, events, replies, uncertain, deaths, panics, gave_up;
+};
+
+static struct sim_options options_of(uint64_t seed, const struct arguments *a)
+{
+    size_t profiles = 0;
+    while (sim_profiles[profiles].name != NULL)
+        profiles++;
+    const uint64_t of = seed / profiles; /* so that each profile meets all the other choices */
+    return (struct sim_options){
+        .seed = seed,
+        .profile = a->profile != NULL ? a->profile : &sim_profiles[seed % profiles],
+        .node_count = of % 7 == 3 ? 5 : of % 11 == 5 ? 1 : 3,
+        .client_count = 2 + (uint32_t)(of % 6),
+        .pipe_count = (uint32_t)(of % 3),
+        .duration_us = DURATION_US,
+        .lease_ms = of % 4 == 1 ? 150 : 0,
+        .verbose = a->verbose,
+    };
+}
+
+/* --- what panics say -------------------------------------------------------------------------- */
+
+static FILE *said; /* stderr goes there while a seed runs */
+static int said_before;
+static uint64_t running_seed;
+
+static void hush(void)
+{
+    fflush(stderr);
+    said = tmpfile();
+    said_before = dup(STDERR_FILENO);
+    if (said == NULL || said_before < 0 || dup2(fileno(said), STDERR_FILENO) < 0)
+        exit(2);
+}
+
+static void speak(bool all)
+{
+    dup2(said_before, STDERR_FILENO);
+    close(said_before);
+    rewind(said);
+    char text[4096];
+    size_t size;
+    while (all && (size = fread(text, 1, sizeof(text), said)) > 0)
+        fwrite(text, 1, size, stdout);
+    fclose(said);
+    said = NULL;
+}
+
+/* The simulator itself, or a node outside of what is caught, broke down. */
+static void broke_down(int signal_number)
+{
+    signal(signal_number, SIG_DFL);
+    if (said != NULL)
+        speak(true);
+    printf("seed %" PRIu64 " FAILED: signal %d\n  replay: tests/sim/simulate --seed %" PRIu64
+           " --verbose\n", running_seed, signal_number, running_seed);
+    fflush(stdout);
+    raise(signal_number);
+}
+
+/* --- runs ------------------------------------------------------------------------------------- */
+
+static void count(struct total *t, const struct sim *s)
+{
+    t->passed++;
+    t->events += s->event_count;
+    t->replies += s->replies;
+    t->uncertain += s->errors_uncertain;
+    t->deaths += s->crashes;
+    t->panics += s->panics;
+    t->gave_up += s->gave_up;
+}
+
+static bool run_once(struct sim *s, const struct sim_options *options)
+{
+    if (!options->verbose)
+        hush();
+    sim_run(s, options);
+    char failure[sizeof(s->failure)];
+    memcpy(failure, s->failure, sizeof(failure));
+    sim_clear(s);
+    if (!options->verbose)
+        speak(failure[0] != 0);
+    if (options->verbose)
+        printf("seed %" PRIu64 ", profile %s: %" PRIu64 " events, %" PRIu64 " replies, %" PRIu64
+               " certainly not executed, %" PRIu64 " uncertain, %" PRIu64 " deaths, %" PRIx64 "\n",
+               options->seed, options->profile->name, s->event_count, s->replies,
+               s->errors_definite, s->errors_uncertain, s->crashes, s->fingerprint);
+    if (failure[0] == 0)
+        return true;
+    printf("seed %" PRIu64 ", profile %s FAILED: %s\n  replay: tests/sim/simulate --seed %" PRIu64
+           " --profile %s --verbose\n", options->seed, options->profile->name, failure,
+           options->seed, options->profile->name);
+    return false;
+}
+
+static bool run_seed(uint64_t seed, const struct arguments *a, struct total *t)
+{
+    static struct sim s;
+    const struct sim_options options = options_of(seed, a);
+    running_seed = seed;
+    if (!run_once(&s, &options))
+        return false;
+    count(t, &s);
+    if (!a->twice)
+        return true;
+    const uint64_t fingerprint = s.fingerprint, events = s.event_count, replies = s.replies;
+    if (!run_once(&s, &options))
+        return false;
+    if (fingerprint == s.fingerprint && events == s.event_count && replies == s.replies)
+        return true;
+    printf("seed %" PRIu64 " is not the same run twice: %" PRIu64 " events and %" PRIu64 "\n", seed,
+           events, s.event_count);
+    return false;
+}
+
+/* --- arguments -------------------------------------------------------------------------------- */
+
+static void usage(void)
+{
+    fprintf(stderr, "usage: simulate --seed N | --seeds FROM COUNT | --twice FROM COUNT "
+                    "[--profile P] [--verbose]\nprofiles:");
+    for (const struct sim_profile *p = sim_profiles; p->name != NULL; p++)
+        fprintf(stderr, " %s", p->name);
+    fprintf(stderr, "\n");
+    exit(2);
+}
+
+static uint64_t number(int argc, char **argv, int at)
+{
+    char *end;
+    if (at >= argc)
+        usage();
+    const uint64_t value = strtoull(argv[at], &end, 10);
+    if (*end != 0)
+        usage();
+    return value;
+}
+
+static struct arguments parse(int argc, char **argv)
+{
+    struct arguments a = {.from = 1, .count = 200};
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--seed") == 0) {
+            a.from = number(argc, argv, ++i);
+            a.count = 1;
+        } else if (strcmp(argv[i], "--seeds") == 0 || strcmp(argv[i], "--twice") == 0) {
+            a.twice = argv[i][2] == 't';
+            a.from = number(argc, argv, ++i);
+            a.count = number(argc, argv, ++i);
+        } else if (strcmp(argv[i], "--profile") == 0 && i + 1 < argc) {
+            a.profile = sim_profile_find(argv[++i]);
+            if (a.profile == NULL)
+                usage();
+        } else if (strcmp(argv[i], "--verbose") == 0) {
+            a.verbose = true;
+        } else {
+            usage();
+        }
+    }
+    return a;
+}
+
+int main(int argc, char **argv)
+{
+    const struct arguments a = parse(argc, argv);
+    signal(SIGABRT, broke_down);
+    struct total t = {0};
+    const time_t begin = time(NULL);
+    bool passed = true;
+    for (uint64_t seed = a.from; passed && seed < a.from + a.count; seed++)
+        passed = run_seed(seed, &a, &t);
+    if (passed)
+        printf("seeds %" PRIu64 " to %" PRIu64 " passed in %ld s: %" PRIu64 " events, %" PRIu64
+               " replies, %" PRIu64 " uncertain, %" PRIu64 " deaths of nodes, %" PRIu64
+               " histories too wide to judge\n", a.from, a.from + a.count - 1,
+               (long)(time(NULL) - begin), t.events, t.replies, t.uncertain, t.deaths, t.gave_up);
+    fflush(stdout);
+    if (t.panics > 0 || !passed)
+        _exit(passed ? 0 : 1); /* what a panicked node had in memory is lost: no leak check */
+    return 0;
+}
