@@ -149,7 +149,7 @@ void change_flush(struct raft *r);
 bool leader_has_committed(const struct raft *r); /* an entry of its own term */
 uint64_t round_confirmed(const struct raft *r);  /* newest round that a quorum has answered */
 enum status read_begin(struct raft *r, uint64_t read_id);
-void reads_begin(struct raft *r);    /* before the heartbeats of a flush */
+void reads_begin(struct raft *r);   /* before the heartbeats of a flush */
 void reads_release(struct raft *r); /* after them */
 void reads_fail(struct raft *r);   /* no leader any more */
 
