@@ -156,9 +156,12 @@ static void debug_help(struct exec *x)
 /* Redis has no rows for them; arity is checked by the row, and answered in DEBUG's own words. */
 static const struct command debug_subcommands[] = {
     {.name = "change-repl-id", .arity = 2, .flags = HOST, .group = "server"},
+    {.name = "client-enforce-reply-list", .arity = 3, .flags = HOST, .group = "server"},
     {.name = "digest", .run = debug_digest, .arity = 2, .flags = DATA, .group = "server"},
+    {.name = "dict-resizing", .arity = 3, .flags = HOST, .group = "server"},
     {.name = "digest-value", .run = debug_digest_value, .arity = -2, .flags = DATA,
      .group = "server"},
+    {.name = "error", .arity = 3, .flags = HOST, .group = "server"},
     {.name = "flushall", .arity = 2, .flags = HOST, .group = "server"},
     {.name = "help", .run = debug_help, .arity = 2, .flags = CMD_PURE | CMD_ADMIN | CMD_UNLISTED,
      .group = "server"},
@@ -173,8 +176,10 @@ static const struct command debug_subcommands[] = {
     {.name = "quicklist-packed-threshold", .arity = 3, .flags = HOST, .group = "server"},
     {.name = "reload", .arity = -2, .flags = HOST, .group = "server"},
     {.name = "replicate", .arity = -3, .flags = HOST, .group = "server"},
+    {.name = "replybuffer", .arity = 4, .flags = HOST, .group = "server"},
     {.name = "set-active-expire", .arity = 3, .flags = HOST, .group = "server"},
     {.name = "set-disable-deny-scripts", .arity = 3, .flags = HOST, .group = "server"},
+    {.name = "set-skip-checksum-validation", .arity = 3, .flags = HOST, .group = "server"},
     {.name = "sleep", .arity = 3, .flags = HOST, .group = "server"},
     {.name = "stringmatch-len", .arity = 4, .flags = HOST, .group = "server"},
     {.name = NULL},

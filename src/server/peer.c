@@ -131,7 +131,7 @@ static void complain(struct peers *p, const char *text)
     p->complaints = 0;
 }
 
-void conn_free(struct conn *c)
+void peer_conn_free(struct conn *c)
 {
     struct peers *p = c->peers;
     if (p->current == c)
@@ -155,12 +155,12 @@ void conn_free(struct conn *c)
     free(c);
 }
 
-void conn_end(struct conn *c, bool refused, const char *why)
+void peer_conn_end(struct conn *c, bool refused, const char *why)
 {
     struct link *l = c->link;
     const bool was_up = c->state == CONN_UP;
     struct peers *p = c->peers;
-    conn_free(c);
+    peer_conn_free(c);
     if (l != NULL)
         link_lost(l, was_up, refused, why);
     else if (!was_up)
@@ -179,7 +179,7 @@ static void conn_write(struct conn *c)
             return;
         }
         if (written < 0) {
-            conn_end(c, false, strerror(errno));
+            peer_conn_end(c, false, strerror(errno));
             return;
         }
         c->peers->stats.bytes_sent += (uint64_t)written;
@@ -187,7 +187,7 @@ static void conn_write(struct conn *c)
     }
 }
 
-void conn_soon(struct conn *c)
+void peer_conn_soon(struct conn *c)
 {
     if (c->is_dirty || c->waits_writable)
         return;
@@ -213,7 +213,7 @@ static bool conn_say(struct conn *c, const char *name, struct bytes argument)
     buf_append_string(&c->out, "\r\n");
     const ssize_t written = write(c->fd, buf_data(&c->out), c->out.size);
     if (written != (ssize_t)c->out.size) { /* some hundred bytes that a new socket does not take */
-        conn_end(c, false, "the connection broke in the handshake");
+        peer_conn_end(c, false, "the connection broke in the handshake");
         return false;
     }
     buf_reset(&c->out);
@@ -226,7 +226,7 @@ static void conn_refuse(struct conn *c, const char *why)
     const int size = snprintf(line, sizeof(line), "-ERR %.200s\r\n", why);
     const ssize_t written = write(c->fd, line, (size_t)size);
     (void)written; /* who is refused may as well not hear why */
-    conn_end(c, true, why);
+    peer_conn_end(c, true, why);
 }
 
 /* --- the listener's side ---------------------------------------------------------------------- */
@@ -297,7 +297,7 @@ static void end_older(struct conn *c)
         struct conn *other = container_of(at, struct conn, node);
         if (other != c && other->state == CONN_UP && other->hello.from == c->hello.from &&
             other->hello.channel == c->hello.channel)
-            conn_end(other, false, "replaced");
+            peer_conn_end(other, false, "replaced");
     }
 }
 
@@ -340,7 +340,7 @@ static void take_frame(struct conn *c, struct reply *r)
 {
     struct peers *p = c->peers;
     if (r->type != REDIS_REPLY_STRING || r->text->size > WIRE_FRAME_MAX) {
-        conn_end(c, false, "not a frame");
+        peer_conn_end(c, false, "not a frame");
         return;
     }
     p->stats.frames_received++;
@@ -379,7 +379,7 @@ static bool was_refused(struct conn *c, const struct reply *r)
     char why[160];
     snprintf(why, sizeof(why), "%.*s", (int)MIN(r->text->size, sizeof(why) - 1),
              (const char *)r->text->data);
-    conn_end(c, true, why);
+    peer_conn_end(c, true, why);
     return true;
 }
 
@@ -390,11 +390,11 @@ static void take_challenge(struct conn *c, const struct reply *r)
     if (was_refused(c, r))
         return;
     if (!reply_is(r, "AVOW.CHALLENGE", &encoded) || !challenge_decode(encoded, &challenge)) {
-        conn_end(c, true, "no node of ours answers there");
+        peer_conn_end(c, true, "no node of ours answers there");
         return;
     }
     if (challenge.node != 0 && challenge.node != c->link->to) {
-        conn_end(c, true, "another node answers there");
+        peer_conn_end(c, true, "another node answers there");
         return;
     }
     buf_append_bytes(&c->answered, encoded);
@@ -414,7 +414,7 @@ static void take_welcome(struct conn *c, const struct reply *r)
         return;
     hello_prove(p->secret, PROOF_LISTENER, buf_bytes(&c->said), buf_bytes(&c->answered), mac);
     if (!reply_is(r, "AVOW.WELCOME", &given) || !hello_proof_is(mac, given)) {
-        conn_end(c, true, "the node there does not know the secret");
+        peer_conn_end(c, true, "the node there does not know the secret");
         return;
     }
     conn_is_up(c);
@@ -442,7 +442,7 @@ static void take_reply(struct conn *c, struct reply *r)
         if (c->link == NULL)
             take_frame(c, r);
         else
-            conn_end(c, false, "the listener spoke out of turn");
+            peer_conn_end(c, false, "the listener spoke out of turn");
         return;
     case CONN_CONNECTING: break;
     }
@@ -454,14 +454,14 @@ static bool conn_feed(struct conn *c, const char *data, size_t size)
 {
     struct peers *p = c->peers;
     if (redisReaderFeed(c->reader, data, size) != REDIS_OK) {
-        conn_end(c, false, "not RESP");
+        peer_conn_end(c, false, "not RESP");
         return false;
     }
     p->current = c;
     for (;;) {
         void *object = NULL;
         if (redisReaderGetReply(c->reader, &object) != REDIS_OK) {
-            conn_end(c, false, "not RESP");
+            peer_conn_end(c, false, "not RESP");
             return false;
         }
         if (object == NULL)
@@ -474,7 +474,7 @@ static bool conn_feed(struct conn *c, const char *data, size_t size)
     p->current = NULL;
     const size_t unparsed = c->reader->len - c->reader->pos;
     if (unparsed > (c->state == CONN_UP ? WIRE_FRAME_MAX + 64 : HANDSHAKE_BYTES_MAX)) {
-        conn_end(c, false, "a frame larger than there are");
+        peer_conn_end(c, false, "a frame larger than there are");
         return false;
     }
     return true;
@@ -493,7 +493,7 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
         if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             break;
         if (size <= 0) {
-            conn_end(c, false, size == 0 ? "closed by the other side" : strerror(errno));
+            peer_conn_end(c, false, size == 0 ? "closed by the other side" : strerror(errno));
             break;
         }
         p->stats.bytes_received += (uint64_t)size;
@@ -514,7 +514,7 @@ static void on_writable(evutil_socket_t fd, short what, void *context)
     }
     const int outcome = peer_socket_outcome(fd);
     if (outcome != 0)
-        conn_end(c, true, strerror(outcome));
+        peer_conn_end(c, true, strerror(outcome));
     else
         connected(c);
 }
@@ -523,7 +523,7 @@ static void on_timeout(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
     (void)what;
-    conn_end(context, false, "no answer in time");
+    peer_conn_end(context, false, "no answer in time");
 }
 
 struct timeval peer_milliseconds(uint32_t ms)
@@ -540,7 +540,7 @@ struct event *peer_event_make(struct peers *p, int fd, short what, event_callbac
     return e;
 }
 
-struct conn *conn_new(struct peers *p, struct link *l, int fd)
+struct conn *peer_conn_new(struct peers *p, struct link *l, int fd)
 {
     struct conn *c = xcalloc(1, sizeof(*c));
     c->peers = p;
@@ -575,7 +575,7 @@ static void on_acceptable(evutil_socket_t fd, short what, void *context)
         if (accepted < 0)
             return;
         if (p->incoming_count < INCOMING_MAX) {
-            conn_new(p, NULL, accepted);
+            peer_conn_new(p, NULL, accepted);
             continue;
         }
         close(accepted);
@@ -624,7 +624,7 @@ void peers_close(struct peers *p)
         link_free(p->links[--p->link_count]);
     struct queue_node *first;
     while ((first = queue_first(&p->incoming)) != NULL)
-        conn_free(container_of(first, struct conn, node));
+        peer_conn_free(container_of(first, struct conn, node));
     if (p->dns != NULL)
         evdns_base_free(p->dns, 1);
     event_free(p->acceptable);

@@ -83,12 +83,12 @@ struct peers {
 };
 
 /* peer.c */
-struct conn *conn_new(struct peers *p, struct link *l, int fd); /* l NULL: accepted */
-void conn_free(struct conn *c);
+struct conn *peer_conn_new(struct peers *p, struct link *l, int fd); /* l NULL: accepted */
+void peer_conn_free(struct conn *c);
 /* Ends c, which is void afterwards, and tells its link. refused: somebody there said no. */
-void conn_end(struct conn *c, bool refused, const char *why);
+void peer_conn_end(struct conn *c, bool refused, const char *why);
 /* c has something in its buffer: peers_flush() writes it. */
-void conn_soon(struct conn *c);
+void peer_conn_soon(struct conn *c);
 struct event *peer_event_make(struct peers *p, int fd, short what, event_callback_fn handler,
                               void *context);
 struct timeval peer_milliseconds(uint32_t ms);

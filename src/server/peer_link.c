@@ -32,7 +32,7 @@ static void link_dial_at(struct link *l, const struct sockaddr *address, socklen
     if (fd < 0)
         link_lost(l, false, true, strerror(errno));
     else
-        l->conn = conn_new(l->peers, l, fd);
+        l->conn = peer_conn_new(l->peers, l, fd);
 }
 
 static void on_resolved(int outcome, struct evutil_addrinfo *found, void *context)
@@ -119,7 +119,7 @@ void link_free(struct link *l)
     if (l->resolving != NULL)
         evdns_getaddrinfo_cancel(l->resolving);
     if (l->conn != NULL)
-        conn_free(l->conn);
+        peer_conn_free(l->conn);
     event_free(l->retry);
     free(l);
 }
@@ -161,7 +161,7 @@ static void port_send(void *context, uint64_t to, enum peer_channel channel,
     CHECK(size <= WIRE_FRAME_MAX);
     if (c->out.size + size > OUT_BYTES_MAX) {
         p->stats.frames_dropped++;
-        conn_end(c, false, "it takes nothing any more");
+        peer_conn_end(c, false, "it takes nothing any more");
         return;
     }
     char head[32];
@@ -172,7 +172,7 @@ static void port_send(void *context, uint64_t to, enum peer_channel channel,
         buf_append_bytes(&c->out, parts[i]);
     buf_append(&c->out, "\r\n", 2);
     p->stats.frames_sent++;
-    conn_soon(c);
+    peer_conn_soon(c);
 }
 
 static void port_peer(void *context, uint64_t node, const struct peer_address *address)

@@ -1,0 +1,3 @@
+noinst_LIBRARIES += libadmin.a
+libadmin_a_SOURCES = %D%/info.h %D%/info.c
+libadmin_a_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS)

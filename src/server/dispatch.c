@@ -1,0 +1,515 @@
+#include "server/dispatch.h"
+
+#include "base/panic.h"
+#include "resp/resp_write.h"
+#include "server/local.h"
+#include "server/route.h"
+
+/* A request on its way through the checks. */
+struct incoming {
+    struct conn *conn;
+    const struct bytes *parsed;
+    uint32_t arg_count;
+    size_t offset;
+    size_t *rewind;
+    const struct command *command;
+    struct command_info *info;
+};
+
+/* --- held reads ------------------------------------------------------------------------------- */
+
+/* Submits the held reads, riding in the log batch or as reads, before anything else gets a slot. false: from some one on there is no
+ * room; they are taken back, and *rewind is where the first of them begins. */
+static bool release_holds(struct conn *c, bool ride, size_t *rewind)
+{
+    struct server *s = c->server;
+    size_t i = 0;
+    for (; i < s->hold_count; i++) {
+        struct hold *hold = &s->holds[i];
+        CHECK(hold->slot->conn == c);
+        if (!(ride ? route_write(hold->slot, &hold->request) : route_read(hold->slot, &hold->request)))
+            break;
+    }
+    const bool all = i == s->hold_count;
+    if (!all) {
+        *rewind = s->holds[i].offset;
+        s->is_full = true;
+        while (s->hold_count > i)
+            slot_pop(s->holds[--s->hold_count].slot);
+    }
+    s->hold_count = 0;
+    return all;
+}
+
+/* --- answers at once -------------------------------------------------------------------------- */
+
+static void begin_exec(struct exec *x, struct slot *slot, const struct incoming *in)
+{
+    struct server *s = slot->conn->server;
+    *x = (struct exec){
+        .settings = s->settings,
+        .command = in->command,
+        .args = in->parsed,
+        .arg_count = in->arg_count,
+        .db = slot->conn->session.db,
+        .arena = &s->arena,
+        .reply = {.out = slot_out(slot), .protocol = slot->protocol},
+        .host = &server_shard_host.exec,
+        .host_context = s,
+        .client = slot->conn,
+    };
+}
+
+static struct slot *push(struct incoming *in)
+{
+    struct slot *slot = slot_push(in->conn, in->info);
+    const struct config *config = &in->conn->server->config;
+    if (config->slowlog_log_slower_than >= 0 && config->slowlog_max_len > 0)
+        slowlog_words(&slot->words, in->parsed, in->arg_count);
+    else
+        buf_reset(&slot->words);
+    slot->begun = ticks_now();
+    return slot;
+}
+
+static enum dispatch answer_error(struct incoming *in, struct bytes text)
+{
+    if (!release_holds(in->conn, false, in->rewind))
+        return DISPATCH_REWIND;
+    struct slot *slot = slot_push(in->conn, in->info);
+    struct exec x;
+    begin_exec(&x, slot, in);
+    reply_error_bytes(&x, text);
+    stats_count_error(&in->conn->server->stats, x.reply.error_code);
+    slot_complete(slot);
+    return DISPATCH_TAKEN;
+}
+
+/* Refused before it ran: a transaction that is being queued cannot run any more. */
+static enum dispatch reject(struct incoming *in, struct bytes text)
+{
+    struct session *session = &in->conn->session;
+    if (in->info != NULL)
+        in->info->rejected++;
+    if (session->in_multi)
+        session->has_failed = true;
+    return answer_error(in, text);
+}
+
+static enum dispatch reject_text(struct incoming *in, const char *text)
+{
+    return reject(in, bytes_from_string(text));
+}
+
+/* Runs what depends on nothing in flight: its reply waits in its slot. */
+static enum dispatch answer_now(struct incoming *in)
+{
+    struct conn *c = in->conn;
+    if (!release_holds(c, false, in->rewind))
+        return DISPATCH_REWIND;
+    struct slot *slot = push(in);
+    struct exec x;
+    begin_exec(&x, slot, in);
+    c->server->running = slot;
+    command_execute(&x);
+    c->server->running = NULL;
+    if (c->is_dead)
+        return DISPATCH_TAKEN;
+    if (slot->pending == NULL && slot->flight == FLIGHT_NONE) {
+        dispatch_account(slot, &x.reply);
+        slot_complete(slot);
+    }
+    return DISPATCH_TAKEN;
+}
+
+/* What changed the session; held reads were released before. */
+static enum dispatch answer_ok(struct incoming *in, const char *text)
+{
+    CHECK(in->conn->server->hold_count == 0);
+    struct slot *slot = push(in);
+    struct exec x;
+    begin_exec(&x, slot, in);
+    reply_simple(&x, text);
+    dispatch_account(slot, &x.reply);
+    slot_complete(slot);
+    return DISPATCH_TAKEN;
+}
+
+/* --- reads and writes ------------------------------------------------------------------------- */
+
+/* Arguments that live as long as the turn: bytes of the input stay where they are until its end,
+ * words of an inline request do not. */
+static const struct bytes *keep_args(struct incoming *in)
+{
+    struct server *s = in->conn->server;
+    struct bytes *args = arena_alloc(&s->arena, in->arg_count * sizeof(*args));
+    const bool is_inline = in->conn->reader.words.size > 0;
+    for (uint32_t i = 0; i < in->arg_count; i++)
+        args[i] = is_inline ? arena_copy(&s->arena, in->parsed[i]) : in->parsed[i];
+    return args;
+}
+
+static enum dispatch no_room(struct incoming *in)
+{
+    in->conn->server->is_full = true;
+    return DISPATCH_LATER;
+}
+
+static enum dispatch submit(struct incoming *in, const struct request *request,
+                            bool (*route)(struct slot *slot, const struct request *request))
+{
+    struct slot *slot = push(in);
+    if (route(slot, request))
+        return DISPATCH_TAKEN;
+    slot_pop(slot);
+    return no_room(in);
+}
+
+static enum dispatch dispatch_read(struct incoming *in, struct request *request)
+{
+    struct conn *c = in->conn;
+    struct server *s = c->server;
+    if (c->writes_in_flight > 0) /* it must see them: it rides behind them */
+        return submit(in, request, route_write);
+    if (!shard_has_room(s->shard))
+        return no_room(in);
+    CHECK(s->hold_count < HOLDS_MAX);
+    request->args = keep_args(in);
+    struct slot *slot = push(in);
+    s->holds[s->hold_count++] = (struct hold){*request, slot, in->offset};
+    return DISPATCH_TAKEN;
+}
+
+static enum dispatch dispatch_write(struct incoming *in, const struct request *request)
+{
+    struct conn *c = in->conn;
+    if (c->reads_in_flight > 0) /* they must not see it */
+        return DISPATCH_LATER;
+    if (!release_holds(c, true, in->rewind))
+        return DISPATCH_REWIND;
+    return submit(in, request, route_write);
+}
+
+/* --- order ------------------------------------------------------------------------------------ */
+
+/* All before it has been answered, or LATER. */
+static enum dispatch barrier(struct incoming *in)
+{
+    if (!release_holds(in->conn, false, in->rewind))
+        return DISPATCH_REWIND;
+    return in->conn->slot_count > 0 ? DISPATCH_LATER : DISPATCH_TAKEN;
+}
+
+/* Nothing is dispatched behind it before it is answered. */
+static enum dispatch alone(struct incoming *in, enum dispatch outcome)
+{
+    in->conn->in_barrier = outcome == DISPATCH_TAKEN && in->conn->slot_count > 0;
+    return outcome;
+}
+
+static struct request plain_request(const struct incoming *in, uint32_t db)
+{
+    const uint32_t flags = in->command->flags;
+    uint8_t request_flags = 0;
+    if (!(flags & (CMD_NOT_YET | CMD_PURE))) {
+        if (flags & CMD_LOCAL)
+            request_flags = REQUEST_LOCAL;
+        else if (flags & CMD_READ)
+            request_flags = REQUEST_READ;
+    }
+    return (struct request){.kind = REQ_COMMAND, .flags = request_flags, .db = (uint8_t)db,
+                            .args = in->parsed, .arg_count = in->arg_count};
+}
+
+/* --- transactions ----------------------------------------------------------------------------- */
+
+static enum dispatch queue_command(struct incoming *in)
+{
+    struct session *session = &in->conn->session;
+    if (!release_holds(in->conn, false, in->rewind))
+        return DISPATCH_REWIND;
+    if (in->command->flags & CMD_NO_MULTI)
+        return reject_text(in, "ERR Command not allowed inside a transaction");
+    if (in->command->flags & CMD_NOT_YET) {
+        session->has_failed = true;
+        return answer_now(in);
+    }
+    const struct request request = plain_request(in, session->multi_db);
+    if (!session_multi_add(session, &request, in->command->flags))
+        return reject_text(in, "ERR too many commands in one transaction");
+    int64_t db;
+    if (strcmp(in->info->name, "select") == 0 && bytes_to_int64(in->parsed[1], &db) && db >= 0 &&
+        (uint64_t)db < in->conn->server->settings->databases)
+        session->multi_db = (uint32_t)db;
+    return answer_ok(in, "QUEUED");
+}
+
+static enum dispatch exec_empty(struct incoming *in)
+{
+    session_multi_end(&in->conn->session);
+    struct slot *slot = push(in);
+    struct exec x;
+    begin_exec(&x, slot, in);
+    reply_array(&x, 0);
+    dispatch_account(slot, &x.reply);
+    slot_complete(slot);
+    return DISPATCH_TAKEN;
+}
+
+static bool is_exec_paused(struct conn *c)
+{
+    switch (c->server->pause) {
+    case PAUSE_NONE: return false;
+    case PAUSE_WRITES: c->is_paused = (c->session.flags_any & CMD_WRITE) != 0; break;
+    case PAUSE_ALL: c->is_paused = true; break;
+    }
+    return c->is_paused;
+}
+
+static enum dispatch dispatch_exec(struct incoming *in)
+{
+    struct session *session = &in->conn->session;
+    if (!session->in_multi)
+        return answer_error(in, BYTES("ERR EXEC without MULTI"));
+    if (session->has_failed) {
+        session_multi_end(session);
+        return answer_error(
+            in, BYTES("EXECABORT Transaction discarded because of previous errors."));
+    }
+    if (session->queue_count == 0 && session->watch_count == 0)
+        return exec_empty(in);
+    if (is_exec_paused(in->conn))
+        return DISPATCH_LATER;
+    struct request request;
+    session_exec_request(session, &in->conn->server->arena, &request);
+    const bool is_barrier = session->watch_count > 0 || session->flags_any & CMD_LOCAL;
+    enum dispatch outcome = is_barrier ? barrier(in) : DISPATCH_TAKEN;
+    if (outcome != DISPATCH_TAKEN)
+        return outcome;
+    if (session->only_reads && session->watch_count == 0 && in->conn->writes_in_flight == 0)
+        outcome = submit(in, &request, route_read);
+    else
+        outcome = dispatch_write(in, &request);
+    if (is_barrier)
+        outcome = alone(in, outcome);
+    if (outcome == DISPATCH_TAKEN)
+        session_multi_end(session);
+    return outcome;
+}
+
+static enum dispatch dispatch_watch(struct incoming *in)
+{
+    if (in->conn->session.in_multi)
+        return answer_error(in, BYTES("ERR WATCH inside MULTI is not allowed"));
+    const enum dispatch outcome = barrier(in);
+    if (outcome != DISPATCH_TAKEN)
+        return outcome;
+    struct slot *slot = push(in);
+    slot->kind = SLOT_WATCH;
+    if (!route_watch(slot, in->parsed, in->arg_count)) {
+        slot_pop(slot);
+        return no_room(in);
+    }
+    return alone(in, DISPATCH_TAKEN);
+}
+
+static enum dispatch dispatch_op(struct incoming *in)
+{
+    struct session *session = &in->conn->session;
+    if (!release_holds(in->conn, false, in->rewind))
+        return DISPATCH_REWIND;
+    switch ((enum session_op)in->info->op) {
+    case OP_MULTI:
+        if (session->in_multi)
+            return answer_error(in, BYTES("ERR MULTI calls can not be nested"));
+        session_multi_begin(session);
+        return answer_ok(in, "OK");
+    case OP_EXEC: return dispatch_exec(in);
+    case OP_DISCARD:
+        if (!session->in_multi)
+            return answer_error(in, BYTES("ERR DISCARD without MULTI"));
+        session_multi_end(session);
+        return answer_ok(in, "OK");
+    case OP_WATCH: return dispatch_watch(in);
+    case OP_UNWATCH:
+        if (session->in_multi) /* in EXEC it has nothing left to do */
+            return queue_command(in);
+        session_unwatch(session);
+        return answer_ok(in, "OK");
+    case OP_QUIT: {
+        const enum dispatch outcome = answer_ok(in, "OK");
+        conn_finish(in->conn);
+        return outcome;
+    }
+    case OP_RESET: {
+        const enum dispatch outcome = barrier(in);
+        if (outcome != DISPATCH_TAKEN)
+            return outcome;
+        if (in->conn->is_monitor)
+            in->conn->server->monitor_count--;
+        in->conn->is_monitor = false;
+        session_reset(session);
+        return answer_ok(in, "RESET");
+    }
+    case OP_NONE: break;
+    }
+    panic("no such session operation");
+}
+
+/* --- one request ------------------------------------------------------------------------------ */
+
+bool dispatch_needs_auth(const struct conn *c)
+{
+    return !c->session.is_authenticated && c->server->settings->requirepass.size > 0;
+}
+
+static bool may_debug(const struct conn *c)
+{
+    switch ((enum debug_command)c->server->config.enable_debug_command) {
+    case DEBUG_COMMAND_NO: return false;
+    case DEBUG_COMMAND_LOCAL: return c->is_local;
+    case DEBUG_COMMAND_YES: return true;
+    }
+    return false;
+}
+
+/* What may be said before anything is looked at in the session's state; false: it was answered. */
+static bool admit(struct incoming *in, enum dispatch *outcome)
+{
+    struct server *s = in->conn->server;
+    const struct command *parent;
+    in->command = command_find(in->parsed, in->arg_count, &parent);
+    if (in->command == NULL) {
+        struct buf text = {0};
+        command_unknown_text(in->parsed, in->arg_count, &text);
+        *outcome = reject(in, buf_bytes(&text));
+        buf_clear(&text);
+        return false;
+    }
+    in->info = commands_info_of(s->commands, in->command);
+    in->conn->last_command = in->info;
+    if (!command_arity_fits(in->command, in->arg_count)) {
+        struct buf text = {0};
+        if (in->command->flags & CMD_UNLISTED) /* DEBUG's own words */
+            command_unknown_text(in->parsed, in->arg_count, &text);
+        else
+            buf_printf(&text, "ERR wrong number of arguments for '%s' command", in->info->name);
+        *outcome = reject(in, buf_bytes(&text));
+        buf_clear(&text);
+        return false;
+    }
+    if (strncmp(in->info->name, "debug|", 6) == 0 && !may_debug(in->conn)) {
+        *outcome = reject_text(in, "ERR DEBUG command not allowed. If the enable-debug-command "
+                                   "option is set to \"local\", you can run it from a local "
+                                   "connection, otherwise you need to set this option in the "
+                                   "configuration file, and then restart the server.");
+        return false;
+    }
+    if (dispatch_needs_auth(in->conn) && !(in->command->flags & CMD_NO_AUTH)) {
+        *outcome = reject_text(in, "NOAUTH Authentication required.");
+        return false;
+    }
+    if (!s->is_ready && !(in->command->flags & (CMD_LOADING | CMD_NOT_YET | CMD_PURE))) {
+        *outcome = reject_text(in, "LOADING Redis is loading the dataset in memory");
+        return false;
+    }
+    if (s->is_ready && s->settings->requirepass.size == 0)
+        in->conn->session.is_authenticated = true;
+    return true;
+}
+
+/* CLIENT PAUSE, as Redis: ALL holds everything back. */
+static bool is_paused(struct incoming *in)
+{
+    const enum pause pause = in->conn->server->pause;
+    in->conn->is_paused = pause == PAUSE_ALL ||
+                          (pause == PAUSE_WRITES && (in->command->flags & CMD_WRITE) != 0);
+    return in->conn->is_paused;
+}
+
+/* A command of its own, outside of MULTI. */
+static enum dispatch dispatch_plain(struct incoming *in)
+{
+    const uint32_t flags = in->command->flags;
+    if (flags & CMD_NOT_YET)
+        return answer_now(in);
+    if (is_paused(in))
+        return DISPATCH_LATER;
+    if (flags & CMD_PURE)
+        return answer_now(in);
+    if (flags & CMD_LOCAL) {
+        if (in->info->local != NULL && in->info->local->at_once)
+            return answer_now(in);
+        const enum dispatch outcome = barrier(in);
+        return outcome == DISPATCH_TAKEN ? alone(in, answer_now(in)) : outcome;
+    }
+    struct request request = plain_request(in, in->conn->session.db);
+    if (flags & CMD_BARRIER) {
+        const enum dispatch outcome = barrier(in);
+        if (outcome != DISPATCH_TAKEN)
+            return outcome;
+    }
+    enum dispatch outcome;
+    if (flags & CMD_READ)
+        outcome = dispatch_read(in, &request);
+    else
+        outcome = dispatch_write(in, &request);
+    return flags & CMD_BARRIER ? alone(in, outcome) : outcome;
+}
+
+enum dispatch dispatch_request(struct conn *c, const struct resp_request *r, size_t offset,
+                               size_t *rewind)
+{
+    struct server *s = c->server;
+    struct incoming in = {.conn = c, .parsed = r->args, .arg_count = (uint32_t)r->arg_count,
+                          .offset = offset, .rewind = rewind};
+    enum dispatch outcome;
+    if (!admit(&in, &outcome))
+        return outcome;
+    if (in.info->op != OP_NONE)
+        outcome = is_paused(&in) ? DISPATCH_LATER : dispatch_op(&in);
+    else if (c->session.in_multi)
+        outcome = queue_command(&in);
+    else
+        outcome = dispatch_plain(&in);
+    if (outcome == DISPATCH_TAKEN && s->monitor_count > 0 && !c->is_dead &&
+        !(in.command->flags & (CMD_SKIP_MONITOR | CMD_ADMIN)))
+        monitor_feed(s, c, in.parsed, in.arg_count);
+    return outcome;
+}
+
+enum dispatch dispatch_end(struct conn *c, size_t *rewind)
+{
+    return release_holds(c, false, rewind) ? DISPATCH_TAKEN : DISPATCH_REWIND;
+}
+
+/* --- afterwards ------------------------------------------------------------------------------- */
+
+static void note_slow(struct slot *slot, uint64_t ticks)
+{
+    struct server *s = slot->conn->server;
+    const int64_t limit_us = s->config.slowlog_log_slower_than;
+    if (limit_us < 0 || s->config.slowlog_max_len == 0 ||
+        slot->info->command->flags & CMD_SKIP_SLOWLOG)
+        return;
+    const uint64_t duration_us = ticks_to_us(ticks);
+    if (duration_us < (uint64_t)limit_us)
+        return;
+    const struct slowlog_event event = {s->now_ms / 1000, duration_us, buf_bytes(&slot->words),
+                                        slot->conn->address, slot->conn->session.name};
+    slowlog_add(&s->slowlog, &event, (uint64_t)s->config.slowlog_max_len);
+}
+
+void dispatch_account(struct slot *slot, const struct reply *reply)
+{
+    struct stats *stats = &slot->conn->server->stats;
+    const uint64_t ticks = ticks_now() - slot->begun;
+    stats->commands++;
+    slot->info->calls++;
+    slot->info->ticks += ticks;
+    if (reply->errors > 0) {
+        slot->info->failed++;
+        stats_count_error(stats, reply->error_code);
+    }
+    note_slow(slot, ticks);
+}

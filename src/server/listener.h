@@ -1,0 +1,16 @@
+/* listener.h -- where clients knock: accepts, refuses politely, hands over to conn.c. */
+
+#ifndef SERVER_LISTENER_H
+#define SERVER_LISTENER_H
+
+#include "base/status.h"
+
+struct listener;
+struct server;
+
+/* Listens on all addresses of bind ("*", "-::*", host names; a '-' before an address: skip it when
+ * the system does not have it). */
+enum status listener_open(struct server *s, struct listener **listener, struct error *e) MUST_CHECK;
+void listener_close(struct listener *l);
+
+#endif

@@ -1,0 +1,55 @@
+/* local.h -- commands answered by this node itself: connection, server, administration.
+ *
+ * One function per command, named in local_rows; it replies through x as any command does. It runs
+ *   - at its place in the connection's order (s->running is its slot), or
+ *   - inside an entry, as part of an EXEC (x->in_exec; s->running is NULL): then it cannot wait.
+ * What takes time makes a pending (pending.h). */
+
+#ifndef SERVER_LOCAL_H
+#define SERVER_LOCAL_H
+
+#include "command/args.h"
+#include "server/server.h"
+
+extern const struct local_row local_rows[];
+extern const size_t local_row_count;
+
+/* Runs x->command here. */
+void local_execute(struct server *s, struct conn *c, struct exec *x);
+
+/* A command that cannot wait inside EXEC says so and returns true. */
+bool local_refuse_in_exec(struct exec *x);
+
+
+
+/* Sends MONITOR's line to those that watch. */
+void monitor_feed(struct server *s, const struct conn *c, const struct bytes *args, size_t count);
+
+/* The reply to CONFIG SET's replicated part was made: ok = the log has taken it. */
+void config_set_finish(struct slot *slot, bool ok);
+
+/* One line of CLIENT LIST. */
+void client_describe(const struct conn *c, struct buf *to);
+
+/* local_connection.c */
+local_run local_ping, local_echo, local_auth, local_hello, local_select, local_wait, local_time,
+    local_lastsave, local_role, local_no_cluster, local_replicaof, local_lolwut;
+/* local_client.c */
+local_run client_id, client_info, client_list, client_getname, client_setname, client_kill,
+    client_pause, client_unpause, client_no_evict, client_reply, client_unblock, client_getredir,
+    client_trackinginfo, client_help;
+/* local_config.c */
+local_run config_get, config_set, config_resetstat, config_rewrite_command, config_help;
+/* local_server.c */
+local_run local_info, local_save, local_bgsave, local_bgrewriteaof, local_shutdown, local_monitor,
+    memory_doctor, memory_purge, memory_stats, memory_malloc_stats, memory_help;
+/* local_latency.c */
+local_run slowlog_get, slowlog_len, slowlog_reset, slowlog_help, latency_latest, latency_reset,
+    latency_graph, latency_doctor, latency_histogram, latency_help;
+/* local_debug.c: all of DEBUG that is not the table's */
+local_run local_debug;
+/* local_raft.c */
+local_run raft_status_command, raft_log, raft_add, raft_remove, raft_transfer, raft_digest,
+    raft_help;
+
+#endif

@@ -1,0 +1,406 @@
+/* local_client.c -- CLIENT: connections seen, named, paused and closed. */
+
+#include "server/local.h"
+
+#include <stdlib.h>
+#include "base/panic.h"
+
+/* --- about itself ----------------------------------------------------------------------------- */
+
+void client_id(struct server *s, struct conn *c, struct exec *x)
+{
+    (void)s;
+    reply_int64(x, (int64_t)c->id);
+}
+
+void client_getname(struct server *s, struct conn *c, struct exec *x)
+{
+    (void)s;
+    if (c->session.name == NULL)
+        reply_null(x);
+    else
+        reply_bulk_string(x, c->session.name);
+}
+
+void client_setname(struct server *s, struct conn *c, struct exec *x)
+{
+    (void)s;
+    if (session_set_name(&c->session.name, x->args[2]))
+        reply_ok(x);
+    else
+        reply_error(x, "ERR Client names cannot contain spaces, newlines or special characters.");
+}
+
+void client_no_evict(struct server *s, struct conn *c, struct exec *x)
+{
+    (void)s;
+    if (!arg_is(x, 2, "on") && !arg_is(x, 2, "off")) {
+        reply_syntax_error(x);
+        return;
+    }
+    c->session.no_evict = arg_is(x, 2, "on");
+    reply_ok(x);
+}
+
+void client_reply(struct server *s, struct conn *c, struct exec *x)
+{
+    if (local_refuse_in_exec(x))
+        return;
+    CHECK(s->running != NULL);
+    struct session *session = &c->session;
+    if (arg_is(x, 2, "on")) {
+        session->is_silent = session->skips_next = false;
+        s->running->is_silent = false;
+        x->reply.out = slot_out(s->running);
+        reply_ok(x);
+    } else if (arg_is(x, 2, "off")) {
+        session->is_silent = true;
+        s->running->is_silent = true;
+    } else if (arg_is(x, 2, "skip")) {
+        session->skips_next = !session->is_silent;
+        s->running->is_silent = true;
+    } else {
+        reply_syntax_error(x);
+    }
+}
+
+void client_getredir(struct server *s, struct conn *c, struct exec *x)
+{
+    (void)s;
+    (void)c;
+    reply_int64(x, -1);
+}
+
+void client_trackinginfo(struct server *s, struct conn *c, struct exec *x)
+{
+    (void)s;
+    (void)c;
+    reply_map(x, 3);
+    reply_bulk_string(x, "flags");
+    reply_set(x, 1);
+    reply_bulk_string(x, "off");
+    reply_bulk_string(x, "redirect");
+    reply_int64(x, -1);
+    reply_bulk_string(x, "prefixes");
+    reply_array(x, 0);
+}
+
+/* --- lists ------------------------------------------------------------------------------------ */
+
+void client_describe(const struct conn *c, struct buf *to)
+{
+    const struct server *s = c->server;
+    const struct session *session = &c->session;
+    char flags[8];
+    size_t n = 0;
+    if (c->is_monitor)
+        flags[n++] = 'O';
+    if (c->is_paused || (c->in_barrier && c->slot_count > 0))
+        flags[n++] = 'b';
+    if (session->in_multi)
+        flags[n++] = 'x';
+    if (c->closes)
+        flags[n++] = 'c';
+    if (session->no_evict)
+        flags[n++] = 'e';
+    if (n == 0)
+        flags[n++] = 'N';
+    flags[n] = '\0';
+    buf_printf(to, "id=%llu addr=%s laddr=%s fd=%d name=%s age=%llu idle=%llu flags=%s db=%u ",
+               (unsigned long long)c->id, c->address, c->local_address, c->stream.fd,
+               session->name == NULL ? "" : session->name,
+               (unsigned long long)(s->now_ms - MIN(s->now_ms, c->created_ms)) / 1000,
+               (unsigned long long)(s->now_ms - MIN(s->now_ms, c->active_ms)) / 1000, flags,
+               session->db);
+    buf_printf(to, "sub=0 psub=0 ssub=0 multi=%lld qbuf=%zu qbuf-free=%zu argv-mem=0 ",
+               session->in_multi ? (long long)session->queue_count : -1, c->in.size,
+               c->in.capacity - MIN(c->in.capacity, c->in.size));
+    buf_printf(to, "multi-mem=%zu rbs=%zu rbp=%zu obl=%zu oll=0 omem=0 tot-mem=%zu ",
+               session->queue.capacity, c->out.capacity, c->out.capacity, c->out.size,
+               sizeof(*c) + c->in.capacity + c->out.capacity + session->queue.capacity);
+    buf_printf(to, "events=%s%s cmd=%s user=default redir=-1 resp=%d",
+               c->reads_enabled ? "r" : "", c->writes_enabled ? "w" : "",
+               c->last_command == NULL ? "NULL" : c->last_command->name, session->protocol);
+}
+
+void client_info(struct server *s, struct conn *c, struct exec *x)
+{
+    (void)s;
+    struct buf text = {0};
+    client_describe(c, &text);
+    buf_append_u8(&text, '\n');
+    reply_verbatim(x, "txt", buf_bytes(&text));
+    buf_clear(&text);
+}
+
+/* The classes of Redis; all of ours are normal. -1: unknown. */
+static int type_of(struct bytes name)
+{
+    static const char *const names[] = {"normal", "slave", "replica", "pubsub", "master"};
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+        if (bytes_equal_nocase_string(name, names[i]))
+            return (int)i;
+    return -1;
+}
+
+static void list_ids(struct server *s, struct exec *x, struct buf *text)
+{
+    for (uint32_t i = 3; i < x->arg_count; i++) {
+        int64_t id;
+        if (!bytes_to_int64(x->args[i], &id) || id <= 0) {
+            reply_error(x, "ERR Invalid client ID");
+            return;
+        }
+        const struct conn *other = conn_by_id(s, (uint64_t)id);
+        if (other != NULL) {
+            client_describe(other, text);
+            buf_append_u8(text, '\n');
+        }
+    }
+    reply_verbatim(x, "txt", buf_bytes(text));
+}
+
+void client_list(struct server *s, struct conn *c, struct exec *x)
+{
+    (void)c;
+    struct buf text = {0};
+    if (x->arg_count > 3 && arg_is(x, 2, "id")) {
+        list_ids(s, x, &text);
+        buf_clear(&text);
+        return;
+    }
+    int type = 0;
+    if (x->arg_count == 4 && arg_is(x, 2, "type")) {
+        type = type_of(x->args[3]);
+        if (type < 0) {
+            reply_errorf(x, "ERR Unknown client type '%.*s'", (int)MIN(x->args[3].size, 128),
+                         (const char *)x->args[3].data);
+            return;
+        }
+    } else if (x->arg_count != 2) {
+        reply_syntax_error(x);
+        return;
+    }
+    struct queue_node *node = type == 0 ? queue_first(&s->conns) : NULL;
+    for (; node != NULL; node = queue_next(&s->conns, node)) {
+        client_describe(container_of(node, struct conn, node), &text);
+        buf_append_u8(&text, '\n');
+    }
+    reply_verbatim(x, "txt", buf_bytes(&text));
+    buf_clear(&text);
+}
+
+/* --- KILL ------------------------------------------------------------------------------------- */
+
+struct kill_filter {
+    struct bytes address, local_address;
+    int64_t id;
+    int type; /* -1 = any */
+    bool has_address, has_local_address, has_id, skip_me;
+};
+
+static bool parse_kill_option(struct exec *x, uint32_t i, struct kill_filter *filter)
+{
+    const struct bytes value = x->args[i + 1];
+    if (arg_is(x, i, "id")) {
+        filter->has_id = true;
+        if (bytes_to_int64(value, &filter->id) && filter->id > 0)
+            return true;
+        reply_error(x, "ERR client-id should be greater than 0");
+        return false;
+    }
+    if (arg_is(x, i, "type")) {
+        filter->type = type_of(value);
+        if (filter->type >= 0)
+            return true;
+        reply_errorf(x, "ERR Unknown client type '%.*s'", (int)MIN(value.size, 128),
+                     (const char *)value.data);
+        return false;
+    }
+    if (arg_is(x, i, "addr")) {
+        filter->has_address = true;
+        filter->address = value;
+        return true;
+    }
+    if (arg_is(x, i, "laddr")) {
+        filter->has_local_address = true;
+        filter->local_address = value;
+        return true;
+    }
+    if (arg_is(x, i, "user")) {
+        if (bytes_equal(value, BYTES("default")))
+            return true;
+        reply_errorf(x, "ERR No such user '%.*s'", (int)MIN(value.size, 128),
+                     (const char *)value.data);
+        return false;
+    }
+    if (arg_is(x, i, "skipme") && (arg_is(x, i + 1, "yes") || arg_is(x, i + 1, "no"))) {
+        filter->skip_me = arg_is(x, i + 1, "yes");
+        return true;
+    }
+    reply_syntax_error(x);
+    return false;
+}
+
+static bool kill_fits(const struct kill_filter *filter, const struct conn *c)
+{
+    return !(filter->has_address && !bytes_equal(filter->address, bytes_from_string(c->address))) &&
+           !(filter->has_local_address &&
+             !bytes_equal(filter->local_address, bytes_from_string(c->local_address))) &&
+           !(filter->has_id && (uint64_t)filter->id != c->id) && filter->type <= 0;
+}
+
+static size_t kill_all(struct server *s, struct conn *self, const struct kill_filter *filter)
+{
+    size_t killed = 0;
+    struct queue_node *node = queue_first(&s->conns), *next;
+    for (; node != NULL; node = next) {
+        next = queue_next(&s->conns, node);
+        struct conn *other = container_of(node, struct conn, node);
+        if (!kill_fits(filter, other) || (other == self && filter->skip_me))
+            continue;
+        killed++;
+        if (other == self)
+            conn_finish(other); /* behind the reply */
+        else
+            conn_close(other, "killed by CLIENT KILL");
+    }
+    return killed;
+}
+
+void client_kill(struct server *s, struct conn *c, struct exec *x)
+{
+    struct kill_filter filter = {.type = -1, .skip_me = true};
+    if (x->arg_count == 3) { /* the old form */
+        filter.has_address = true;
+        filter.address = x->args[2];
+        filter.skip_me = false;
+        if (kill_all(s, c, &filter) == 0)
+            reply_error(x, "ERR No such client");
+        else
+            reply_ok(x);
+        return;
+    }
+    if (x->arg_count % 2 != 0) {
+        reply_syntax_error(x);
+        return;
+    }
+    for (uint32_t i = 2; i < x->arg_count; i += 2)
+        if (!parse_kill_option(x, i, &filter))
+            return;
+    reply_int64(x, (int64_t)kill_all(s, c, &filter));
+}
+
+/* --- PAUSE, UNBLOCK --------------------------------------------------------------------------- */
+
+void client_pause(struct server *s, struct conn *c, struct exec *x)
+{
+    (void)c;
+    enum pause pause = PAUSE_ALL;
+    if (x->arg_count > 3) {
+        if (arg_is(x, 3, "write"))
+            pause = PAUSE_WRITES;
+        else if (!arg_is(x, 3, "all") || x->arg_count > 4) {
+            reply_error(x, "ERR CLIENT PAUSE mode must be WRITE or ALL");
+            return;
+        }
+    }
+    int64_t timeout_ms;
+    uint64_t until_ms;
+    if (!bytes_to_int64(x->args[2], &timeout_ms)) {
+        reply_error(x, "ERR timeout is not an integer or out of range");
+        return;
+    }
+    if (timeout_ms < 0) {
+        reply_error(x, "ERR timeout is negative");
+        return;
+    }
+    if (__builtin_add_overflow(s->now_ms, (uint64_t)timeout_ms, &until_ms)) {
+        reply_error(x, "ERR timeout is out of range");
+        return;
+    }
+    s->pause = MAX(pause, s->pause);
+    s->pause_until_ms = MAX(until_ms, s->pause_until_ms);
+    reply_ok(x);
+}
+
+void client_unpause(struct server *s, struct conn *c, struct exec *x)
+{
+    (void)c;
+    s->pause = PAUSE_NONE;
+    s->pause_until_ms = 0;
+    conns_resume(s);
+    reply_ok(x);
+}
+
+void client_unblock(struct server *s, struct conn *c, struct exec *x)
+{
+    (void)s;
+    (void)c;
+    if (x->arg_count > 4) {
+        reply_wrong_arity(x);
+        return;
+    }
+    if (x->arg_count == 4 && !arg_is(x, 3, "timeout") && !arg_is(x, 3, "error")) {
+        reply_error(x, "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+        return;
+    }
+    int64_t id;
+    if (arg_int64(x, 2, &id))
+        reply_int64(x, 0); /* no command blocks yet */
+}
+
+void client_help(struct server *s, struct conn *c, struct exec *x)
+{
+    (void)s;
+    (void)c;
+    static const char *const lines[] = {
+        "CACHING (YES|NO)",
+        "    Enable/disable tracking of the keys for next command in OPTIN/OPTOUT modes.",
+        "GETREDIR",
+        "    Return the client ID we are redirecting to when tracking is enabled.",
+        "GETNAME",
+        "    Return the name of the current connection.",
+        "ID",
+        "    Return the ID of the current connection.",
+        "INFO",
+        "    Return information about the current client connection.",
+        "KILL <ip:port>",
+        "    Kill connection made from <ip:port>.",
+        "KILL <option> <value> [<option> <value> [...]]",
+        "    Kill connections. Options are:",
+        "    * ADDR (<ip:port>|<unixsocket>:0)",
+        "      Kill connections made from the specified address",
+        "    * LADDR (<ip:port>|<unixsocket>:0)",
+        "      Kill connections made to specified local address",
+        "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
+        "      Kill connections by type.",
+        "    * USER <username>",
+        "      Kill connections authenticated by <username>.",
+        "    * SKIPME (YES|NO)",
+        "      Skip killing current connection (default: yes).",
+        "LIST [options ...]",
+        "    Return information about client connections. Options:",
+        "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
+        "      Return clients of specified type.",
+        "UNPAUSE",
+        "    Stop the current client pause, resuming traffic.",
+        "PAUSE <timeout> [WRITE|ALL]",
+        "    Suspend all, or just write, clients for <timeout> milliseconds.",
+        "REPLY (ON|OFF|SKIP)",
+        "    Control the replies sent to the current connection.",
+        "SETNAME <name>",
+        "    Assign the name <name> to the current connection.",
+        "UNBLOCK <clientid> [TIMEOUT|ERROR]",
+        "    Unblock the specified blocked client.",
+        "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
+        "         [OPTIN] [OPTOUT] [NOLOOP]",
+        "    Control server assisted client side caching.",
+        "TRACKINGINFO",
+        "    Report tracking status for the current connection.",
+        "NO-EVICT (ON|OFF)",
+        "    Protect current client connection from eviction.",
+        NULL,
+    };
+    reply_help(x, lines);
+}

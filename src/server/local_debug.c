@@ -1,0 +1,224 @@
+/* local_debug.c -- DEBUG, as far as tests use it: switches of this node, replies of each type. What
+ * looks at keys (OBJECT, DIGEST, POPULATE ...) is the table's. */
+
+#include "server/local.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+#include "base/log.h"
+#include "resp/resp_write.h"
+#include "server/pending.h"
+#include "server/route.h"
+
+static void debug_sleep(struct exec *x)
+{
+    char text[64];
+    const size_t size = MIN(x->args[2].size, sizeof(text) - 1);
+    memcpy(text, x->args[2].data, size);
+    text[size] = '\0';
+    const double seconds = strtod(text, NULL);
+    if (seconds > 0 && seconds < 86400) {
+        const struct timespec wait = {(time_t)seconds,
+                                      (long)((seconds - (double)(time_t)seconds) * 1e9)};
+        nanosleep(&wait, NULL);
+    }
+    reply_ok(x);
+}
+
+static void finish_ok(struct server *s, struct conn *c, struct exec *x)
+{
+    (void)s;
+    (void)c;
+    reply_ok(x);
+}
+
+/* Saves and loads; here: all rows reach the store. */
+static void debug_reload(struct server *s, struct exec *x)
+{
+    if (!local_refuse_in_exec(x))
+        pending_new(s, x, PENDING_FLUSH, finish_ok);
+}
+
+static void debug_set_active_expire(struct server *s, struct exec *x)
+{
+    const struct bytes value = arg_is(x, 2, "0") ? BYTES("no") : BYTES("yes");
+    const struct bytes args[] = {BYTES("active-expire"), value};
+    const struct request request = {.kind = REQ_SETTING, .args = args, .arg_count = 2};
+    if (local_refuse_in_exec(x))
+        return;
+    if (s->shard == NULL || !route_write(s->running, &request))
+        reply_error(x, "CLUSTERDOWN too much is in flight, not executed");
+}
+
+static void debug_protocol_resp3(struct exec *x, const char *type)
+{
+    struct buf *out = x->reply.out;
+    const enum resp_protocol p = x->reply.protocol == 3 ? RESP3 : RESP2;
+    if (out == NULL)
+        return;
+    if (strcmp(type, "push") == 0) {
+        if (p == RESP2) {
+            reply_error(x, "ERR RESP2 is not supported by this command");
+            return;
+        }
+        resp_push(out, p, 2);
+        resp_bulk(out, BYTES("server-cpu-usage"));
+        resp_int64(out, 42);
+        resp_bulk(out, BYTES("Some real reply following the push reply"));
+    } else if (strcmp(type, "attrib") == 0) {
+        if (p == RESP3) {
+            resp_attribute(out, 1);
+            resp_bulk(out, BYTES("key-popularity"));
+            resp_array(out, 2);
+            resp_bulk(out, BYTES("key:123"));
+            resp_int64(out, 90);
+        }
+        resp_bulk(out, BYTES("Some real reply following the attribute"));
+    } else {
+        resp_big_number(out, p, BYTES("1234567999999999999999999999999999999"));
+    }
+}
+
+static void debug_protocol_map(struct exec *x)
+{
+    reply_map(x, 3);
+    for (int i = 0; i < 3; i++) {
+        reply_int64(x, i);
+        reply_bool(x, i == 1);
+    }
+}
+
+static void debug_protocol(struct exec *x)
+{
+    if (arg_is(x, 2, "string"))
+        reply_bulk_string(x, "Hello World");
+    else if (arg_is(x, 2, "integer"))
+        reply_int64(x, 12345);
+    else if (arg_is(x, 2, "double"))
+        reply_double(x, 3.141);
+    else if (arg_is(x, 2, "null"))
+        reply_null(x);
+    else if (arg_is(x, 2, "array") || arg_is(x, 2, "set")) {
+        if (arg_is(x, 2, "set"))
+            reply_set(x, 3);
+        else
+            reply_array(x, 3);
+        for (int i = 0; i < 3; i++)
+            reply_int64(x, i);
+    } else if (arg_is(x, 2, "map"))
+        debug_protocol_map(x);
+    else if (arg_is(x, 2, "attrib"))
+        debug_protocol_resp3(x, "attrib");
+    else if (arg_is(x, 2, "push"))
+        debug_protocol_resp3(x, "push");
+    else if (arg_is(x, 2, "verbatim"))
+        reply_verbatim(x, "txt", BYTES("This is a verbatim\nstring"));
+    else if (arg_is(x, 2, "true") || arg_is(x, 2, "false"))
+        reply_bool(x, arg_is(x, 2, "true"));
+    else if (arg_is(x, 2, "bignum"))
+        debug_protocol_resp3(x, "bignum");
+    else
+        reply_error(x, "ERR Wrong protocol type name. Please use one of the following: "
+                       "string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|"
+                       "false");
+}
+
+static void debug_packed_threshold(struct exec *x)
+{
+    uint64_t size;
+    if (memory_size_parse(x->args[2], &size) && size <= (uint64_t)4 << 30)
+        reply_ok(x);
+    else
+        reply_error(x, "ERR argument must be a memory value bigger than 1 and smaller than 4gb");
+}
+
+static void unknown(struct exec *x)
+{
+    struct buf text = {0};
+    buf_printf(&text, "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try DEBUG "
+               "HELP.", (int)MIN(x->args[1].size, 128), (const char *)x->args[1].data);
+    reply_error_bytes(x, buf_bytes(&text));
+    buf_clear(&text);
+}
+
+static void debug_help(struct exec *x)
+{
+    static const char *const lines[] = {
+        "DIGEST",
+        "    Output a hex signature representing the current DB content.",
+        "DIGEST-VALUE <key> [<key> ...]",
+        "    Output a hex signature of the values of all the specified keys.",
+        "ERROR <string>",
+        "    Return a Redis protocol error with <string> as message.",
+        "LOG <message>",
+        "    Write <message> to the server log.",
+        "LOADAOF",
+        "    Bring all rows to the state store.",
+        "OBJECT <key>",
+        "    Show low level info about `key` and associated value.",
+        "POPULATE <count> [<prefix>] [<size>]",
+        "    Create <count> string keys named key:<num>.",
+        "PROTOCOL <type>",
+        "    Reply with a test value of the specified type. <type> can be: string,",
+        "    integer, double, bignum, null, array, set, map, attrib, push, verbatim,",
+        "    true, false.",
+        "RELOAD",
+        "    Bring all rows to the state store.",
+        "SET-ACTIVE-EXPIRE <0|1>",
+        "    Setting it to 0 disables expiring keys in background, on all nodes.",
+        "QUICKLIST-PACKED-THRESHOLD <size>",
+        "    Accepted, without effect.",
+        "SLEEP <seconds>",
+        "    Stop the data loop of this node for <seconds>. Decimals allowed.",
+        NULL,
+    };
+    reply_help(x, lines);
+}
+
+static void log_message(struct exec *x)
+{
+    log_warn("debug", "DEBUG LOG", "message=%.*s", (int)MIN(x->args[2].size, 1024),
+             (const char *)x->args[2].data);
+    reply_ok(x);
+}
+
+void local_debug(struct server *s, struct conn *c, struct exec *x)
+{
+    (void)c;
+    static const struct {
+        const char *name;
+        uint32_t min, max; /* arguments */
+    } accepted[] = { /* internals of Redis that are not there: fine, no effect */
+        {"replybuffer", 4, 4}, {"pause-cron", 3, 3}, {"change-repl-id", 2, 2},
+        {"set-disable-deny-scripts", 3, 3}, {"dict-resizing", 3, 3}, {"client-eviction", 2, 2},
+        {"set-skip-checksum-validation", 3, 3}, {"client-enforce-reply-list", 3, 3},
+    };
+    const uint32_t n = x->arg_count;
+    for (size_t i = 0; i < ARRAY_COUNT(accepted); i++) {
+        if (arg_is(x, 1, accepted[i].name) && n >= accepted[i].min && n <= accepted[i].max) {
+            reply_ok(x);
+            return;
+        }
+    }
+    if (arg_is(x, 1, "sleep") && n == 3)
+        debug_sleep(x);
+    else if (arg_is(x, 1, "reload") || (arg_is(x, 1, "loadaof") && n == 2))
+        debug_reload(s, x);
+    else if (arg_is(x, 1, "set-active-expire") && n == 3)
+        debug_set_active_expire(s, x);
+    else if (arg_is(x, 1, "protocol") && n == 3)
+        debug_protocol(x);
+    else if (arg_is(x, 1, "quicklist-packed-threshold") && n == 3)
+        debug_packed_threshold(x);
+    else if (arg_is(x, 1, "error") && n == 3)
+        reply_error_bytes(x, x->args[2]);
+    else if (arg_is(x, 1, "log") && n == 3)
+        log_message(x);
+    else if (arg_is(x, 1, "jmap") && n == 2)
+        reply_ok(x);
+    else if (arg_is(x, 1, "help") && n == 2)
+        debug_help(x);
+    else
+        unknown(x);
+}

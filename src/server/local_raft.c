@@ -1,0 +1,231 @@
+/* local_raft.c -- RAFT: what the consensus half tells, and what it is asked to do. */
+
+#include "server/local.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include "base/panic.h"
+#include "kv/log_store.h"
+#include "server/node.h"
+#include "server/pending.h"
+
+static void not_in_a_cluster(struct exec *x)
+{
+    reply_error(x, "ERR this node belongs to no cluster yet: RAFT ADD it on a member");
+}
+
+/* --- STATUS, DIGEST --------------------------------------------------------------------------- */
+
+static void finish_status(struct server *s, struct conn *c, struct exec *x)
+{
+    (void)c;
+    struct buf text = {0};
+    s->info.raft(s, &text);
+    reply_verbatim(x, "txt", buf_bytes(&text));
+    buf_clear(&text);
+}
+
+void raft_status_command(struct server *s, struct conn *c, struct exec *x)
+{
+    if (x->in_exec) {
+        finish_status(s, c, x);
+        return;
+    }
+    struct pending *p = pending_new(s, x, PENDING_STATUS, finish_status);
+    if (!pending_admin(p, ADMIN_STATUS)) {
+        pending_drop(p);
+        finish_status(s, c, x);
+    }
+}
+
+void raft_digest(struct server *s, struct conn *c, struct exec *x)
+{
+    (void)c;
+    if (s->shard == NULL) {
+        not_in_a_cluster(x);
+        return;
+    }
+    struct shard_status status;
+    shard_status(s->shard, &status);
+    char digest[32];
+    snprintf(digest, sizeof(digest), "%016llx", (unsigned long long)status.digest);
+    reply_array(x, 2);
+    reply_int64(x, (int64_t)status.applied_index);
+    reply_bulk_string(x, digest);
+}
+
+/* --- LOG -------------------------------------------------------------------------------------- */
+
+#define LOG_LINES_DEFAULT 10
+
+static void describe_done(struct job *job)
+{
+    struct log_describe *d = container_of(job, struct log_describe, job);
+    struct pending *p = container_of(d, struct pending, describe);
+    pending_described(p);
+}
+
+static void finish_log(struct server *s, struct conn *c, struct exec *x)
+{
+    (void)c;
+    const struct log_describe *d = &s->running->pending->describe;
+    if (d->status == STATUS_NOT_FOUND) {
+        reply_array(x, 0);
+        return;
+    }
+    if (d->status != STATUS_OK) {
+        reply_errorf(x, "ERR cannot read the log: %s", d->error.text);
+        return;
+    }
+    const uint64_t committed = s->consensus.raft.commit_index;
+    struct buf line = {0};
+    reply_array(x, d->line_count);
+    for (uint32_t i = 0; i < d->line_count; i++) {
+        const uint64_t index = d->from + i;
+        buf_reset(&line);
+        buf_append_bytes(&line, buf_bytes(&d->lines[i]));
+        buf_printf(&line, " %s%s", index <= MAX(committed, s->status.applied_index) ? "committed"
+                                                                                    : "uncommitted",
+                   index <= s->status.applied_index ? " applied" : "");
+        reply_bulk(x, buf_bytes(&line));
+    }
+    buf_clear(&line);
+}
+
+void raft_log(struct server *s, struct conn *c, struct exec *x)
+{
+    (void)c;
+    int64_t from, count = LOG_LINES_DEFAULT;
+    if (local_refuse_in_exec(x))
+        return;
+    if (x->arg_count > 4) {
+        reply_wrong_arity(x);
+        return;
+    }
+    if (!arg_int64_range(x, 2, 1, INT64_MAX / 2, &from, "ERR index is out of range"))
+        return;
+    if (x->arg_count == 4 && !arg_int64_range(x, 3, 1, LOG_DESCRIBE_ENTRIES_MAX, &count,
+                                              "ERR count must be between 1 and 1000"))
+        return;
+    if (s->shard == NULL) {
+        not_in_a_cluster(x);
+        return;
+    }
+    struct pending *p = pending_new(s, x, PENDING_DESCRIBE, finish_log);
+    struct log_describe *d = &p->describe;
+    p->lines = xcalloc((size_t)count, sizeof(*p->lines));
+    p->line_count = (uint32_t)count;
+    d->log = node_log(s->node);
+    d->from = (uint64_t)from;
+    d->to = (uint64_t)(from + count - 1);
+    d->lines = p->lines;
+    d->line_max = (uint32_t)count;
+    log_describe_init(d);
+    d->job.done = describe_done;
+    const struct workers_port workers = node_workers(s->node);
+    workers.submit(workers.context, WORKER_SNAPSHOT, &d->job);
+}
+
+/* --- ADD, REMOVE, TRANSFER -------------------------------------------------------------------- */
+
+static void submit(struct server *s, struct exec *x, struct pending *p, enum admin_op op)
+{
+    if (pending_admin(p, op))
+        return;
+    pending_drop(p);
+    if (s->shard == NULL)
+        not_in_a_cluster(x);
+    else
+        reply_error(x, "CLUSTERDOWN too much is in flight, not executed");
+}
+
+/* host:port, [v6]:port */
+static bool parse_address(struct bytes text, struct admin *admin)
+{
+    const uint8_t *data = bytes_data(text);
+    size_t colon = text.size;
+    while (colon > 0 && data[colon - 1] != ':')
+        colon--;
+    int64_t port;
+    if (colon < 2 || !bytes_to_int64(bytes_from(text, colon), &port) || port < 1 || port > 65535)
+        return false;
+    struct bytes host = bytes_of(text.data, colon - 1);
+    if (host.size > 2 && data[0] == '[' && data[host.size - 1] == ']')
+        host = bytes_of(data + 1, host.size - 2);
+    if (host.size >= sizeof(admin->host) || memchr(host.data, '\0', host.size) != NULL)
+        return false;
+    memcpy(admin->host, host.data, host.size);
+    admin->host[host.size] = '\0';
+    admin->port = (uint16_t)port;
+    return true;
+}
+
+void raft_add(struct server *s, struct conn *c, struct exec *x)
+{
+    (void)c;
+    struct admin address = {0};
+    if (local_refuse_in_exec(x))
+        return;
+    if (!parse_address(x->args[2], &address)) {
+        reply_error(x, "ERR the address of the new node must be host:peer-port");
+        return;
+    }
+    struct pending *p = pending_new(s, x, PENDING_ADMIN, NULL);
+    p->admin = xcalloc(1, sizeof(*p->admin));
+    *p->admin = address;
+    submit(s, x, p, ADMIN_ADD);
+}
+
+static void change_node(struct server *s, struct exec *x, enum admin_op op, int64_t node)
+{
+    struct pending *p = pending_new(s, x, PENDING_ADMIN, NULL);
+    p->admin = xcalloc(1, sizeof(*p->admin));
+    p->admin->node = (uint64_t)node;
+    submit(s, x, p, op);
+}
+
+void raft_remove(struct server *s, struct conn *c, struct exec *x)
+{
+    (void)c;
+    int64_t node;
+    if (!local_refuse_in_exec(x) &&
+        arg_int64_range(x, 2, 1, INT64_MAX, &node, "ERR node must be the number of a member"))
+        change_node(s, x, ADMIN_REMOVE, node);
+}
+
+void raft_transfer(struct server *s, struct conn *c, struct exec *x)
+{
+    (void)c;
+    int64_t node = 0;
+    if (local_refuse_in_exec(x))
+        return;
+    if (x->arg_count > 3) {
+        reply_wrong_arity(x);
+        return;
+    }
+    if (x->arg_count == 2 ||
+        arg_int64_range(x, 2, 1, INT64_MAX, &node, "ERR node must be the number of a member"))
+        change_node(s, x, ADMIN_TRANSFER, node);
+}
+
+void raft_help(struct server *s, struct conn *c, struct exec *x)
+{
+    (void)s;
+    (void)c;
+    static const char *const lines[] = {
+        "STATUS",
+        "    This node's view of the cluster: role, term, leader, indexes, peers.",
+        "LOG <from> [<count>]",
+        "    Entries of this node's log, their commands in words (default: 10).",
+        "ADD <host>:<peer-port>",
+        "    Make an empty node a member. Waits until it has caught up and votes.",
+        "REMOVE <node>",
+        "    Take a member out of the cluster, by its number.",
+        "TRANSFER [<node>]",
+        "    Hand leadership over, to the given member or to the best one.",
+        "DIGEST",
+        "    Applied index and running digest: equal on all nodes at equal indexes.",
+        NULL,
+    };
+    reply_help(x, lines);
+}

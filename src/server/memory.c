@@ -1,0 +1,66 @@
+/* memory.c -- what the process uses, for INFO and MEMORY STATS. */
+
+#include <malloc.h>
+#include <stdio.h>
+#include <unistd.h>
+#include "keyspace/graveyard.h"
+#include "keyspace/keyspace.h"
+#include "server/server.h"
+
+static uint64_t resident_bytes(void)
+{
+    unsigned long long total, resident = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+    if (f == NULL)
+        return 0;
+    if (fscanf(f, "%llu %llu", &total, &resident) != 2)
+        resident = 0;
+    fclose(f);
+    return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static uint64_t allocated_bytes(void)
+{
+#if defined(__GLIBC__) && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 33)
+    const struct mallinfo2 m = mallinfo2();
+    if (m.uordblks > 0)
+        return m.uordblks + m.hblkhd;
+#endif
+    return resident_bytes(); /* another allocator */
+}
+
+void server_memory(struct server *s, struct memory_figures *memory)
+{
+    *memory = (struct memory_figures){.used = allocated_bytes(), .resident = resident_bytes()};
+    s->stats.peak_memory = MAX(s->stats.peak_memory, memory->used);
+    memory->peak = s->stats.peak_memory;
+    struct queue_node *node = queue_first(&s->conns);
+    for (; node != NULL; node = queue_next(&s->conns, node)) {
+        const struct conn *c = container_of(node, struct conn, node);
+        memory->clients += sizeof(*c) + c->in.capacity + c->out.capacity;
+    }
+    if (s->shard == NULL)
+        return;
+    struct keyspace *k = shard_keyspace(s->shard);
+    struct cache_stats cache;
+    cache_stats(keyspace_cache(k), &cache);
+    memory->cache = cache.bytes;
+    memory->dirty = cache.dirty_bytes + cache.frozen_bytes;
+    memory->hits = cache.hits;
+    memory->misses = cache.misses;
+    memory->buried = graveyard_count(k);
+    memory->dataset = keyspace_used_bytes(k);
+    for (uint32_t db = 0; db < keyspace_database_count(k); db++)
+        memory->keys += keyspace_size(k, db);
+}
+
+bool server_database(struct server *s, uint32_t n, struct database_figures *db)
+{
+    if (s->shard == NULL)
+        return false;
+    struct keyspace *k = shard_keyspace(s->shard);
+    if (n >= keyspace_database_count(k))
+        return false;
+    *db = (struct database_figures){keyspace_size(k, n), keyspace_expires(k, n)};
+    return true;
+}

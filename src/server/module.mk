@@ -1,0 +1,10 @@
+noinst_LIBRARIES += libserver.a
+libserver_a_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(HIREDIS_CFLAGS) $(OPENSSL_CFLAGS)
+libserver_a_SOURCES = \
+	%D%/config.h %D%/config.c %D%/config_file.c %D%/config_table.h %D%/config_table.c \
+	%D%/conn.h %D%/conn.c %D%/stream.h %D%/stream_tcp.c %D%/listener.h %D%/listener.c \
+	%D%/session.h %D%/session.c %D%/dispatch.h %D%/dispatch.c %D%/route.h %D%/route.c \
+	%D%/pending.h %D%/pending.c %D%/stats.h %D%/stats.c %D%/slowlog.h %D%/slowlog.c \
+	%D%/local.h %D%/local.c %D%/local_connection.c %D%/local_client.c %D%/local_config.c \
+	%D%/local_server.c %D%/local_latency.c %D%/local_debug.c %D%/local_raft.c \
+	%D%/loop.h %D%/loop.c %D%/node.h %D%/node.c %D%/memory.c %D%/server.h %D%/server.c

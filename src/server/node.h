@@ -1,0 +1,58 @@
+/* node.h -- what a node is made of below the clients: directory, stores, threads, mailboxes, peer
+ * channel, and the consensus loop that drives one half of it.
+ *
+ *   main thread: data loop                       consensus thread (loops 1: none, same thread)
+ *     node_sleep/awake, shard_turn            consensus_turn, peers_flush
+ *         |  struct shard_mail  <----------- outbox |
+ *         |  ---- struct consensus_mail ----> inbox |  <- log writer's completions */
+
+#ifndef SERVER_NODE_H
+#define SERVER_NODE_H
+
+#include "base/status.h"
+#include "kv/log_store.h"
+#include "node/shard.h"
+
+struct config;
+struct loop;
+struct node;
+struct log_writer_stats;
+
+struct node_options {
+    const struct config *config;
+    struct loop *loop;                 /* the data loop's */
+    const struct shard_host *host;
+    void *context;                     /* of host */
+};
+
+/* Takes the directory, opens what is in it, listens for peers. STATUS_LOCKED, _CORRUPT, _IO ... with
+ * a text that says what to do. */
+enum status node_open(const struct node_options *options, struct node **node,
+                      struct error *e) MUST_CHECK;
+/* Starts the consensus loop. */
+void node_start(struct node *n);
+/* Ends threads and loop; what is in the mailboxes is lost, as in a crash. */
+void node_close(struct node *n);
+
+/* The shard, opened as soon as the directory belongs to a cluster; NULL before. Called in every turn
+ * of the data loop. */
+struct shard *node_shard(struct node *n);
+
+/* loops 1: a turn of the other half. Returns when its next one is due. */
+uint64_t node_consensus_turn(struct node *n);
+/* Completed work of the data loop. */
+void node_run_workers(struct node *n);
+/* Before the data loop waits: false = something has come, do not. Afterwards: awake. */
+bool node_sleep(struct node *n);
+void node_awake(struct node *n);
+
+uint64_t node_id(const struct node *n); /* 0: not introduced yet */
+const struct log_identity *node_identity(const struct node *n);
+uint64_t node_boot(const struct node *n);
+bool node_is_new(const struct node *n); /* a cluster was made at this start (--cluster-init) */
+uint16_t node_peer_port(const struct node *n);
+struct log_store *node_log(struct node *n);
+struct workers_port node_workers(struct node *n); /* the data loop's */
+void node_log_writer_stats(struct node *n, struct log_writer_stats *stats);
+
+#endif

@@ -1,0 +1,223 @@
+#include "server/pending.h"
+
+#include <stdlib.h>
+#include "base/panic.h"
+#include "kv/log_store.h"
+#include "server/dispatch.h"
+#include "server/node.h"
+
+#define WAIT_ASK_US 10000 /* between two looks at the members for WAIT */
+
+static void pending_free(struct pending *p)
+{
+    queue_remove(&p->node);
+    for (uint32_t i = 0; i < p->line_count; i++)
+        buf_clear(&p->lines[i]);
+    free(p->lines);
+    free(p->args);
+    buf_clear(&p->arg_memory);
+    free(p);
+}
+
+static void copy_args(struct pending *p, const struct exec *x)
+{
+    p->arg_count = x->arg_count;
+    p->args = xcalloc(x->arg_count, sizeof(*p->args));
+    for (uint32_t i = 0; i < x->arg_count; i++)
+        buf_append_bytes(&p->arg_memory, x->args[i]);
+    size_t at = 0;
+    for (uint32_t i = 0; i < x->arg_count; i++) {
+        p->args[i] = bytes_of(buf_data(&p->arg_memory) + at, x->args[i].size);
+        at += x->args[i].size;
+    }
+}
+
+struct pending *pending_new(struct server *s, struct exec *x, enum pending_kind kind,
+                            local_run *finish)
+{
+    CHECK(s->running != NULL);
+    CHECK(s->running->pending == NULL);
+    struct pending *p = xcalloc(1, sizeof(*p));
+    p->kind = kind;
+    p->server = s;
+    p->slot = s->running;
+    p->finish = finish;
+    p->deadline_us = UINT64_MAX;
+    copy_args(p, x);
+    s->running->pending = p;
+    queue_push_back(&s->pendings, &p->node);
+    return p;
+}
+
+void pending_cancel(struct pending *p)
+{
+    p->slot->pending = NULL;
+    p->slot = NULL; /* freed when what it asked for comes back, or by pending_turn() */
+}
+
+void pending_drop(struct pending *p)
+{
+    p->slot->pending = NULL;
+    pending_free(p);
+}
+
+/* --- answers ---------------------------------------------------------------------------------- */
+
+static void begin_exec(struct exec *x, const struct pending *p)
+{
+    struct slot *slot = p->slot;
+    *x = (struct exec){
+        .settings = p->server->settings,
+        .command = slot->info->command,
+        .args = p->args,
+        .arg_count = p->arg_count,
+        .db = slot->conn->session.db,
+        .arena = &p->server->arena,
+        .reply = {.out = slot_out(slot), .protocol = slot->protocol},
+        .host = &server_shard_host.exec,
+        .host_context = p->server,
+        .client = slot->conn,
+    };
+}
+
+static void end_exec(struct pending *p, const struct exec *x)
+{
+    struct slot *slot = p->slot;
+    slot->pending = NULL;
+    dispatch_account(slot, &x->reply);
+    slot_complete(slot);
+    pending_free(p);
+}
+
+static void finish(struct pending *p)
+{
+    struct exec x;
+    begin_exec(&x, p);
+    p->server->running = p->slot;
+    p->finish(p->server, p->slot->conn, &x);
+    p->server->running = NULL;
+    end_exec(p, &x);
+}
+
+static void reply_outcome(struct pending *p, const struct admin *admin)
+{
+    struct exec x;
+    begin_exec(&x, p);
+    if (!admin->ok)
+        reply_error(&x, admin->text);
+    else
+        reply_simple(&x, admin->text);
+    end_exec(p, &x);
+}
+
+/* --- admin operations ------------------------------------------------------------------------- */
+
+static void admin_free(struct admin *admin)
+{
+    free(admin->status);
+    free(admin);
+}
+
+bool pending_admin(struct pending *p, enum admin_op op)
+{
+    struct server *s = p->server;
+    if (p->admin == NULL)
+        p->admin = xcalloc(1, sizeof(*p->admin));
+    p->admin->op = op;
+    p->admin->context = p;
+    if (op == ADMIN_STATUS)
+        p->admin->status = xcalloc(1, sizeof(*p->admin->status));
+    p->asked = s->shard != NULL && shard_admin(s->shard, p->admin);
+    if (!p->asked) {
+        admin_free(p->admin);
+        p->admin = NULL;
+    }
+    return p->asked;
+}
+
+void pending_admin_done(struct server *s, struct admin *admin)
+{
+    struct pending *p = admin->context;
+    CHECK(p->admin == admin);
+    p->asked = false;
+    p->admin = NULL;
+    if (admin->op == ADMIN_STATUS && admin->ok)
+        s->consensus = *admin->status;
+    if (p->slot == NULL)
+        pending_free(p);
+    else if (p->kind == PENDING_ADMIN)
+        reply_outcome(p, admin);
+    else if (p->kind == PENDING_STATUS)
+        finish(p);
+    admin_free(admin);
+}
+
+/* --- looked at in every turn ------------------------------------------------------------------ */
+
+uint64_t pending_members_holding(const struct server *s, uint64_t index)
+{
+    const struct raft_status *raft = &s->consensus.raft;
+    uint64_t voters = raft->config.incoming.count, counted = 0;
+    for (size_t i = 0; i < raft->peer_count; i++)
+        counted += raft->role == RAFT_LEADER && raft->peers[i].match_index >= index;
+    /* It was answered, hence committed: on a majority, of which this node may be one. */
+    const uint64_t sure = voters / 2;
+    return MAX(sure, counted);
+}
+
+static void turn_wait(struct pending *p)
+{
+    struct server *s = p->server;
+    const uint64_t holding = pending_members_holding(s, p->index);
+    if (holding >= p->wanted || s->now_us >= p->deadline_us) {
+        struct exec x;
+        begin_exec(&x, p);
+        reply_int64(&x, (int64_t)holding);
+        end_exec(p, &x);
+        return;
+    }
+    if (!p->asked)
+        pending_admin(p, ADMIN_STATUS); /* refused: next time */
+}
+
+void pending_described(struct pending *p)
+{
+    if (p->slot != NULL)
+        finish(p);
+    else
+        pending_free(p);
+}
+
+static void turn_one(struct pending *p)
+{
+    struct server *s = p->server;
+    if (p->slot == NULL) {
+        if (!p->asked && p->kind != PENDING_DESCRIBE)
+            pending_free(p);
+        return;
+    }
+    switch (p->kind) {
+    case PENDING_FLUSH:
+        if (s->shard == NULL || shard_flush(s->shard))
+            finish(p);
+        return;
+    case PENDING_WAIT: turn_wait(p); return;
+    case PENDING_DESCRIBE:
+    case PENDING_ADMIN:
+    case PENDING_STATUS: return;
+    }
+}
+
+uint64_t pending_turn(struct server *s)
+{
+    uint64_t due_us = UINT64_MAX;
+    struct queue_node *node = queue_first(&s->pendings), *next;
+    for (; node != NULL; node = next) {
+        next = queue_next(&s->pendings, node);
+        struct pending *p = container_of(node, struct pending, node);
+        if (p->kind == PENDING_WAIT || p->kind == PENDING_FLUSH)
+            due_us = MIN(due_us, MIN(p->deadline_us, s->now_us + WAIT_ASK_US));
+        turn_one(p);
+    }
+    return due_us;
+}

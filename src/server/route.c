@@ -1,0 +1,174 @@
+#include "server/route.h"
+
+#include "base/panic.h"
+#include "keyspace/object.h"
+#include "resp/resp_write.h"
+#include "server/dispatch.h"
+#include "server/local.h"
+#include "server/pending.h"
+
+/* --- down ------------------------------------------------------------------------------------- */
+
+bool route_write(struct slot *slot, const struct request *request)
+{
+    struct conn *c = slot->conn;
+    if (!shard_write(c->server->shard, request, &slot->shard))
+        return false;
+    slot->flight = FLIGHT_WRITE;
+    c->writes_in_flight++;
+    return true;
+}
+
+bool route_read(struct slot *slot, const struct request *request)
+{
+    struct conn *c = slot->conn;
+    if (!shard_read(c->server->shard, request, &slot->shard, false))
+        return false;
+    slot->flight = FLIGHT_READ;
+    c->reads_in_flight++;
+    return true;
+}
+
+bool route_watch(struct slot *slot, const struct bytes *args, uint32_t arg_count)
+{
+    struct bytes *exists = arena_alloc(&slot->conn->server->arena, arg_count * sizeof(*exists));
+    struct buf *watching = &slot->conn->watching;
+    exists[0] = BYTES("exists");
+    buf_reset(watching);
+    for (uint32_t i = 1; i < arg_count; i++) {
+        exists[i] = args[i];
+        buf_append_le32(watching, (uint32_t)args[i].size);
+        buf_append_bytes(watching, args[i]);
+    }
+    const struct request request = {.kind = REQ_COMMAND, .flags = REQUEST_READ,
+                                    .db = (uint8_t)slot->conn->session.db, .args = exists,
+                                    .arg_count = arg_count};
+    return route_read(slot, &request);
+}
+
+/* --- up --------------------------------------------------------------------------------------- */
+
+static struct slot *slot_of(struct reply_slot *shard)
+{
+    return container_of(shard, struct slot, shard);
+}
+
+static void host_reply_begin(void *context, struct reply_slot *shard, struct reply *reply,
+                             void **client)
+{
+    (void)context;
+    struct slot *slot = slot_of(shard);
+    reply->out = slot_out(slot);
+    reply->protocol = slot->protocol;
+    *client = slot->conn;
+    slot->begun = ticks_now();
+}
+
+/* The keys of the slot's request are seen now, between two entries. */
+static void take_stamps(struct slot *slot)
+{
+    struct conn *c = slot->conn;
+    struct keyspace *k = shard_keyspace(c->server->shard);
+    struct reader words;
+    reader_init(&words, buf_bytes(&c->watching));
+    bool is_good = true;
+    while (is_good && reader_left(&words) > 0) {
+        const uint32_t size = reader_le32(&words);
+        const struct bytes key = reader_bytes(&words, size);
+        struct object o;
+        const bool is_there = object_open(k, c->session.db, key, &o);
+        const struct watch watch = {.selected = c->session.db,
+                                    .number = keyspace_database_number(k, c->session.db),
+                                    .stamp = is_there ? o.stamp : 0,
+                                    .key = key};
+        object_close(&o);
+        is_good = session_watch(&c->session, &watch);
+    }
+    if (is_good)
+        resp_simple(&c->out, BYTES("OK"));
+    else
+        resp_error(&c->out, BYTES("ERR too many watched keys"));
+}
+
+/* Slots whose reply is not the command's: it is in the discard buffer. */
+static void finish_special(struct slot *slot, const struct reply *reply)
+{
+    struct conn *c = slot->conn;
+    const bool failed = reply->errors > 0;
+    CHECK(slot == c->first);
+    if (failed && !slot->is_silent)
+        buf_append_bytes(&c->out, buf_bytes(&c->server->discard));
+    if (slot->kind == SLOT_SETTING)
+        config_set_finish(slot, !failed);
+    else if (!failed)
+        take_stamps(slot);
+}
+
+static void host_reply_end(void *context, struct reply_slot *shard, const struct reply *reply,
+                           const struct command *command)
+{
+    (void)context;
+    (void)command;
+    struct slot *slot = slot_of(shard);
+    struct conn *c = slot->conn;
+    if (slot->flight == FLIGHT_WRITE) {
+        c->last_write_index = keyspace_applied(shard_keyspace(c->server->shard)).index;
+        c->server->stats.keyspace_changes++;
+    }
+    slot->shard.pending = NULL;
+    if (slot->kind != SLOT_COMMAND)
+        finish_special(slot, reply);
+    dispatch_account(slot, reply);
+    slot_complete(slot);
+}
+
+/* Nothing listens to changes yet: the seam for keyspace events and tracking. */
+static void host_changed(void *context, const struct exec *x, uint32_t event_class,
+                         const char *event, uint32_t db, struct bytes key)
+{
+    (void)x;
+    (void)event;
+    (void)db;
+    (void)key;
+    struct server *s = context;
+    if (event_class & EVENT_EXPIRED)
+        s->stats.expired_keys++;
+}
+
+static void host_flushed(void *context, const struct exec *x, int64_t db)
+{
+    (void)context;
+    (void)x;
+    (void)db;
+}
+
+static void host_local(void *context, struct exec *x)
+{
+    local_execute(context, x->client, x);
+}
+
+static void host_status(void *context, const struct shard_mail *status)
+{
+    (void)context;
+    (void)status; /* read by shard_status() at the end of the turn */
+}
+
+static void host_admin_done(void *context, struct admin *admin)
+{
+    pending_admin_done(context, admin);
+}
+
+static void host_stopped(void *context)
+{
+    struct server *s = context;
+    s->has_stopped = true;
+}
+
+const struct shard_host server_shard_host = {
+    .reply_begin = host_reply_begin,
+    .reply_end = host_reply_end,
+    .exec = {.changed = host_changed, .flushed = host_flushed, .local = host_local},
+    .status = host_status,
+    .admin_done = host_admin_done,
+    .stopped = host_stopped,
+};

@@ -1,0 +1,301 @@
+#include "server/server.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/panic.h"
+#include "base/prng.h"
+#include "machine/machine.h"
+#include "server/listener.h"
+#include "server/local.h"
+#include "server/loop.h"
+#include "server/node.h"
+#include "server/pending.h"
+
+#define CRON_US 100000
+#define FILES_OF_OURS 512        /* RocksDB, peers, log: beside the clients' */
+#define STOP_MAX_US 10000000     /* an orderly end that takes longer is given up */
+#define STOP_LOOK_US 10000
+
+/* --- opening ---------------------------------------------------------------------------------- */
+
+static void raise_file_limit(struct server *s)
+{
+    struct rlimit limit;
+    const rlim_t wanted = (rlim_t)s->config.maxclients + FILES_OF_OURS;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    if (limit.rlim_cur >= wanted)
+        return;
+    struct rlimit raised = {wanted, MAX(limit.rlim_max, wanted)};
+    if (setrlimit(RLIMIT_NOFILE, &raised) != 0) { /* not root: up to the hard limit */
+        raised = (struct rlimit){MIN(wanted, limit.rlim_max), limit.rlim_max};
+        if (setrlimit(RLIMIT_NOFILE, &raised) != 0)
+            raised.rlim_cur = limit.rlim_cur;
+    }
+    if (raised.rlim_cur >= wanted)
+        return;
+    const int64_t possible = raised.rlim_cur > FILES_OF_OURS + 16
+                                 ? (int64_t)(raised.rlim_cur - FILES_OF_OURS)
+                                 : 16;
+    log_warn("server", "maxclients lowered: not enough file descriptors",
+             "maxclients=%lld files=%llu (see ulimit -n)", (long long)possible,
+             (unsigned long long)raised.rlim_cur);
+    s->config.maxclients = possible;
+}
+
+static enum status write_pidfile(const struct server *s, struct error *e)
+{
+    const char *path = s->config.pidfile;
+    if (*path == '\0')
+        return STATUS_OK;
+    FILE *f = fopen(path, "we");
+    if (f == NULL)
+        return fail(e, STATUS_IO, "cannot write the pidfile %s: %s", path, strerror(errno));
+    fprintf(f, "%d\n", (int)getpid());
+    if (fclose(f) != 0)
+        return fail(e, STATUS_IO, "cannot write the pidfile %s: %s", path, strerror(errno));
+    return STATUS_OK;
+}
+
+static void init_state(struct server *s)
+{
+    queue_init(&s->conns);
+    queue_init(&s->ready);
+    queue_init(&s->outgoing);
+    queue_init(&s->dead);
+    queue_init(&s->pendings);
+    arena_init(&s->arena);
+    slowlog_init(&s->slowlog);
+    settings_init(&s->defaults);
+    s->settings = &s->defaults;
+    s->read_buffer = xmalloc(CONN_READ_SIZE);
+    s->commands = commands_info_new(local_rows, local_row_count);
+    s->now_us = s->started_us = clock_boot_us();
+    s->now_ms = s->started_ms = clock_wall_ms();
+    uint8_t id[20];
+    prng_secret(id, sizeof(id));
+    for (size_t i = 0; i < sizeof(id); i++)
+        snprintf(s->run_id + 2 * i, 3, "%02x", id[i]);
+    ticks_calibrate();
+}
+
+enum status server_open(struct server *s, struct error *e)
+{
+    init_state(s);
+    raise_file_limit(s);
+    if (loop_new(&s->loop, e) != STATUS_OK)
+        return STATUS_IO;
+    enum status status = listener_open(s, &s->listener, e);
+    if (status != STATUS_OK)
+        return status;
+    const struct node_options options = {&s->config, s->loop, &server_shard_host, s};
+    status = node_open(&options, &s->node, e);
+    if (status != STATUS_OK)
+        return status;
+    s->shard = node_shard(s->node);
+    return write_pidfile(s, e);
+}
+
+void server_close(struct server *s)
+{
+    while (!queue_is_empty(&s->conns))
+        conn_close(container_of(queue_first(&s->conns), struct conn, node), "server ends");
+    conns_reap(s);
+    listener_close(s->listener);
+    node_close(s->node);
+    loop_free(s->loop);
+    slots_free(s);
+    slowlog_clear(&s->slowlog);
+    commands_info_free(s->commands);
+    arena_clear(&s->arena);
+    buf_clear(&s->discard);
+    free(s->read_buffer);
+    if (*s->config.pidfile != '\0')
+        unlink(s->config.pidfile);
+}
+
+/* --- a turn ----------------------------------------------------------------------------------- */
+
+/* The file's replicated settings are the first thing that a new cluster agrees on. */
+static void propose_initial(struct server *s)
+{
+    s->initial_sent = true;
+    const struct config *config = &s->config;
+    if (!node_is_new(s->node) || config->initial_count == 0)
+        return;
+    for (size_t i = 0; i < config->initial_count; i++) {
+        const struct bytes args[] = {bytes_from_string(config->initial[i].name),
+                                     bytes_from_string(config->initial[i].value)};
+        const struct request request = {.kind = REQ_SETTING, .args = args, .arg_count = 2};
+        if (!shard_write(s->shard, &request, NULL))
+            log_error("server", "could not propose a setting of the file", "name=%s",
+                      config->initial[i].name);
+    }
+}
+
+static const char *role_text(uint8_t role)
+{
+    return role == RAFT_LEADER ? "leader" : role == RAFT_FOLLOWER ? "follower" : "candidate";
+}
+
+static void look_at_shard(struct server *s)
+{
+    struct shard_status *status = &s->status;
+    const uint64_t leader = status->leader, term = status->term;
+    const uint8_t role = status->role;
+    shard_status(s->shard, status);
+    s->settings = machine_settings(shard_machine(s->shard));
+    if (status->leader != leader || status->term != term || status->role != role)
+        log_info("raft", "role", "role=%s term=%llu leader=%llu", role_text(status->role),
+                 (unsigned long long)status->term, (unsigned long long)status->leader);
+    if (status->ready && !s->is_ready) {
+        s->is_ready = true;
+        log_info("server", "ready", "node=%llu leader=%llu applied=%llu",
+                 (unsigned long long)node_id(s->node), (unsigned long long)status->leader,
+                 (unsigned long long)status->applied_index);
+        conns_resume(s);
+    }
+    if (s->is_ready && !s->initial_sent)
+        propose_initial(s);
+    if (s->is_full && shard_has_room(s->shard)) {
+        s->is_full = false;
+        conns_resume(s);
+    }
+}
+
+static void end_pause(struct server *s)
+{
+    if (s->pause == PAUSE_NONE || s->now_ms < s->pause_until_ms)
+        return;
+    s->pause = PAUSE_NONE;
+    s->pause_until_ms = 0;
+    conns_resume(s);
+}
+
+static void cron(struct server *s)
+{
+    if (s->now_us < s->next_cron_us)
+        return;
+    s->next_cron_us = s->now_us + CRON_US;
+    ticks_calibrate();
+    stats_sample(&s->stats, s->now_us);
+    conns_cron(s);
+}
+
+uint64_t server_turn(struct server *s)
+{
+    s->now_us = clock_boot_us();
+    s->now_ms = clock_wall_ms();
+    end_pause(s);
+    cron(s);
+    node_run_workers(s->node);
+    if (s->shard == NULL)
+        s->shard = node_shard(s->node);
+    bool busy = conns_turn(s);
+    uint64_t due_us = s->next_cron_us;
+    if (s->shard != NULL) {
+        due_us = MIN(due_us, shard_turn(s->shard));
+        look_at_shard(s);
+    }
+    due_us = MIN(due_us, pending_turn(s));
+    if (s->pause != PAUSE_NONE)
+        due_us = MIN(due_us, s->now_us + (s->pause_until_ms - s->now_ms) * 1000);
+    if (!queue_is_empty(&s->ready)) /* replies have made room for what was waiting */
+        busy = conns_turn(s) || true;
+    conns_flush(s);
+    conns_reap(s);
+    arena_reset(&s->arena);
+    return busy || !queue_is_empty(&s->ready) ? 0 : due_us;
+}
+
+/* --- signals and the end ---------------------------------------------------------------------- */
+
+static volatile sig_atomic_t signals_seen;
+static struct loop *signal_loop;
+
+static void on_signal(int number)
+{
+    (void)number;
+    if (++signals_seen > 1)
+        _exit(1); /* asked twice: at once */
+    loop_wake(signal_loop);
+}
+
+static void handle_signals(struct server *s)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    signal_loop = s->loop;
+    sigemptyset(&action.sa_mask);
+    if (sigaction(SIGTERM, &action, NULL) != 0 || sigaction(SIGINT, &action, NULL) != 0)
+        panic("sigaction failed");
+    action.sa_handler = SIG_IGN;
+    if (sigaction(SIGPIPE, &action, NULL) != 0 || sigaction(SIGHUP, &action, NULL) != 0)
+        panic("sigaction failed");
+}
+
+void server_stop(struct server *s)
+{
+    if (s->is_stopping)
+        return;
+    s->is_stopping = true;
+    log_info("server", "stopping", "signals=%d", (int)signals_seen);
+    if (s->shard != NULL)
+        shard_stop(s->shard);
+    else
+        s->has_stopped = true;
+}
+
+static void announce(const struct server *s)
+{
+    char cluster[33];
+    const struct log_identity *identity = node_identity(s->node);
+    for (size_t i = 0; i < sizeof(identity->cluster_id); i++)
+        snprintf(cluster + 2 * i, 3, "%02x", identity->cluster_id[i]);
+    log_info("server", "listening", "port=%d peer_port=%u dir=%s", (int)s->config.port,
+             node_peer_port(s->node), s->config.dir);
+    if (node_id(s->node) == 0)
+        log_info("server", "waiting to be introduced to a cluster",
+                 "on a member: RAFT ADD <this host>:%u", node_peer_port(s->node));
+    else
+        log_info("server", "member", "cluster=%s node=%llu boot=%llu", cluster,
+                 (unsigned long long)node_id(s->node), (unsigned long long)node_boot(s->node));
+}
+
+/* One wait and one turn; with one loop, of both halves. */
+static void step(struct server *s, uint64_t *due_us)
+{
+    loop_wait(s->loop, node_sleep(s->node) ? *due_us : 0);
+    node_awake(s->node);
+    if (s->config.loops == 1)
+        node_consensus_turn(s->node);
+    *due_us = server_turn(s);
+    if (s->config.loops == 1)
+        *due_us = MIN(*due_us, node_consensus_turn(s->node));
+}
+
+void server_run(struct server *s)
+{
+    handle_signals(s);
+    announce(s);
+    node_start(s->node);
+    uint64_t due_us = 0;
+    while (signals_seen == 0 && !s->is_stopping)
+        step(s, &due_us);
+    const uint64_t deadline_us = clock_boot_us() + STOP_MAX_US;
+    server_stop(s);
+    bool is_flushed = false;
+    while (!(s->has_stopped && is_flushed) && clock_boot_us() < deadline_us) {
+        due_us = MIN(due_us, clock_boot_us() + STOP_LOOK_US);
+        step(s, &due_us);
+        is_flushed = s->has_stopped && (s->shard == NULL || shard_flush(s->shard));
+    }
+    if (!s->has_stopped)
+        log_warn("server", "leadership was not handed over in time", "waited_ms=%d", STOP_MAX_US / 1000);
+    log_info("server", "stopped", "flushed=%s", is_flushed ? "yes" : "no");
+}

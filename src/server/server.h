@@ -1,0 +1,117 @@
+/* server.h -- one node as a process: two event loops, their mailboxes and threads, the clients.
+ *
+ *   data loop (main thread)                      consensus loop (its own thread; loops 1: the same)
+ *     listeners, clients, sessions                 peer channel
+ *     dispatch -> shard_write / shard_read         consensus_turn
+ *     shard_turn -> replies                        log writer, workers
+ *
+ * struct server belongs to the data loop; struct consensus_loop to the other. They meet only at the
+ * mailboxes, the lease, and server_introduced(). */
+
+#ifndef SERVER_SERVER_H
+#define SERVER_SERVER_H
+
+#include "base/arena.h"
+#include "base/queue.h"
+#include "command/settings.h"
+#include "node/consensus.h"
+#include "node/shard.h"
+#include "server/config.h"
+#include "server/conn.h"
+#include "server/slowlog.h"
+#include "server/stats.h"
+
+#define AVOW_COMPATIBLE_VERSION "7.0.15" /* of Redis: what clients look at */
+#define HOLDS_MAX CONN_REQUESTS_PER_TURN
+
+struct consensus_loop;
+struct loop;
+struct listener;
+struct node;
+
+/* A read that was parsed in this turn and not submitted yet (dispatch.c). */
+struct hold {
+    struct request request;
+    struct slot *slot;
+    size_t offset; /* where its bytes begin in the input of its connection */
+};
+
+/* What admin makes of it, handed in by main: server does not know admin. */
+struct server_info {
+    void (*text)(struct server *s, const struct bytes *sections, uint32_t count, struct buf *to);
+    bool (*wants_raft)(const struct bytes *sections, uint32_t count);
+    void (*raft)(struct server *s, struct buf *to);
+};
+
+enum pause { PAUSE_NONE, PAUSE_WRITES, PAUSE_ALL };
+
+struct server {
+    struct config config;
+    struct server_info info;
+    struct loop *loop;           /* the data loop's */
+    struct node *node;           /* stores, threads, mailboxes, the consensus loop (node.c) */
+    struct listener *listener;
+    struct shard *shard;         /* NULL until this node has been introduced to a cluster */
+    const struct settings *settings;
+    struct settings defaults;    /* while there is no shard */
+    struct shard_status status;  /* as of this turn */
+    struct consensus_status consensus; /* as last told (pending.c) */
+
+    uint64_t now_ms, now_us;     /* of this turn: wall, boot */
+    uint64_t started_ms, started_us;
+    uint64_t next_cron_us;
+    char run_id[41];
+
+    struct queue conns, ready, outgoing, dead;
+    uint64_t conn_count, next_conn;
+    struct slot *free_slots;
+    size_t free_slot_count;
+    uint8_t *read_buffer;        /* CONN_READ_SIZE */
+    struct buf discard;          /* replies that nobody reads */
+    struct arena arena;          /* of the turn */
+    struct hold holds[HOLDS_MAX];
+    size_t hold_count;
+
+    struct slot *running;        /* of the local command that runs; NULL inside an entry */
+    struct queue pendings;
+    struct stats stats;
+    struct commands_info *commands;
+    struct slowlog slowlog;
+    uint32_t monitor_count, blocked_count;
+
+    enum pause pause;
+    uint64_t pause_until_ms;
+    uint64_t last_save_ms;
+    bool is_full;                /* somebody found no room in the shard */
+    bool is_ready;               /* serves data; else -LOADING */
+    bool initial_sent;           /* the file's replicated settings were proposed */
+    bool is_stopping, has_stopped;
+};
+
+/* Opens directory, stores, node and ports. Everything that can be wrong with the world is told in
+ * *e. */
+enum status server_open(struct server *s, struct error *e) MUST_CHECK;
+/* Until SIGTERM, SIGINT, SHUTDOWN; or for ever. */
+void server_run(struct server *s);
+void server_close(struct server *s);
+
+/* Ask for a clean end: leadership handed over, state flushed. */
+void server_stop(struct server *s);
+
+/* One turn of the data loop; when the next is due (boot_us; 0 = at once). */
+uint64_t server_turn(struct server *s);
+
+struct memory_figures {
+    uint64_t used, resident, peak, clients, cache, dirty, dataset, keys, hits, misses, buried;
+};
+void server_memory(struct server *s, struct memory_figures *memory);
+struct database_figures {
+    uint64_t keys, expires;
+};
+/* false: there is no database n. */
+bool server_database(struct server *s, uint32_t n, struct database_figures *db);
+
+/* The shard's host (route.c). */
+extern const struct shard_host server_shard_host;
+
+#endif
