@@ -105,7 +105,7 @@ struct raft_message *reply_new(struct raft *r, const struct raft_message *to,
 void log_append(struct raft *r, const struct raft_entry *entries, uint32_t count);
 void log_truncate(struct raft *r, raft_index from);
 bool log_has_room(const struct raft *r, raft_index last); /* for entries up to last */
-bool log_is_full(const struct raft *r, raft_index spare); /* spare entries above the limit count not */
+bool log_is_full(const struct raft *r, raft_index spare); /* that many above the limit are fine */
 void config_changed(struct raft *r); /* another one is in force: peers follow it */
 void commit_up_to(struct raft *r, raft_index index);
 

@@ -3,6 +3,7 @@ libraft_a_SOURCES = \
 	%D%/types.h %D%/raft.h %D%/core.h %D%/raft.c %D%/election.c %D%/replication.c %D%/change.c \
 	%D%/read.c %D%/transfer.c %D%/invariants.c %D%/trail.h %D%/trail.c %D%/quorum.h %D%/quorum.c \
 	%D%/config.h %D%/config.c %D%/progress.h %D%/progress.c %D%/durable.h %D%/durable.c
+EXTRA_DIST += %D%/README.md
 
 RAFT_SIM = tests/unit/raft/core_sim.h tests/unit/raft/core_sim.c
 RAFT_STORY = tests/unit/raft/story.h tests/unit/raft/story.c

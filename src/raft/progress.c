@@ -35,8 +35,26 @@ void progress_probe(struct progress *p, raft_index next_index)
     p->next_index = next_index;
     p->told_commit = MIN(p->told_commit, p->match_index);
     p->probe_sent = false;
+    p->is_broken = false;
     p->stalled_ticks = 0;
     inflight_clear(p);
+}
+
+void progress_broken(struct progress *p)
+{
+    if (p->state == PROGRESS_SNAPSHOT) /* its end is told separately */
+        return;
+    progress_probe(p, p->match_index + 1);
+    p->probe_sent = true;
+    p->is_broken = true;
+}
+
+void progress_heard(struct progress *p)
+{
+    p->silent_ticks = 0;
+    if (p->is_broken)
+        p->probe_sent = false;
+    p->is_broken = false;
 }
 
 void progress_replicate(struct progress *p)

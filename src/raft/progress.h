@@ -38,6 +38,7 @@ struct progress {
     uint64_t round_answered;  /* newest heartbeat round */
     enum progress_vote vote;
     bool probe_sent;          /* PROBE: wait for the answer */
+    bool is_broken;           /* its connection is: wait until it is heard */
     bool snapshot_running;    /* asked of the driver, not ended */
     uint32_t snapshot_wait_ticks; /* before another is asked for beside replication */
     uint32_t silent_ticks;    /* since it was last heard */
@@ -51,6 +52,8 @@ void progress_init(struct progress *p, raft_node node, raft_index next_index);
 
 void progress_probe(struct progress *p, raft_index next_index); /* > match_index */
 void progress_replicate(struct progress *p);                    /* from match_index + 1 on */
+void progress_broken(struct progress *p);                       /* PROBE, once it is heard again */
+void progress_heard(struct progress *p);
 void progress_snapshot(struct progress *p);
 
 /* Bytes that may go in one more APPEND; 0 = wait. */

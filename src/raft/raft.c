@@ -347,7 +347,7 @@ static enum status receive(struct raft *r, const struct raft_message *m, raft_in
     }
     struct progress *p = raft_peer(r, m->from);
     if (p != NULL && m->term == r->hard.current_term)
-        p->silent_ticks = 0;
+        progress_heard(p);
     return receive_current(r, m, first);
 }
 
@@ -431,10 +431,8 @@ static void applied(struct raft *r, raft_index index)
 static void unreachable(struct raft *r, raft_node node)
 {
     struct progress *p = raft_peer(r, node);
-    if (r->role == RAFT_LEADER && p != NULL && p->state != PROGRESS_SNAPSHOT) {
-        progress_probe(p, p->match_index + 1);
-        p->probe_sent = true; /* until it is heard again */
-    }
+    if (r->role == RAFT_LEADER && p != NULL)
+        progress_broken(p);
     if (r->role == RAFT_FOLLOWER && node == r->leader)
         leader_lost(r);
 }

@@ -484,8 +484,29 @@ static void a_broken_connection_goes_back_to_probing(void **state)
     assert_int_equal(s.peers[0].state, PROGRESS_PROBE);
     assert_int_equal(s.peers[0].next_index, 3);
     assert_int_equal(s.peers[0].inflight_count, 0);
-    story_tick(&t, 2 * STORY_HEARTBEAT);
+    assert_null(story_sent(&t, RAFT_MSG_APPEND, 2)); /* nobody is there to hear it */
+    story_receive(&t, &(struct raft_message){.type = RAFT_MSG_HEARTBEAT_REPLY, .from = 2,
+                                             .term = s.term});
     assert_int_equal(story_sent(&t, RAFT_MSG_APPEND, 2)->entry_count, 1);
+    story_input(&t, &(struct raft_input){.type = RAFT_UNREACHABLE, .node = 2});
+    story_tick(&t, 2 * STORY_HEARTBEAT); /* and if it says nothing, it is tried all the same */
+    assert_int_equal(story_sent(&t, RAFT_MSG_APPEND, 2)->entry_count, 1);
+    story_close(&t);
+}
+
+static void a_second_flush_has_nothing_left(void **state)
+{
+    (void)state;
+    struct story t;
+    story_open(&t, &(struct story_setup){.voter_count = 1, TERMS(1)});
+    story_tick(&t, 1);
+    assert_int_not_equal(t.out.write.id, 0);
+    const struct raft_output *out = raft_flush(t.core);
+    assert_int_equal(out->write.id, 0);
+    assert_int_equal(out->message_count, 0);
+    assert_int_equal(out->apply_last, 0);
+    assert_false(out->role_changed);
+    assert_int_equal(out->role, RAFT_LEADER);
     story_close(&t);
 }
 
@@ -508,6 +529,7 @@ int main(void)
         cmocka_unit_test(others_than_the_leader_take_nothing),
         cmocka_unit_test(a_commit_is_told_at_once_to_who_wants_it),
         cmocka_unit_test(a_broken_connection_goes_back_to_probing),
+        cmocka_unit_test(a_second_flush_has_nothing_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* test_untrusted.c -- messages that make no sense, by the hundred thousand: refused or taken, but no
- * CHECK fails. Numbers are drawn near those that would make sense, where the mistakes are. */
+/* test_untrusted.c -- messages that make no sense, by the hundred thousand: refused or taken, but
+ * no CHECK fails. Numbers are drawn near those that would make sense, where the mistakes are. */
 
 #include "story.h"
 
@@ -73,7 +73,7 @@ static struct raft_message lie(struct lies *lies)
         .round = prng_chance(p, 1, 2) ? near(p, s->last_index) : prng_below(p, 40),
         .reject = prng_chance(p, 1, 2),
         .transfer = prng_chance(p, 1, 4),
-        .lease_ms = prng_chance(p, 1, 20) ? (uint32_t)prng_next(p) : (uint32_t)prng_below(p, 3) * 50,
+        .lease_ms = (uint32_t)(prng_chance(p, 1, 20) ? prng_next(p) : prng_below(p, 3) * 50),
         .want_snapshot = prng_chance(p, 1, 10),
     };
     lie_in_a_set(p, &lies->config.incoming);
@@ -107,7 +107,9 @@ static void live(struct story *t, struct lies *lies)
         story_input(t, &(struct raft_input){.type = RAFT_SNAPSHOT_ENDED, .node = prng_below(p, 6),
                                             .ok = prng_chance(p, 1, 2)});
         break;
-    case 6: story_input(t, &(struct raft_input){.type = RAFT_CHANGE, .config = &lies->config}); break;
+    case 6:
+        story_input(t, &(struct raft_input){.type = RAFT_CHANGE, .config = &lies->config});
+        break;
     default: story_tick(t, 1 + (uint32_t)prng_below(p, 3)); break;
     }
 }
