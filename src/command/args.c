@@ -19,23 +19,6 @@ bool arg_int64(struct exec *x, uint32_t n, int64_t *value)
     return false;
 }
 
-bool arg_int64_range(struct exec *x, uint32_t n, int64_t min, int64_t max, int64_t *value,
-                     const char *error)
-{
-    int64_t parsed;
-    if (!arg_int64(x, n, &parsed))
-        return false;
-    if (parsed < min || parsed > max) {
-        if (error != NULL)
-            reply_error(x, error);
-        else
-            reply_not_an_integer(x);
-        return false;
-    }
-    *value = parsed;
-    return true;
-}
-
 bool bytes_to_double(struct bytes b, double *value)
 {
     char text[DOUBLE_TEXT_MAX];
@@ -51,7 +34,7 @@ bool bytes_to_double(struct bytes b, double *value)
     const double parsed = strtod(text, &end);
     if ((size_t)(end - text) != b.size || isnan(parsed))
         return false;
-    if (errno == ERANGE && (parsed == HUGE_VAL || parsed == -HUGE_VAL || fpclassify(parsed) == FP_ZERO))
+    if (errno == ERANGE && (isinf(parsed) || fpclassify(parsed) == FP_ZERO))
         return false;
     *value = parsed;
     return true;
@@ -68,16 +51,21 @@ bool arg_double(struct exec *x, uint32_t n, double *value)
 bool arg_db(struct exec *x, uint32_t n, const char *not_a_number, uint32_t *db)
 {
     int64_t number;
-    if (!bytes_to_int64(x->args[n], &number) || number < INT32_MIN || number > INT32_MAX) {
+    const bool is_number = bytes_to_int64(x->args[n], &number);
+    const bool is_int = is_number && number >= INT32_MIN && number <= INT32_MAX;
+    if (!is_int && not_a_number != NULL)
         reply_error(x, not_a_number);
-        return false;
-    }
-    if (number < 0 || (uint64_t)number >= x->settings->databases) {
+    else if (!is_number)
+        reply_not_an_integer(x);
+    else if (!is_int)
+        reply_error(x, "ERR value is out of range, value must between -2147483648 and 2147483647");
+    else if (number < 0 || (uint64_t)number >= x->settings->databases)
         reply_error(x, "ERR DB index is out of range");
-        return false;
+    else {
+        *db = (uint32_t)number;
+        return true;
     }
-    *db = (uint32_t)number;
-    return true;
+    return false;
 }
 
 bool arg_is(const struct exec *x, uint32_t n, const char *word)

@@ -10,12 +10,11 @@
 /* --- arguments -------------------------------------------------------------------------------- */
 
 bool arg_int64(struct exec *x, uint32_t n, int64_t *value); /* ERR value is not an integer or ... */
-/* Not an integer: as arg_int64; outside of min .. max: error, or the same if error is NULL. */
-bool arg_int64_range(struct exec *x, uint32_t n, int64_t min, int64_t max, int64_t *value,
-                     const char *error);
 bool arg_double(struct exec *x, uint32_t n, double *value); /* ERR value is not a valid float */
-bool arg_db(struct exec *x, uint32_t n, const char *not_a_number, uint32_t *db); /* or out of range */
-bool arg_is(const struct exec *x, uint32_t n, const char *word); /* case ignored; false behind the end */
+/* The number of a database. not_a_number: the error when it is no int; NULL: the usual ones. */
+bool arg_db(struct exec *x, uint32_t n, const char *not_a_number, uint32_t *db);
+/* Whether argument n is word, case ignored; false behind the last. */
+bool arg_is(const struct exec *x, uint32_t n, const char *word);
 
 /* Redis's string2d: the whole of b is a number in strtod's form, without spaces; no NaN. */
 bool bytes_to_double(struct bytes b, double *value);

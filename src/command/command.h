@@ -35,7 +35,7 @@ enum command_flags {
     CMD_FAST = 1 << 3,
     CMD_DENY_OOM = 1 << 4,
     CMD_BLOCKING = 1 << 5,
-    CMD_BARRIER = 1 << 6,   /* runs alone in its connection's order (§3.10); all CMD_LOCAL ones do */
+    CMD_BARRIER = 1 << 6,   /* alone in its connection's order (§3.10); all CMD_LOCAL ones are */
     CMD_ADMIN = 1 << 7,
     CMD_PUBSUB = 1 << 8,
     CMD_NO_SCRIPT = 1 << 9,
@@ -72,14 +72,14 @@ enum key_begin { KEY_BEGIN_UNKNOWN, KEY_BEGIN_INDEX, KEY_BEGIN_KEYWORD };
 enum key_find { KEY_FIND_UNKNOWN, KEY_FIND_RANGE, KEY_FIND_COUNTED };
 
 enum key_flags {
-    KEY_RW = 1 << 0, KEY_RO = 1 << 1, KEY_OW = 1 << 2, KEY_RM = 1 << 3, /* what is done to the key */
-    KEY_ACCESS = 1 << 4, KEY_UPDATE = 1 << 5, KEY_INSERT = 1 << 6, KEY_DELETE = 1 << 7, /* its value */
+    KEY_RW = 1 << 0, KEY_RO = 1 << 1, KEY_OW = 1 << 2, KEY_RM = 1 << 3,
+    KEY_ACCESS = 1 << 4, KEY_UPDATE = 1 << 5, KEY_INSERT = 1 << 6, KEY_DELETE = 1 << 7,
     KEY_NOT_KEY = 1 << 8, KEY_INCOMPLETE = 1 << 9, KEY_VARIABLE = 1 << 10,
 };
 
 struct key_spec {
     uint8_t begin, find;
-    int16_t begin_at;    /* INDEX: position; KEYWORD: where to look for it first (< 0: from the end) */
+    int16_t begin_at;    /* INDEX: position; KEYWORD: where to begin to look (< 0: from the end) */
     const char *keyword;
     int16_t last, step;  /* RANGE: last relative to the first, < 0: from the end of the arguments */
     int16_t limit;       /* RANGE with last = -1: only the first 1/limit of the rest; 0 = all */
@@ -102,14 +102,14 @@ struct exec {
     struct reply reply;
     const struct exec_host *host;
     void *host_context;
-    void *client;                    /* whom the host's local() answers; NULL elsewhere than at the origin */
+    void *client;                    /* whom local() answers; NULL elsewhere than at the origin */
     bool in_exec, in_script;
 };
 
 /* What commands ask of whoever runs them. Called on every node, in apply order, for writes. */
 struct exec_host {
-    /* A key was changed (tracking, waiters) and, with event not NULL, a keyspace event of that class
-     * and name. A command may tell of one key more than once. */
+    /* A key was changed (tracking, waiters) and, with event not NULL, a keyspace event of that
+     * class and name. A command may tell of one key more than once. */
     void (*changed)(void *context, const struct exec *x, uint32_t event_class, const char *event,
                     uint32_t db, struct bytes key);
     /* A whole database was emptied; db -1: all. */
@@ -123,7 +123,7 @@ typedef void command_run(struct exec *x);
 struct command {
     const char *name;          /* lower case; of a subcommand, its own word */
     command_run *run;          /* NULL: CMD_LOCAL, CMD_NOT_YET, or a container of subcommands */
-    int16_t arity;             /* as Redis: with the name; negative: at least. Of a subcommand: both words */
+    int16_t arity;             /* with the name (of a subcommand: both); negative: at least */
     uint32_t flags;
     uint32_t acl;              /* ACL categories beyond those that follow from flags */
     struct key_spec keys[KEY_SPECS_MAX]; /* up to the first without flags */
@@ -135,8 +135,8 @@ struct command {
 };
 
 /* The command of args: the subcommand where there are some and args name one, the container when
- * args are its name alone. Case ignored. NULL: unknown; then *parent is the container, if args[0] is
- * one. parent may be NULL. */
+ * args are its name alone. Case ignored. NULL: unknown. *parent is the container if args[0] names
+ * one, else NULL; parent may be NULL. */
 const struct command *command_find(const struct bytes *args, uint32_t arg_count,
                                    const struct command **parent);
 /* By full name: "get", "config|get". */
@@ -175,22 +175,26 @@ bool command_is_out_of_memory(const struct exec *x);
  * whoever runs them, afterwards. */
 void tell_expired(struct exec *x);
 
+/* The keys among args; memory of arena. */
 struct key_position {
     uint32_t position; /* in args */
     uint32_t flags;    /* enum key_flags */
 };
-/* The keys among args; *positions is memory of arena. False: the arguments make no sense (Redis:
- * "Invalid arguments specified for command"); *count is 0 then. True with no keys for a command that
- * has none. */
+struct key_list {
+    struct key_position *keys;
+    size_t count;
+};
+/* False: the arguments make no sense ("Invalid arguments specified for command"); the list is empty
+ * then, as it is for a command without keys. */
 bool keyspec_extract(const struct command *c, const struct bytes *args, uint32_t arg_count,
-                     struct arena *arena, struct key_position **positions, size_t *count);
+                     struct arena *arena, struct key_list *list);
 
 /* Classes of keyspace events, as notify-keyspace-events names them. */
 enum event_class {
     EVENT_KEYSPACE = 1 << 0, EVENT_KEYEVENT = 1 << 1, EVENT_GENERIC = 1 << 2, EVENT_STRING = 1 << 3,
     EVENT_LIST = 1 << 4, EVENT_SET = 1 << 5, EVENT_HASH = 1 << 6, EVENT_ZSET = 1 << 7,
-    EVENT_EXPIRED = 1 << 8, EVENT_EVICTED = 1 << 9, EVENT_STREAM = 1 << 10, EVENT_KEY_MISS = 1 << 11,
-    EVENT_MODULE = 1 << 13, EVENT_NEW = 1 << 14,
+    EVENT_EXPIRED = 1 << 8, EVENT_EVICTED = 1 << 9, EVENT_STREAM = 1 << 10,
+    EVENT_KEY_MISS = 1 << 11, EVENT_MODULE = 1 << 13, EVENT_NEW = 1 << 14,
 };
 
 #endif

@@ -13,7 +13,7 @@
 
 enum decimal_result {
     DECIMAL_OK,
-    DECIMAL_INVALID,  /* not a number (also: hexadecimal, "nan", spaces, out of a long double's range) */
+    DECIMAL_INVALID,  /* no number; also hexadecimal, "nan", spaces, beyond a long double */
     DECIMAL_INFINITE, /* one of them is infinite, or the sum is out of range */
 };
 

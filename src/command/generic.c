@@ -117,7 +117,7 @@ static void renamenx(struct exec *x)
 static void move(struct exec *x)
 {
     uint32_t db;
-    if (!arg_db(x, 2, "ERR value is not an integer or out of range", &db))
+    if (!arg_db(x, 2, NULL, &db))
         return;
     if (db == x->db) {
         reply_error(x, same_object);
@@ -144,7 +144,7 @@ static bool parse_copy(struct exec *x, uint32_t *db, bool *replace)
         if (arg_is(x, i, "replace")) {
             *replace = true;
         } else if (arg_is(x, i, "db") && i + 1 < x->arg_count) {
-            if (!arg_db(x, ++i, "ERR value is not an integer or out of range", db))
+            if (!arg_db(x, ++i, NULL, db))
                 return false;
         } else {
             reply_syntax_error(x);
@@ -265,8 +265,8 @@ static bool scan_takes(const struct scan *s, struct bytes name, enum type key_ty
     return !s->has_pattern || glob_match(s->pattern, name, false);
 }
 
-/* Appends the step's keys to *names as le32 size, bytes; returns the next cursor. A step ends behind
- * count keys, but never between two of one position: the cursor could not tell them apart. */
+/* Appends the step's keys to *names as le32 size, bytes; returns the next cursor. A step ends
+ * behind count keys, but never between two of one position: no cursor could tell them apart. */
 static uint64_t scan_step(struct exec *x, const struct scan *s, struct buf *names, size_t *found)
 {
     struct key_cursor cursor;
@@ -374,9 +374,9 @@ static void object_idletime(struct exec *x)
     if (!open_key_or_null(x, 2, TYPE_NONE, &o))
         return;
     if (policy_is_lfu(x))
-        reply_error(x, "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note "
-                       "that when switching between policies at runtime LRU and LFU data will take "
-                       "some time to adjust.");
+        reply_error(x, "ERR An LFU maxmemory policy is selected, idle time not tracked. Please "
+                       "note that when switching between policies at runtime LRU and LFU data will "
+                       "take some time to adjust.");
     else
         reply_int64(x, 0);
     object_close(&o);

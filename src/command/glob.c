@@ -1,9 +1,9 @@
 /* glob.c -- Redis's glob patterns, with one step back instead of many.
  *
  * When what follows a '*' fails, only the last '*' need take one byte more: an earlier one could
- * only give the later one less to choose from. So there is no recursion, and "a*a*a*b" costs at most
- * pattern times text. What a pattern matches is Redis's stringmatchlen(), odd corners included: a
- * class without its ']' ends with the pattern; a '\' at the end stands for itself. */
+ * only give the later one less to choose from. So there is no recursion, and "a*a*a*b" costs at
+ * most pattern times text. What a pattern matches is Redis's stringmatchlen(), odd corners
+ * included: a class without its ']' ends with the pattern; a '\' at the end stands for itself. */
 
 #include "command/glob.h"
 
@@ -65,6 +65,8 @@ static bool takes(struct bytes pattern, size_t at, uint8_t c, bool ignore_case, 
 bool glob_match(struct bytes pattern, struct bytes text, bool ignore_case)
 {
     const uint8_t *p = bytes_data(pattern);
+    if (text.size == 0) /* Redis: not "**", since its loop never begins */
+        return pattern.size == 0 || bytes_equal(pattern, BYTES("*"));
     size_t at = 0, position = 0;
     size_t star = SIZE_MAX, star_position = 0; /* the last '*', and where its run ends so far */
     while (position < text.size) {

@@ -210,7 +210,7 @@ static size_t listed_subcommands(const struct command *c)
 static void reply_info(struct exec *x, const struct command *c)
 {
     if (c == NULL) {
-        reply_null_array(x);
+        reply_null(x);
         return;
     }
     char name[COMMAND_NAME_MAX];
@@ -223,7 +223,7 @@ static void reply_info(struct exec *x, const struct command *c)
     reply_tips(x, c);
     reply_key_specs(x, c);
     const size_t count = listed_subcommands(c);
-    reply_array(x, count);
+    reply_set(x, count);
     for (size_t i = 0; count > 0 && c->subcommands[i].name != NULL; i++)
         if (!(c->subcommands[i].flags & CMD_UNLISTED))
             reply_info(x, &c->subcommands[i]); /* one level deep: subcommands have none */
@@ -389,7 +389,7 @@ static void reply_keys(struct exec *x, bool with_flags)
         reply_error(x, "ERR Invalid command specified");
         return;
     }
-    if (spec_count(c) == 0) {
+    if (spec_count(c) == 0 || (c->keys[0].flags & KEY_NOT_KEY)) {
         reply_error(x, "ERR The command has no key arguments");
         return;
     }
@@ -397,20 +397,19 @@ static void reply_keys(struct exec *x, bool with_flags)
         reply_error(x, "ERR Invalid number of arguments specified for command");
         return;
     }
-    struct key_position *keys;
-    size_t count;
-    const bool sense = keyspec_extract(c, args, arg_count, x->arena, &keys, &count);
-    if ((!sense || count == 0) && !(c->flags & CMD_NO_MANDATORY_KEYS)) {
+    struct key_list list;
+    const bool sense = keyspec_extract(c, args, arg_count, x->arena, &list);
+    if ((!sense || list.count == 0) && !(c->flags & CMD_NO_MANDATORY_KEYS)) {
         reply_error(x, "ERR Invalid arguments specified for command");
         return;
     }
-    reply_array(x, count);
-    for (size_t i = 0; i < count; i++) {
+    reply_array(x, list.count);
+    for (size_t i = 0; i < list.count; i++) {
         if (with_flags)
             reply_array(x, 2);
-        reply_bulk(x, args[keys[i].position]);
+        reply_bulk(x, args[list.keys[i].position]);
         if (with_flags)
-            reply_key_flags(x, keys[i].flags);
+            reply_key_flags(x, list.keys[i].flags);
     }
 }
 

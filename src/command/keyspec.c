@@ -7,14 +7,8 @@
 #include "base/panic.h"
 #include "command/command.h"
 
-struct found {
-    struct key_position *keys;
-    size_t count, max;
-};
-
-static void add(struct found *f, uint32_t position, uint32_t flags)
+static void add(struct key_list *f, uint32_t position, uint32_t flags)
 {
-    CHECK(f->count < f->max);
     f->keys[f->count++] = (struct key_position){position, flags};
 }
 
@@ -26,7 +20,7 @@ static bool is_word(const struct bytes *args, uint32_t count, uint32_t n, const 
 /* --- commands with rules of their own --------------------------------------------------------- */
 
 /* SET with GET reads the value too. */
-static bool set_keys(const struct bytes *args, uint32_t count, struct found *f)
+static bool set_keys(const struct bytes *args, uint32_t count, struct key_list *f)
 {
     uint32_t flags = KEY_OW | KEY_UPDATE;
     for (uint32_t i = 3; i < count; i++)
@@ -37,7 +31,7 @@ static bool set_keys(const struct bytes *args, uint32_t count, struct found *f)
 }
 
 /* BITFIELD that only reads. */
-static bool bitfield_keys(const struct bytes *args, uint32_t count, struct found *f)
+static bool bitfield_keys(const struct bytes *args, uint32_t count, struct key_list *f)
 {
     bool writes = false;
     for (uint32_t i = 2; i < count; i++)
@@ -49,7 +43,7 @@ static bool bitfield_keys(const struct bytes *args, uint32_t count, struct found
 
 /* SORT: the last STORE counts. Options with arguments are passed over, so that "BY store" is not
  * taken for one. What BY and GET point at depends on data and is not told. */
-static bool sort_keys(const struct bytes *args, uint32_t count, struct found *f)
+static bool sort_keys(const struct bytes *args, uint32_t count, struct key_list *f)
 {
     static const struct {
         const char *word;
@@ -75,14 +69,14 @@ static bool sort_keys(const struct bytes *args, uint32_t count, struct found *f)
 }
 
 /* MIGRATE host port key|"" db timeout [... KEYS key ...] */
-static bool migrate_keys(const struct bytes *args, uint32_t count, struct found *f)
+static bool migrate_keys(const struct bytes *args, uint32_t count, struct key_list *f)
 {
     const uint32_t flags = KEY_RW | KEY_ACCESS | KEY_DELETE;
     for (uint32_t i = 6; i < count; i++) {
-        if (is_word(args, count, i, "auth"))
-            i++;
-        else if (is_word(args, count, i, "auth2"))
-            i += 2;
+        if (is_word(args, count, i, "auth") || is_word(args, count, i, "auth2")) {
+            i += is_word(args, count, i, "auth") ? 1 : 2;
+            continue;
+        }
         if (!is_word(args, count, i, "keys"))
             continue;
         if (args[3].size > 0) /* both forms at once */
@@ -97,7 +91,7 @@ static bool migrate_keys(const struct bytes *args, uint32_t count, struct found 
 
 static const struct {
     const char *name;
-    bool (*keys)(const struct bytes *args, uint32_t count, struct found *f);
+    bool (*keys)(const struct bytes *args, uint32_t count, struct key_list *f);
 } own_rules[] = {
     {"set", set_keys}, {"bitfield", bitfield_keys}, {"sort", sort_keys}, {"migrate", migrate_keys},
 };
@@ -152,7 +146,9 @@ static bool spec_end(const struct key_spec *s, const struct bytes *args, uint32_
     }
     CHECK(s->find == KEY_FIND_COUNTED);
     int64_t keys;
-    if (*first >= (int64_t)count || !bytes_to_int64(args[*first], &keys) || keys < 0 || keys > count)
+    if (*first >= (int64_t)count || !bytes_to_int64(args[*first], &keys))
+        return false;
+    if (keys < 0 || keys > count)
         return false;
     *first += 1;
     *last = *first + keys - 1;
@@ -160,7 +156,7 @@ static bool spec_end(const struct key_spec *s, const struct bytes *args, uint32_
 }
 
 static bool extract_by_spec(const struct key_spec *s, const struct bytes *args, uint32_t count,
-                            struct found *f)
+                            struct key_list *f)
 {
     int64_t first = spec_begin(s, args, count), last;
     if (first == 0)
@@ -176,28 +172,21 @@ static bool extract_by_spec(const struct key_spec *s, const struct bytes *args, 
 }
 
 bool keyspec_extract(const struct command *c, const struct bytes *args, uint32_t arg_count,
-                     struct arena *arena, struct key_position **positions, size_t *count)
+                     struct arena *arena, struct key_list *list)
 {
-    *positions = NULL;
-    *count = 0;
+    *list = (struct key_list){NULL, 0};
     if (c->keys[0].flags == 0)
         return true;
 
-    struct found f = {.max = (size_t)arg_count * KEY_SPECS_MAX};
-    f.keys = arena_alloc(arena, f.max * sizeof(*f.keys));
-    *positions = f.keys;
+    /* Each spec or rule gives an argument at most once. */
+    list->keys = arena_alloc(arena, (size_t)arg_count * KEY_SPECS_MAX * sizeof(*list->keys));
     const size_t rule = own_rule(c);
-    if (rule < ARRAY_COUNT(own_rules)) {
-        if (!own_rules[rule].keys(args, arg_count, &f))
-            return false;
-        *count = f.count;
-        return true;
-    }
-    for (size_t i = 0; i < KEY_SPECS_MAX && c->keys[i].flags != 0; i++) {
-        if (!(c->keys[i].flags & KEY_NOT_KEY) &&
-            !extract_by_spec(&c->keys[i], args, arg_count, &f))
-            return false;
-    }
-    *count = f.count;
-    return true;
+    bool sense = rule == ARRAY_COUNT(own_rules) || own_rules[rule].keys(args, arg_count, list);
+    for (size_t i = 0; rule == ARRAY_COUNT(own_rules) && i < KEY_SPECS_MAX && sense; i++)
+        if (c->keys[i].flags != 0 && !(c->keys[i].flags & KEY_NOT_KEY))
+            sense = extract_by_spec(&c->keys[i], args, arg_count, list);
+    if (!sense)
+        list->count = 0;
+    CHECK(list->count <= (size_t)arg_count * KEY_SPECS_MAX);
+    return sense;
 }

@@ -1,7 +1,7 @@
 /* lcs.c -- LCS: the longest common subsequence of two strings, by the table of all prefixes.
  *
- * The table takes 4 bytes per pair of positions; above proto-max-bulk-len the command is refused, as
- * by Redis: so much memory, and time, is what one request may cost. */
+ * The table takes 4 bytes per pair of positions; above proto-max-bulk-len the command is refused,
+ * as by Redis: so much memory, and time, is what one request may cost. */
 
 #include <stdlib.h>
 

@@ -15,3 +15,15 @@ COMMAND_WORLD = tests/unit/command_world.h tests/unit/command_world.c
 EXTRA_PROGRAMS += tests/unit/command_shell
 tests_unit_command_shell_SOURCES = tests/unit/command_shell.c $(COMMAND_WORLD)
 tests_unit_command_shell_LDADD = $(COMMAND_LIBS)
+
+COMMAND_TESTS = tests/unit/test_command tests/unit/test_command_replies
+check_PROGRAMS += $(COMMAND_TESTS)
+EXTRA_DIST += tests/unit/command
+
+tests_unit_test_command_replies_SOURCES = tests/unit/test_command_replies.c $(COMMAND_WORLD)
+tests_unit_test_command_replies_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_command_replies_LDADD = $(COMMAND_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_command_SOURCES = tests/unit/test_command.c $(COMMAND_WORLD)
+tests_unit_test_command_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_command_LDADD = $(COMMAND_LIBS) $(CMOCKA_LIBS)

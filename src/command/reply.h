@@ -24,8 +24,8 @@ struct reply {
 bool reply_is_wanted(const struct exec *x);
 
 void reply_ok(struct exec *x);
-void reply_simple(struct exec *x, const char *text);                        /* "+text" */
-void reply_error(struct exec *x, const char *text);                         /* "ERR ...": with its code */
+void reply_simple(struct exec *x, const char *text); /* "+text" */
+void reply_error(struct exec *x, const char *text);  /* "ERR ...": with its code */
 void reply_errorf(struct exec *x, const char *format, ...) PRINTF_LIKE(2, 3);
 void reply_error_bytes(struct exec *x, struct bytes text);
 void reply_int64(struct exec *x, int64_t value);

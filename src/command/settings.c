@@ -1,7 +1,7 @@
 /* settings.c -- the table of replicated settings, their text forms, and the parsed copy.
  *
- * A row holds the text that the client gave; it was valid when it was accepted, so one that does not
- * parse now is a broken invariant. Fields of numbers are 64 bits wide, whatever their range. */
+ * A row holds the text that the client gave; it was valid when it was accepted, so one that does
+ * not parse now is a broken invariant. Fields of numbers are 64 bits wide, whatever their range. */
 
 #include "command/settings.h"
 
@@ -75,11 +75,13 @@ bool memory_size_parse(struct bytes text, uint64_t *size)
     };
     size_t digits = 0;
     uint64_t number = 0;
-    while (digits < text.size && bytes_data(text)[digits] >= '0' && bytes_data(text)[digits] <= '9') {
+    for (; digits < text.size; digits++) {
+        const uint8_t c = bytes_data(text)[digits];
+        if (c < '0' || c > '9')
+            break;
         if (__builtin_mul_overflow(number, 10, &number) ||
-            __builtin_add_overflow(number, bytes_data(text)[digits] - '0', &number))
+            __builtin_add_overflow(number, c - '0', &number))
             return false;
-        digits++;
     }
     if (digits == 0)
         return false;
@@ -306,7 +308,8 @@ const char *setting_refusal(const struct setting *s, struct bytes value)
         {parse_policy,
          "argument(s) must be one of the following: volatile-lru, volatile-lfu, volatile-random, "
          "volatile-ttl, allkeys-lru, allkeys-lfu, allkeys-random, noeviction", NULL},
-        {parse_pubsub, "argument(s) must be one of the following: allchannels, resetchannels", NULL},
+        {parse_pubsub, "argument(s) must be one of the following: allchannels, resetchannels",
+         NULL},
         {parse_events, "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.", NULL},
         {parse_text, "argument is too long", NULL},
     };

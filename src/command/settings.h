@@ -1,5 +1,5 @@
-/* settings.h -- replicated settings: limits that decide outcomes, hence the same on all nodes at the
- * same log position (ARCHITECTURE §5 rule 4). Kept as system rows, changed by entries of kind
+/* settings.h -- replicated settings: limits that decide outcomes, hence the same on all nodes at
+ * the same log position (ARCHITECTURE §5 rule 4). Kept as system rows, changed by entries of kind
  * SETTING, shown and set by CONFIG like the local ones. */
 
 #ifndef COMMAND_SETTINGS_H
@@ -56,7 +56,7 @@ struct setting {
 const struct setting *setting_find(struct bytes name);
 const struct setting *setting_at(size_t n); /* NULL behind the last */
 
-/* Why parse() refuses value, as CONFIG SET says it behind "(possibly related to argument 'x') - ". */
+/* Why parse() refuses value, as CONFIG SET says it behind "(... argument 'x') - ". */
 const char *setting_refusal(const struct setting *s, struct bytes value);
 
 /* All defaults. */

@@ -21,8 +21,9 @@ enum set_flags {
 
 bool string_may_grow(struct exec *x, size_t size, size_t more)
 {
+    const uint64_t max = MIN(x->settings->proto_max_bulk_len, CACHE_VALUE_MAX);
     size_t total;
-    if (!__builtin_add_overflow(size, more, &total) && total <= x->settings->proto_max_bulk_len)
+    if (!__builtin_add_overflow(size, more, &total) && total <= max)
         return true;
     reply_error(x, "ERR string exceeds maximum allowed size (proto-max-bulk-len)");
     return false;
@@ -374,6 +375,8 @@ static void append(struct exec *x)
     } else if (string_may_grow(x, object_string_size(&o), size)) {
         size += object_string_size(&o);
         object_write_string(&o, object_string_size(&o), x->args[2]);
+        o.encoding = ENCODING_RAW; /* also if nothing was appended */
+        o.dirty = true;
         changed(x, &o, EVENT_STRING, "append");
         reply_int64(x, (int64_t)size);
     }

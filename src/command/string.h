@@ -12,7 +12,7 @@ bool string_may_grow(struct exec *x, size_t size, size_t more);
  * and the error is the reply. */
 bool string_reply_value(struct exec *x, uint32_t n);
 
-/* A deadline from argument n, in seconds or ms, from now on or since 1970. False: it has replied. */
+/* A deadline from argument n, in seconds or ms, from now on or since 1970. False: it replied. */
 bool arg_deadline(struct exec *x, uint32_t n, bool seconds, bool relative, uint64_t *deadline_ms);
 
 #endif

@@ -83,10 +83,11 @@ static const struct command *find_top(struct bytes name)
     need_table();
     if (name.size == 0 || name.size >= COMMAND_NAME_MAX)
         return NULL;
-    for (size_t slot = hash_name(name) % SLOTS; table.slots[slot] != NULL; slot = (slot + 1) % SLOTS)
-        if (bytes_equal_nocase_string(name, table.slots[slot]->name))
-            return table.slots[slot];
-    return NULL;
+    size_t slot = hash_name(name) % SLOTS;
+    while (table.slots[slot] != NULL &&
+           !bytes_equal_nocase_string(name, table.slots[slot]->name))
+        slot = (slot + 1) % SLOTS;
+    return table.slots[slot];
 }
 
 static const struct command *find_sub(const struct command *container, struct bytes name)

@@ -24,8 +24,10 @@
 #define KEY_UNKNOWN(what, ...) {.flags = (what), __VA_ARGS__}
 
 /* Notes of COMMAND INFO, word for word, that do not fit into a row. */
-#define NOTE_SCRIPT_RW "We cannot tell how the keys will be used so we assume the worst, RW and UPDATE"
-#define NOTE_SCRIPT_RO "We cannot tell how the keys will be used so we assume the worst, RO and ACCESS"
+#define NOTE_SCRIPT_RW \
+    "We cannot tell how the keys will be used so we assume the worst, RW and UPDATE"
+#define NOTE_SCRIPT_RO \
+    "We cannot tell how the keys will be used so we assume the worst, RO and ACCESS"
 #define NOTE_SORT_BY                                                                   \
     "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive " \
     "from the content of the key we sort"

@@ -8,7 +8,6 @@
 
 #include "base/panic.h"
 #include "keyspace/cache.h"
-#include "keyspace/expire.h"
 #include "keyspace/keyspace.h"
 #include "kv/kv.h"
 #include "kv/kv_mem.h"
@@ -47,8 +46,7 @@ static void on_changed(void *context, const struct exec *x, uint32_t event_class
 {
     struct world *w = context;
     (void)x;
-    (void)event_class;
-    if (event == NULL)
+    if (event == NULL || event_class == EVENT_EXPIRED) /* Redis tells it by its own clock */
         return;
     buf_printf(&w->events, "%s%s %.*s@%u", w->events.size > 0 ? " " : "", event, (int)key.size,
                key.size == 0 ? "" : (const char *)key.data, db);
@@ -56,9 +54,9 @@ static void on_changed(void *context, const struct exec *x, uint32_t event_class
 
 static void on_flushed(void *context, const struct exec *x, int64_t db)
 {
-    struct world *w = context;
+    (void)context;
     (void)x;
-    buf_printf(&w->events, "%sflushed @%d", w->events.size > 0 ? " " : "", (int)db);
+    (void)db;
 }
 
 static void on_local(void *context, struct exec *x)
@@ -89,16 +87,12 @@ static const struct exec_host host = {on_changed, on_flushed, on_local};
 
 static void run_as_write(struct world *w, struct exec *x)
 {
-    struct buf name = {0};
-    uint32_t db;
     keyspace_entry_begin(w->keyspace, w->next_index++, 1, w->clock_ms);
     keyspace_request_begin(w->keyspace, 1);
     command_execute(x);
-    while (keyspace_take_expired(w->keyspace, &db, &name))
-        buf_reset(&name);
+    tell_expired(x);
     keyspace_entry_end(w->keyspace);
     cache_turn(w->cache);
-    buf_clear(&name);
     w->writes++;
 }
 

@@ -1,5 +1,5 @@
-/* command_world.h -- a keyspace on a disk in memory, and commands run on it one by one, for the tests
- * of src/command. Each write is an entry of its own; the clock stands still until it is moved. */
+/* command_world.h -- a keyspace on a disk in memory, and commands run on it one by one, for the
+ * tests of src/command. Each write is an entry of its own; the clock goes only when moved. */
 
 #ifndef TESTS_COMMAND_WORLD_H
 #define TESTS_COMMAND_WORLD_H
