@@ -7,7 +7,7 @@ libnode_a_SOURCES += %D%/consensus.h %D%/consensus_internal.h %D%/consensus.c %D
 libnode_a_SOURCES += %D%/shard.h %D%/shard_internal.h %D%/shard.c %D%/batch.h %D%/batch.c \
 	%D%/propose.c %D%/apply_loop.c %D%/reads.c %D%/expiry.c %D%/flush.c
 
-NODE_TESTS = tests/unit/test_shard
+NODE_TESTS = tests/unit/test_shard tests/unit/test_shard_random
 check_PROGRAMS += $(NODE_TESTS)
 NODE_LIBS = libnode.a libraft.a $(MACHINE_LIBS)
 
@@ -15,6 +15,11 @@ tests_unit_test_shard_SOURCES = tests/unit/test_shard.c tests/unit/shard_world.h
 	tests/unit/shard_world.c tests/unit/test.h
 tests_unit_test_shard_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_shard_LDADD = $(NODE_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_shard_random_SOURCES = tests/unit/test_shard_random.c tests/unit/shard_world.h \
+	tests/unit/shard_world.c tests/unit/test.h
+tests_unit_test_shard_random_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_shard_random_LDADD = $(NODE_LIBS) $(CMOCKA_LIBS)
 
 CONSENSUS_TEST_LIBS = libnode.a libraft.a libkv.a libbase.a $(ROCKSDB_LIBS) $(CMOCKA_LIBS)
 NODE_CONSENSUS_TESTS = tests/unit/test_consensus tests/unit/test_leader_clock

@@ -179,10 +179,23 @@ static struct bytes names_that_fit(const struct buf *names)
     return bytes_of(buf_data(names), size);
 }
 
-/* Asks for the expiry that the reads of later wait for. Without names they only follow others. */
+static struct batch *newest_due_of(const struct queue *q)
+{
+    struct batch *newest = NULL;
+    for (struct queue_node *at = queue_first(q); at != NULL; at = queue_next(q, at)) {
+        struct batch *b = container_of(at, struct batch, node);
+        newest = b->due != NULL ? b : newest;
+    }
+    return newest;
+}
+
+/* Asks for the expiry that the reads of later wait for. Without names they only follow others, which
+ * wait in the newest batch at the latest. */
 static void wait_for_expiry(struct shard *s, struct batch *later)
 {
-    struct batch *b = s->due_last;
+    struct batch *b = newest_due_of(&s->unsealed);
+    if (b == NULL)
+        b = newest_due_of(&s->sealed);
     if (s->names.size > 0) {
         uint8_t limit[4];
         put_le32(limit, 0);
@@ -192,7 +205,6 @@ static void wait_for_expiry(struct shard *s, struct batch *later)
         buf_reset(&s->names);
     }
     CHECK(b != NULL);
-    s->due_last = b;
     if (b->due == NULL)
         b->due = later;
     else
@@ -201,8 +213,6 @@ static void wait_for_expiry(struct shard *s, struct batch *later)
 
 void reads_expiry_applied(struct shard *s, struct batch *b)
 {
-    if (s->due_last == b)
-        s->due_last = NULL;
     queue_push_back(&s->read_again, &b->due->node);
     b->due = NULL;
 }
@@ -212,8 +222,6 @@ void reads_expiry_lost(struct shard *s, struct batch *b)
 {
     struct batch *due = b->due;
     b->due = NULL;
-    if (s->due_last == b)
-        s->due_last = NULL;
     waits_no_more(s, due->count);
     for (uint32_t i = 0; i < due->count; i++)
         shard_refuse(s, batch_record(due, i),

@@ -73,7 +73,6 @@ struct shard {
     struct batch *read_stale;  /* of the local state; NULL: nothing there */
     struct queue read_ready;   /* have an index; run in order */
     struct queue read_again;   /* their expiry was applied: run first */
-    struct batch *due_last;    /* the newest write batch with reads that wait for it */
     uint32_t due_waiting;      /* reads that wait for an expiry, read_again included */
     const void *owners[OWNERS_MAX]; /* of those, while due_waiting > 0 */
     uint32_t owner_count;      /* OWNERS_MAX + 1: more than can be told apart */
