@@ -1,0 +1,329 @@
+"""avow.py -- real avow-server processes for tests: start, kill, pause, cut off; and a RESP client.
+
+As root each node runs in a network namespace of its own, joined by a bridge, so that links can be
+cut one-way (a blackhole route in the sender's namespace). Otherwise all nodes share 127.0.0.1 and
+cutting is not offered. Whatever was made is taken away by Cluster.close(), by name and process id.
+"""
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+SERVER = os.environ.get("AVOW_SERVER", "./avow-server")
+
+
+class ReplyError(Exception):
+    pass
+
+
+class Client:
+    """One connection. call() returns int, bytes, None, list, or raises ReplyError."""
+
+    def __init__(self, address, timeout=30):
+        self.socket = socket.create_connection(address, timeout)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.buffer = b""
+
+    def close(self):
+        self.socket.close()
+
+    def send(self, *words):
+        words = [w if isinstance(w, bytes) else str(w).encode() for w in words]
+        self.socket.sendall(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in words))
+
+    def _fill(self):
+        data = self.socket.recv(65536)
+        if not data:
+            raise ConnectionError("closed by the server")
+        self.buffer += data
+
+    def _line(self):
+        while b"\r\n" not in self.buffer:
+            self._fill()
+        line, self.buffer = self.buffer.split(b"\r\n", 1)
+        return line
+
+    def receive(self):
+        line = self._line()
+        kind, rest = line[:1], line[1:]
+        if kind == b"+":
+            return rest
+        if kind == b"-":
+            raise ReplyError(rest.decode())
+        if kind == b":":
+            return int(rest)
+        if kind == b"$":
+            size = int(rest)
+            if size < 0:
+                return None
+            while len(self.buffer) < size + 2:
+                self._fill()
+            data, self.buffer = self.buffer[:size], self.buffer[size + 2:]
+            return data
+        if kind == b"*":
+            if int(rest) < 0:
+                return None
+            items = []
+            for _ in range(int(rest)):
+                try:
+                    items.append(self.receive())
+                except ReplyError as e:
+                    items.append(e)
+            return items
+        raise ConnectionError("not RESP2: %r" % line)
+
+    def call(self, *words):
+        self.send(*words)
+        return self.receive()
+
+
+def run(*command):
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def can_use_namespaces():
+    name = "avow-probe-%d" % os.getpid()
+    if os.geteuid() != 0 or shutil.which("ip") is None:
+        return False
+    if subprocess.run(["ip", "netns", "add", name], stdout=subprocess.DEVNULL,
+                      stderr=subprocess.DEVNULL).returncode != 0:
+        return False
+    run("ip", "netns", "del", name)
+    return True
+
+
+def free_ports(count):
+    """count free client ports on 127.0.0.1 whose peer ports (+10000) are free too."""
+    found = []
+    port = 20000 + os.getpid() % 20000
+    while len(found) < count:
+        port += 1
+        try:
+            for p in (port, port + 10000):
+                with socket.socket() as s:
+                    s.bind(("127.0.0.1", p))
+            found.append(port)
+        except OSError:
+            continue
+    return found
+
+
+class Node:
+    def __init__(self, cluster, number):
+        self.cluster, self.number = cluster, number
+        self.home = os.path.join(cluster.directory, "node-%d" % number)
+        os.makedirs(self.home, exist_ok=True)
+        self.process = None
+        if cluster.namespaces:
+            self.namespace = "%s-%d" % (cluster.prefix, number)
+            self.host, self.port = "%s.%d" % (cluster.network, number), 7000
+        else:
+            self.namespace = None
+            self.host, self.port = "127.0.0.1", cluster.ports[number - 1]
+
+    @property
+    def address(self):
+        return (self.host, self.port)
+
+    @property
+    def peer_address(self):
+        return "%s:%d" % (self.host, self.port + 10000)
+
+    def command(self, *extra):
+        inside = ["ip", "netns", "exec", self.namespace] if self.namespace else []
+        return inside + [SERVER, "--bind", self.host, "--port", str(self.port), "--dir", self.home,
+                         "--logfile", os.path.join(self.home, "avow.log"), "--protected-mode", "no",
+                         "--announce-host", self.host, "--cluster-secret", "a secret of the tests",
+                         "--enable-debug-command", "yes",
+                         "--cluster-init", "yes" if self.number == 1 else "no", *self.cluster.options, *extra]
+
+    def start(self, *extra, wait=True):
+        output = open(os.path.join(self.home, "output"), "ab")
+        self.process = subprocess.Popen(self.command(*extra), stdin=subprocess.DEVNULL, stdout=output,
+                                        stderr=output, start_new_session=True)
+        output.close()
+        if wait:
+            self.wait_port()
+
+    def wait_port(self, seconds=30):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self.process.poll() is not None:
+                raise AssertionError("node %d ended with %d:\n%s" % (self.number, self.process.returncode, self.log_tail()))
+            try:
+                Client(self.address, 1).close()
+                return
+            except OSError:
+                time.sleep(0.02)
+        raise AssertionError("node %d does not listen:\n%s" % (self.number, self.log_tail()))
+
+    def log_tail(self, lines=15):
+        text = ""
+        for name in ("avow.log", "output"):
+            path = os.path.join(self.home, name)
+            if os.path.exists(path):
+                text += "".join(open(path, errors="replace").readlines()[-lines:])
+        return text
+
+    def running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def kill(self):
+        if self.running():
+            self.process.kill()
+            self.process.wait()
+
+    def pause(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        if self.running():
+            self.process.send_signal(signal.SIGCONT)
+
+    def terminate(self, seconds=20):
+        self.process.terminate()
+        return self.process.wait(seconds)
+
+    def call(self, *words, timeout=30):
+        client = Client(self.address, timeout)
+        try:
+            return client.call(*words)
+        finally:
+            client.close()
+
+    def info(self, section):
+        text = self.call("INFO", section).decode()
+        return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+
+
+class Cluster:
+    def __init__(self, count=3, namespaces=None, options=(), directory=None):
+        self.namespaces = can_use_namespaces() if namespaces is None else namespaces
+        self.options = list(options)
+        self.directory = directory or tempfile.mkdtemp(prefix="avow-test-")
+        self.own_directory = directory is None
+        self.prefix = "avow%d" % (os.getpid() % 100000)
+        self.network = "10.%d.%d" % (100 + os.getpid() % 100, os.getpid() // 100 % 250)
+        self.cuts = set()
+        self.nodes = []
+        if self.namespaces:
+            self._make_network(count)
+        else:
+            self.ports = free_ports(count)
+        self.nodes = [Node(self, i + 1) for i in range(count)]
+
+    # --- network ---------------------------------------------------------------------------------
+
+    def _make_network(self, count):
+        run("ip", "link", "add", self.prefix, "type", "bridge")
+        run("ip", "addr", "add", self.network + ".254/24", "dev", self.prefix)
+        run("ip", "link", "set", self.prefix, "up")
+        for i in range(1, count + 1):
+            name = "%s-%d" % (self.prefix, i)
+            run("ip", "netns", "add", name)
+            run("ip", "link", "add", "%sv%d" % (self.prefix, i), "type", "veth", "peer", "name", "eth0", "netns", name)
+            run("ip", "link", "set", "%sv%d" % (self.prefix, i), "master", self.prefix, "up")
+            for words in (["addr", "add", "%s.%d/24" % (self.network, i), "dev", "eth0"],
+                          ["link", "set", "eth0", "up"], ["link", "set", "lo", "up"]):
+                run("ip", "netns", "exec", name, "ip", *words)
+
+    def cut(self, a, b):
+        """Frames from node a to node b vanish from now on."""
+        if (a, b) not in self.cuts:
+            run("ip", "netns", "exec", self.nodes[a - 1].namespace, "ip", "route", "add", "blackhole",
+                "%s.%d/32" % (self.network, b))
+            self.cuts.add((a, b))
+
+    def heal(self):
+        for a, b in list(self.cuts):
+            run("ip", "netns", "exec", self.nodes[a - 1].namespace, "ip", "route", "del", "blackhole",
+                "%s.%d/32" % (self.network, b))
+            self.cuts.remove((a, b))
+
+    # --- life ------------------------------------------------------------------------------------
+
+    def form(self):
+        for node in self.nodes:
+            node.start()
+        self.nodes[0].call("SET", "formed", "1")
+        for node in self.nodes[1:]:
+            for _ in range(40):
+                try:
+                    answer = self.nodes[0].call("RAFT", "ADD", node.peer_address)
+                    assert answer == b"OK", answer
+                    break
+                except ReplyError as e:
+                    last = e
+                    time.sleep(0.25)
+            else:
+                raise AssertionError("node %d could not join: %s" % (node.number, last))
+        self.wait_writable()
+
+    def wait_writable(self, seconds=30):
+        """A write through every node is acknowledged."""
+        end = time.monotonic() + seconds
+        for node in self.nodes:
+            while True:
+                try:
+                    if node.call("SET", "probe", node.number) == b"OK":
+                        break
+                except (ReplyError, OSError) as e:
+                    if time.monotonic() > end:
+                        raise AssertionError("node %d takes no writes: %s\n%s" % (node.number, e, node.log_tail()))
+                    time.sleep(0.1)
+
+    def leader(self, seconds=20):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            for node in self.nodes:
+                try:
+                    if node.running() and node.info("raft").get("raft_role") == "leader":
+                        return node
+                except (ReplyError, OSError):
+                    pass
+            time.sleep(0.05)
+        raise AssertionError("no leader within %d s" % seconds)
+
+    def followers(self):
+        leader = self.leader()
+        return [n for n in self.nodes if n is not leader]
+
+    def restart_dead(self):
+        for node in self.nodes:
+            node.resume()
+            if not node.running():
+                node.start()
+
+    def check_equal(self, seconds=30):
+        """All nodes hold the same state at the same applied index."""
+        end = time.monotonic() + seconds
+        while True:
+            answers = [node.call("RAFT", "DIGEST") for node in self.nodes]
+            if all(a == answers[0] for a in answers):
+                return answers[0]
+            if time.monotonic() > end:
+                raise AssertionError("the nodes differ: %r" % answers)
+            time.sleep(0.1)
+
+    def check_logs(self):
+        """No node panicked or complained of sanitizers."""
+        for node in self.nodes:
+            text = node.log_tail(100000)
+            bad = re.search(r".*(check failed|panic|ERROR: \w+Sanitizer|runtime error|WARNING: ThreadSanitizer).*", text)
+            assert not bad, "node %d: %s\n%s" % (node.number, bad.group(0), node.log_tail(40))
+
+    def close(self):
+        for node in self.nodes:
+            if node.running():
+                node.resume()
+                node.kill()
+        if self.namespaces:
+            for node in self.nodes:
+                subprocess.run(["ip", "netns", "del", node.namespace], stderr=subprocess.DEVNULL)
+            subprocess.run(["ip", "link", "del", self.prefix], stderr=subprocess.DEVNULL)
+        if self.own_directory:
+            shutil.rmtree(self.directory, ignore_errors=True)
