@@ -18,7 +18,7 @@
 #include "core_sim.h"
 
 #define SEEDS_FIRST 1
-#define SEEDS_COUNT 300
+#define SEEDS_COUNT 600
 #define TICKS_FAULTY 1000
 #define TICKS_CALM 3000  /* at most: one entry per round when its size is not known */
 #define TICKS_SETTLE 20  /* then transfers are given up, full logs compacted */

@@ -469,6 +469,23 @@ static void a_commit_is_told_at_once_to_who_wants_it(void **state)
     story_close(&t);
 }
 
+/* A follower takes it without comparing logs: so it must be one that it has acknowledged. */
+static void a_heartbeat_tells_no_commit_beyond_the_match(void **state)
+{
+    (void)state;
+    struct story t;
+    story_open(&t, &(struct story_setup){TERMS(1, 1)});
+    story_lead(&t);
+    story_persist(&t);
+    story_ack(&t, 2, 3);
+    story_ack(&t, 3, 1);
+    assert_int_equal(story_status(&t).commit_index, 3);
+    story_tick(&t, STORY_HEARTBEAT);
+    assert_int_equal(story_sent(&t, RAFT_MSG_HEARTBEAT, 2)->commit_index, 3);
+    assert_int_equal(story_sent(&t, RAFT_MSG_HEARTBEAT, 3)->commit_index, 1);
+    story_close(&t);
+}
+
 static void a_broken_connection_goes_back_to_probing(void **state)
 {
     (void)state;
@@ -528,6 +545,7 @@ int main(void)
         cmocka_unit_test(a_full_log_refuses_proposals_and_appends),
         cmocka_unit_test(others_than_the_leader_take_nothing),
         cmocka_unit_test(a_commit_is_told_at_once_to_who_wants_it),
+        cmocka_unit_test(a_heartbeat_tells_no_commit_beyond_the_match),
         cmocka_unit_test(a_broken_connection_goes_back_to_probing),
         cmocka_unit_test(a_second_flush_has_nothing_left),
     };
