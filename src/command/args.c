@@ -19,6 +19,15 @@ bool arg_int64(struct exec *x, uint32_t n, int64_t *value)
     return false;
 }
 
+bool arg_int64_range(struct exec *x, uint32_t n, const int64_t range[static 2], int64_t *value,
+                     const char *error)
+{
+    if (bytes_to_int64(x->args[n], value) && *value >= range[0] && *value <= range[1])
+        return true;
+    reply_error(x, error);
+    return false;
+}
+
 bool bytes_to_double(struct bytes b, double *value)
 {
     char text[DOUBLE_TEXT_MAX];

@@ -10,6 +10,9 @@
 /* --- arguments -------------------------------------------------------------------------------- */
 
 bool arg_int64(struct exec *x, uint32_t n, int64_t *value); /* ERR value is not an integer or ... */
+/* Between range[0] and range[1], both included; else replies error. */
+bool arg_int64_range(struct exec *x, uint32_t n, const int64_t range[static 2], int64_t *value,
+                     const char *error);
 bool arg_double(struct exec *x, uint32_t n, double *value); /* ERR value is not a valid float */
 /* The number of a database. not_a_number: the error when it is no int; NULL: the usual ones. */
 bool arg_db(struct exec *x, uint32_t n, const char *not_a_number, uint32_t *db);

@@ -9,6 +9,8 @@
 #include "server/node.h"
 #include "server/pending.h"
 
+static const int64_t node_numbers[] = {1, INT64_MAX};
+
 static void not_in_a_cluster(struct exec *x)
 {
     reply_error(x, "ERR this node belongs to no cluster yet: RAFT ADD it on a member");
@@ -102,10 +104,11 @@ void raft_log(struct server *s, struct conn *c, struct exec *x)
         reply_wrong_arity(x);
         return;
     }
-    if (!arg_int64_range(x, 2, 1, INT64_MAX / 2, &from, "ERR index is out of range"))
+    static const int64_t indexes[] = {1, INT64_MAX / 2}, counts[] = {1, LOG_DESCRIBE_ENTRIES_MAX};
+    if (!arg_int64_range(x, 2, indexes, &from, "ERR index is out of range"))
         return;
-    if (x->arg_count == 4 && !arg_int64_range(x, 3, 1, LOG_DESCRIBE_ENTRIES_MAX, &count,
-                                              "ERR count must be between 1 and 1000"))
+    if (x->arg_count == 4 &&
+        !arg_int64_range(x, 3, counts, &count, "ERR count must be between 1 and 1000"))
         return;
     if (s->shard == NULL) {
         not_in_a_cluster(x);
@@ -189,7 +192,7 @@ void raft_remove(struct server *s, struct conn *c, struct exec *x)
     (void)c;
     int64_t node;
     if (!local_refuse_in_exec(x) &&
-        arg_int64_range(x, 2, 1, INT64_MAX, &node, "ERR node must be the number of a member"))
+        arg_int64_range(x, 2, node_numbers, &node, "ERR node must be the number of a member"))
         change_node(s, x, ADMIN_REMOVE, node);
 }
 
@@ -204,7 +207,7 @@ void raft_transfer(struct server *s, struct conn *c, struct exec *x)
         return;
     }
     if (x->arg_count == 2 ||
-        arg_int64_range(x, 2, 1, INT64_MAX, &node, "ERR node must be the number of a member"))
+        arg_int64_range(x, 2, node_numbers, &node, "ERR node must be the number of a member"))
         change_node(s, x, ADMIN_TRANSFER, node);
 }
 
