@@ -7,9 +7,9 @@
  *   TRANSFER START -> TRANSFER -> done
  *   on a follower: FORWARDED -> the leader's answer
  *
- * A change lives on the leader that took it; when that leader goes, the answer is that nobody knows,
- * and asking again goes on where it stands: an address that is a learner already is caught up and
- * promoted, a member already voting is fine. */
+ * A change lives on the leader that took it; when that leader goes, the answer is that nobody
+ * knows, and asking again goes on where it stands: an address that is a learner already is caught
+ * up and promoted, a member already voting is fine. */
 
 #include "node/consensus_internal.h"
 
@@ -22,6 +22,7 @@
 #include "base/mailbox.h"
 #include "base/panic.h"
 
+#define TOO_MANY "too many administration requests under way: try again later"
 #define SECOND_US UINT64_C(1000000)
 #define START_US (10 * SECOND_US)   /* for the core to take a change */
 #define CONTACT_US (5 * SECOND_US)
@@ -56,7 +57,8 @@ static void change_end(struct consensus *c, struct change *change, bool ok, cons
         memcpy(change->admin->text, text, sizeof(text));
         give_back(c, change->admin);
     } else {
-        struct wire_admin_reply reply = {.boot = change->from_boot, .id = change->from_id, .ok = ok};
+        struct wire_admin_reply reply = {
+            .boot = change->from_boot, .id = change->from_id, .ok = ok};
         memcpy(reply.text, text, sizeof(text));
         buf_reset(&c->out);
         wire_encode_admin_reply(&c->out, &reply);
@@ -122,7 +124,7 @@ void admin_mail(struct consensus *c, struct admin *admin)
     }
     struct change *change = change_new(c);
     if (change == NULL) {
-        answer_at_once(c, admin, false, "too many administration requests under way: try again later");
+        answer_at_once(c, admin, false, TOO_MANY);
         return;
     }
     change->admin = admin;
@@ -138,7 +140,7 @@ void admin_receive(struct consensus *c, raft_node from, const struct wire_admin 
     if (change == NULL) {
         struct wire_admin_reply no = {.boot = request->boot, .id = request->id};
         snprintf(no.text, sizeof(no.text), "%s", is_leader(c)
-                 ? "too many administration requests under way: try again later"
+                 ? TOO_MANY
                  : "leadership has just changed: try again");
         buf_reset(&c->out);
         wire_encode_admin_reply(&c->out, &no);

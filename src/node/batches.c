@@ -1,9 +1,9 @@
 /* batches.c -- proposals (ARCHITECTURE §3.1 steps 4 and 5).
  *
- *   origin   keeps each batch of its shard while its term lasts and it is unsettled; takes it to the
- *            leader, itself or by PROPOSE(term, boot, previous, number, block)
- *   leader   per origin, for its own term only: (boot, last number taken). Takes a batch that follows
- *            that one, drops copies, answers anything else by PROPOSE_FROM(term, last, busy)
+ *   origin   keeps each batch of its shard while its term lasts and it is unsettled; takes it to
+ *            the leader, itself or by PROPOSE(term, boot, previous, number, block)
+ *   leader   per origin, for its own term only: (boot, last number taken). Takes a batch that
+ *            follows that one, drops copies, answers all else by PROPOSE_FROM(term, last, busy)
  *
  * A batch may be appended in one term alone, the one it carries; so two leaders can never both
  * append it, and previous = last taken keeps an origin's batches in order without gaps. */
@@ -121,8 +121,18 @@ static enum taken take(struct consensus *c, raft_node node, const struct wire_pr
     return TAKEN;
 }
 
+/* What is in the log is applied by all nodes: nonsense must not get there. */
+static bool is_sound(const struct wire_propose *p)
+{
+    return p->count <= ENTRY_REQUESTS_MAX && entry_batch_is_valid(p->block, p->count);
+}
+
 void batches_receive(struct consensus *c, raft_node from, const struct wire_propose *p)
 {
+    if (!is_sound(p)) {
+        c->frames_bad++;
+        return;
+    }
     uint64_t last;
     const enum taken taken = take(c, from, p, &last);
     if (taken == TAKEN)

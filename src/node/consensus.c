@@ -233,9 +233,9 @@ static enum status reconcile(struct consensus *c, struct opening *o, struct erro
 {
     const uint64_t applied = c->o.applied_index;
     if (applied < o->trail.base_index)
-        return fail(e, STATUS_CORRUPT, "the state was applied up to %" PRIu64 ", but the log begins "
-                    "behind %" PRIu64 ": entries between them are lost to this node; remove its "
-                    "directory and add it anew", applied, o->trail.base_index);
+        return fail(e, STATUS_CORRUPT, "the state was applied up to %" PRIu64 ", but the log "
+                    "begins behind %" PRIu64 ": entries between them are lost to this node; remove "
+                    "its directory and add it anew", applied, o->trail.base_index);
     if (applied <= o->last_index && trail_term(&o->trail, applied) == c->o.applied_term)
         return STATUS_OK;
     return reset_log(c, o, e);
@@ -249,7 +249,8 @@ static enum status find_log_clock(struct consensus *c, const struct opening *o, 
     if (o->last_index != found->last_index)
         return STATUS_OK; /* bootstrapped or reset: no DATA entry in it */
     uint64_t index = found->last_index;
-    while (index > found->base_index && found->items[index - found->base_index - 1].kind != RAFT_DATA)
+    const struct log_item *items = found->items;
+    while (index > found->base_index && items[index - found->base_index - 1].kind != RAFT_DATA)
         index--;
     if (index == found->base_index)
         return STATUS_OK;
@@ -308,7 +309,7 @@ static enum status open_log(struct consensus *c, struct error *e)
 {
     struct opening o = {0};
     enum status status = load_log(c, &o, e);
-    /* Node 1 exists by --cluster-init alone; it may have died before its first entry was written. */
+    /* Node 1 exists by --cluster-init alone; it may have died before it wrote its first entry. */
     const bool is_new = o.last_index == 0 && o.hard.current_term == 0 && c->o.applied_index == 0;
     if (status == STATUS_OK && is_new && (c->o.cluster_init || c->identity.node_id == 1))
         status = bootstrap(c, &o, e);

@@ -22,11 +22,11 @@ struct mailbox;
 
 struct consensus_options {
     struct log_store *log;               /* reading; writing goes through the log writer port */
-    const struct log_recovered *recovered; /* borrowed for the open; identity.node_id 0: see identify */
+    const struct log_recovered *recovered; /* borrowed for the open; node_id 0: waits */
     uint64_t applied_index, applied_term; /* of the state store */
     uint64_t applied_clock_ms;           /* its log clock: the leader's never runs behind it */
-    struct bytes applied_config;         /* payload of the newest CONFIG entry the state has applied;
-                                            used only when the log knows none; may be empty */
+    struct bytes applied_config;         /* payload of the newest CONFIG entry that the state
+                                            has applied; used when the log knows none */
     struct mailbox *inbox;               /* struct consensus_mail */
     struct mailbox *outbox;              /* struct shard_mail: the shard's */
     struct clock_port clock;
@@ -46,8 +46,9 @@ struct consensus_options {
 };
 
 /* Opens on what was recovered. An empty directory with cluster_init becomes node 1 of a new cluster
- * of one (its identity was written by the caller: log_store_identify); without, the node waits until
- * a leader's RAFT ADD introduces it. STATUS_CORRUPT / INVALID with a text for what cannot be. */
+ * of one (its identity was written by the caller: log_store_identify); without, the node waits
+ * until a leader's RAFT ADD introduces it. STATUS_CORRUPT / INVALID with a text for what cannot
+ * be. */
 enum status consensus_open(const struct consensus_options *options, struct consensus **consensus,
                            struct error *e) MUST_CHECK;
 /* The log writer and the workers have ended: none of them touches what was submitted any more. */
@@ -56,13 +57,13 @@ void consensus_close(struct consensus *c);
 /* One turn (ARCHITECTURE §7). Returns when the next one is due at the latest, in boot_us. */
 uint64_t consensus_turn(struct consensus *c);
 
-/* --- what the transport tells; noted, handled in the next turn ---------------------------------- */
+/* --- what the transport tells; noted, handled in the next turn -------------------------------- */
 
 /* A frame of an authenticated peer; copied. Any bytes are survived. */
 void consensus_receive(struct consensus *c, uint64_t from, struct bytes frame);
 /* The same without a copy: takes the caller's reference. */
 void consensus_receive_block(struct consensus *c, uint64_t from, struct block *frame);
-/* The connection of a channel to node is up (hello done), broke, or was refused when tried again. */
+/* The connection of a channel to node is up (hello done), broke, or was refused when tried. */
 enum peer_event { PEER_UP, PEER_BROKEN, PEER_REFUSED };
 void consensus_peer_event(struct consensus *c, uint64_t node, enum peer_channel channel,
                           enum peer_event event);
@@ -83,7 +84,7 @@ struct consensus_status {
     struct raft_status raft; /* role, term, leader, voted_for, indexes, per peer progress */
     struct member members[RAFT_NODES_MAX];
     uint32_t member_count;
-    uint64_t last_contact_ms[RAFT_NODES_MAX]; /* of members[i], as seen by this node; UINT64_MAX never */
+    uint64_t last_contact_ms[RAFT_NODES_MAX]; /* of members[i]; UINT64_MAX never */
     uint64_t log_first, log_last, log_bytes;
     uint64_t persists, messages_sent, messages_received, elections;
     uint64_t cached_entries, cached_bytes; /* recent entries in memory */

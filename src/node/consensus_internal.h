@@ -3,7 +3,7 @@
  *   consensus.c    open, the turn, mails, status
  *   output.c       raft_flush(): the write, messages held until it is durable, committed entries
  *   peers.c        frames from peers, frames to peers, old entries fetched for them, who is up
- *   batches.c      proposals: our own batches on their way, the leader's books per origin, its clock
+ *   batches.c      proposals: our own batches on their way, the leader's books and clock
  *   rounds.c       read rounds: ours and our peers'
  *   admin.c        changes of membership, transfer, stop */
 
@@ -11,137 +11,8 @@
 #define NODE_CONSENSUS_INTERNAL_H
 
 #include "base/prng.h"
-#include "base/queue.h"
-#include "node/consensus.h"
+#include "node/consensus_parts.h"
 #include "node/entry_cache.h"
-#include "node/wire.h"
-
-#define PEERS_MAX BOOK_MAX
-#define PEER_WAITING_MAX 64          /* APPENDs held behind a fetch; more: back to probing */
-#define ORIGINS_MAX 32               /* nodes whose batches a leader takes within one term */
-#define ROUNDS_MAX RAFT_READS_MAX
-#define CHANGES_MAX 16               /* admin requests under way here */
-#define INBOUND_BYTES_MAX (64u << 20)/* frames noted and not yet handled */
-#define LEASE_ROUNDS 64              /* rounds whose time of sending is remembered */
-
-/* --- output.c --------------------------------------------------------------------------------- */
-
-/* A write given to the log writer; what it points to stays until it is durable. */
-struct pending_write {
-    struct queue_node node;
-    struct log_job job;
-    struct log_write write;
-    struct log_hard_state hard;
-    uint64_t submitted_us;
-    size_t bytes;
-    size_t count; /* entries, blocks */
-    struct log_entry *entries;
-    struct block **blocks;
-    struct log_config *configs;
-};
-
-/* A message that waits for after_write. */
-struct held_message {
-    struct queue_node node;
-    struct raft_message message;
-};
-
-/* --- peers.c ---------------------------------------------------------------------------------- */
-
-/* Entries that are not in the cache any more, read by the snapshot worker: for one APPEND, or for
- * the data loop (peer 0). */
-struct fetch {
-    struct queue_node node; /* in consensus.fetches */
-    struct job job;
-    struct consensus *consensus;
-    struct raft_message message;
-    struct log_store *log;
-    struct log_range range;
-    struct log_block block;
-    enum status status;
-    struct error error;
-    raft_node peer;
-    bool done;
-    size_t position; /* entries of block handed on already */
-};
-
-struct peer {
-    raft_node node; /* 0 = a free place */
-    struct peer_address address; /* as the transport was told */
-    bool up[2];                  /* by channel */
-    bool unreachable;            /* to be told to the core in the next turn */
-    bool snapshot_wanted;        /* the core asks for a transfer */
-    uint64_t heard_us;           /* 0 = never */
-    int64_t wall_ahead_ms;       /* of our wall clock */
-    bool wall_known;
-    struct fetch *fetch;         /* under way */
-    struct queue waiting;        /* struct held_message: APPENDs behind the fetch */
-    uint32_t waiting_count;
-};
-
-struct inbound {
-    struct queue_node node;
-    raft_node from;
-    struct block *frame;
-};
-
-/* --- batches.c -------------------------------------------------------------------------------- */
-
-struct own_batch {
-    struct queue_node node;
-    uint64_t number, previous, term;
-    uint32_t count;
-    bool sent; /* to the leader of this term, or taken by ourselves */
-    struct block *block;
-};
-
-struct origin {
-    raft_node node;
-    uint64_t boot, last;
-};
-
-/* --- rounds.c --------------------------------------------------------------------------------- */
-
-enum round_state { ROUND_FREE, ROUND_WAITS, ROUND_CORE, ROUND_LEADER, ROUND_ANSWERED };
-
-struct round {
-    enum round_state state;
-    uint64_t id;      /* ours: what the core, or the leader, is asked under */
-    raft_node node;   /* who wants to know: self, or a peer */
-    uint64_t boot;    /* of the peer */
-    uint64_t read_id; /* the shard's, or the peer's */
-    uint64_t since_us;
-    bool ok;          /* ROUND_ANSWERED: the shard's mailbox was full */
-    uint64_t index, clock_ms;
-};
-
-/* --- admin.c ---------------------------------------------------------------------------------- */
-
-enum change_step {
-    CHANGE_FREE,
-    CHANGE_START,    /* not yet accepted by the core: tried again each tick */
-    CHANGE_CONTACT,  /* ADD: dialing the new node */
-    CHANGE_LEARNER,  /* ADD: CONFIG entry with the learner under way */
-    CHANGE_CATCH_UP, /* ADD: the learner's log grows */
-    CHANGE_VOTER,    /* the last change is under way */
-    CHANGE_TRANSFER,
-    CHANGE_FORWARDED /* the leader carries it out; its answer comes */
-};
-
-struct change {
-    enum change_step step;
-    struct admin *admin;      /* ours; NULL: a peer's */
-    raft_node from;           /* the peer's */
-    uint64_t from_boot, from_id;
-    enum admin_op op;
-    raft_node node;           /* whom it is about */
-    struct peer_address address;
-    uint64_t id;              /* CHANGE_FORWARDED: under which the leader knows it */
-    raft_index index;         /* of the CONFIG entry */
-    uint64_t deadline_us, told_us;
-};
-
-/* --- all -------------------------------------------------------------------------------------- */
 
 struct consensus {
     struct consensus_options o;

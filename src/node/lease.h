@@ -1,7 +1,7 @@
 /* lease.h -- the one value that both loops share: until when this node may read without asking.
  *
- * The consensus loop publishes it before it sends any message of the same flush; the data loop loads
- * it and only then reads the clock (ARCHITECTURE §3.2 step 3):
+ * The consensus loop publishes it before it sends any message of the same flush; the data loop
+ * loads it and only then reads the clock (ARCHITECTURE §3.2 step 3):
  *
  *     if (lease_load(lease, &value) && boot_us() < value.end_us)
  *         the read is confirmed at value.commit_index, judged by value.clock_ms

@@ -1,6 +1,6 @@
 /* log_describe.h -- log entries in words, for RAFT LOG: read by a worker, since it goes to disk.
  *
- *   d.from, d.to, d.log set; workers.submit(WORKER_SNAPSHOT, &d.job); in d.job.done: d.text, d.status
+ *   from, to, log, lines set -> workers.submit(WORKER_SNAPSHOT, &d.job) -> in job.done: status
  *
  * The caller sets job.done and finds its own struct by container_of(). */
 

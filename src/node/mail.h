@@ -14,7 +14,7 @@ struct block;
 struct admin;
 
 #define TO_CONSENSUS_MAX 4096
-#define BATCHES_UNSETTLED_MAX 64 /* of one origin, mailed and not settled: consensus keeps as many */
+#define BATCHES_UNSETTLED_MAX 64 /* of one origin, mailed and not settled: consensus keeps them */
 #define TO_SHARD_MAX 8192
 
 enum consensus_mail_kind {
@@ -37,7 +37,7 @@ struct consensus_mail {
 };
 
 enum shard_mail_kind {
-    MAIL_COMMITTED, /* .index .term .entry_kind .block (payload; NULL: none): in order, without gaps */
+    MAIL_COMMITTED, /* .index .term .entry_kind .block (payload; NULL: none): in order, no gaps */
     MAIL_READ_INDEX,/* .read_id .ok .index .clock_ms: the leader's clock when it was asked */
     MAIL_STATUS,    /* .role .term .leader .commit_index .voters */
     MAIL_ADMIN_DONE,

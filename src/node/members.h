@@ -1,5 +1,5 @@
-/* members.h -- who belongs to the cluster, and where: the payload of a CONFIG entry, and the book of
- * addresses that a node keeps.
+/* members.h -- who belongs to the cluster, and where: the payload of a CONFIG entry, and the book
+ * of addresses that a node keeps.
  *
  *   payload: format:1 next_node:8 count:1 (node:8 roles:1 port:2 host_size:1 host)*   little-endian
  *
@@ -42,7 +42,7 @@ void book_forget(struct address_book *b, raft_node node);
 bool address_equal(const struct peer_address *a, const struct peer_address *b);
 
 bool node_set_has(const struct raft_set *s, raft_node node);
-void node_set_add(struct raft_set *s, raft_node node); /* no harm when it is there; CHECKs for room */
+void node_set_add(struct raft_set *s, raft_node node); /* CHECKs for room */
 void node_set_remove(struct raft_set *s, raft_node node);
 /* All nodes of c, each once, rising. */
 void config_nodes(const struct raft_config *c, struct raft_set *all);

@@ -1,7 +1,7 @@
 noinst_LIBRARIES += libnode.a
 libnode_a_SOURCES = %D%/ports.h %D%/mail.h %D%/block.h %D%/block.c
-libnode_a_SOURCES += %D%/consensus.h %D%/consensus_internal.h %D%/consensus.c %D%/output.c \
-	%D%/peers.c %D%/batches.c %D%/rounds.c %D%/admin.c %D%/members.h %D%/members.c \
+libnode_a_SOURCES += %D%/consensus.h %D%/consensus_internal.h %D%/consensus_parts.h \
+	%D%/consensus.c %D%/output.c %D%/peers.c %D%/batches.c %D%/rounds.c %D%/admin.c %D%/members.h %D%/members.c \
 	%D%/entry_cache.h %D%/entry_cache.c %D%/wire.h %D%/wire.c %D%/lease.h %D%/lease.c \
 	%D%/log_describe.h %D%/log_describe.c
 libnode_a_SOURCES += %D%/shard.h %D%/shard_internal.h %D%/shard.c %D%/batch.h %D%/batch.c \
@@ -22,7 +22,8 @@ tests_unit_test_shard_random_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_shard_random_LDADD = $(NODE_LIBS) $(CMOCKA_LIBS)
 
 CONSENSUS_TEST_LIBS = libnode.a libraft.a libkv.a libbase.a $(ROCKSDB_LIBS) $(CMOCKA_LIBS)
-NODE_CONSENSUS_TESTS = tests/unit/test_consensus tests/unit/test_leader_clock
+NODE_CONSENSUS_TESTS = tests/unit/test_consensus tests/unit/test_leader_clock \
+	tests/unit/test_wire tests/unit/test_node_parts tests/fuzz/fuzz_wire
 check_PROGRAMS += $(NODE_CONSENSUS_TESTS)
 
 tests_unit_test_consensus_SOURCES = tests/unit/test_consensus.c tests/unit/consensus_net.h \
@@ -34,3 +35,15 @@ tests_unit_test_leader_clock_SOURCES = tests/unit/test_leader_clock.c tests/unit
 	src/machine/entry.c
 tests_unit_test_leader_clock_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_leader_clock_LDADD = $(CONSENSUS_TEST_LIBS)
+
+tests_unit_test_wire_SOURCES = tests/unit/test_wire.c
+tests_unit_test_wire_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_wire_LDADD = $(CONSENSUS_TEST_LIBS)
+
+tests_unit_test_node_parts_SOURCES = tests/unit/test_node_parts.c src/machine/entry.c
+tests_unit_test_node_parts_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_node_parts_LDADD = $(CONSENSUS_TEST_LIBS)
+
+tests_fuzz_fuzz_wire_SOURCES = tests/fuzz/fuzz_wire.c src/machine/entry.c
+tests_fuzz_fuzz_wire_CFLAGS = $(AM_CFLAGS)
+tests_fuzz_fuzz_wire_LDADD = libnode.a libraft.a libkv.a libbase.a $(ROCKSDB_LIBS)

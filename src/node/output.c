@@ -80,7 +80,8 @@ static void write_free(struct pending_write *w)
     free(w);
 }
 
-static void write_entries(struct consensus *c, struct pending_write *w, const struct raft_write *out)
+static void write_entries(struct consensus *c, struct pending_write *w,
+                          const struct raft_write *out)
 {
     w->count = out->append_last - out->append_first + 1;
     w->entries = xcalloc(w->count, sizeof(*w->entries));
@@ -357,7 +358,8 @@ static void mail_committed(struct consensus *c)
             return;
         const struct cached_entry *found = entry_cache_get(&c->cache, next);
         if (found == NULL) {
-            /* What the cache holds may not be on disk yet, and something older may be in its place. */
+            /* What the cache holds may not be on disk yet, and something older may be in its
+             * place. */
             const raft_index on_disk = MIN(c->commit_index, c->cache.first - 1);
             const raft_index to = MIN(on_disk, next + LAG_ENTRIES - 1);
             c->lagging = fetch_start(c, 0, &(struct log_range){next, to, LAG_BYTES});

@@ -413,7 +413,7 @@ static void receive_frame(struct consensus *c, raft_node from, struct bytes byte
     case WIRE_READ_REPLY: rounds_reply(c, &f->read_reply); return;
     case WIRE_ADMIN: admin_receive(c, from, &f->admin); return;
     case WIRE_ADMIN_REPLY: admin_reply(c, &f->admin_reply); return;
-    case WIRE_INTRODUCE: /* we know who we are; but perhaps nobody told us yet where the others are */
+    case WIRE_INTRODUCE: /* we know who we are, but perhaps not yet where the others are */
         if (f->introduce.node == c->identity.node_id && c->config.incoming.count == 0 &&
             memcmp(f->introduce.cluster_id, c->identity.cluster_id, 16) == 0) {
             learn_members(c, &f->introduce.members);
@@ -458,7 +458,7 @@ void consensus_peer_event(struct consensus *c, uint64_t node, enum peer_channel 
         if (channel == CHANNEL_CONTROL && is_leader(c) && node_set_has(&c->config.learners, node))
             admin_introduce(c, node);
         break;
-    case PEER_BROKEN: /* A leader goes back to probing; about our leader, one refusal more is needed. */
+    case PEER_BROKEN: /* a leader goes back to probing; our own leader's must be refused, too */
         p->up[channel] = false;
         p->unreachable = p->unreachable || is_leader(c);
         break;

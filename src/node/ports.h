@@ -40,7 +40,8 @@ struct transport_port {
 /* --- log writer ------------------------------------------------------------------------------- */
 
 /* One write of the log store. Owned by consensus; stays as it is until it is done. Completions come
- * in the order of submits, as MAIL_PERSISTED in the consensus mailbox. A failed write panics (§6.4). */
+ * in the order of submits, as MAIL_PERSISTED in the consensus mailbox. A failed write panics
+ * (§6.4). */
 struct log_job {
     uint64_t id;
     const struct log_write *write;

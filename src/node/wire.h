@@ -12,7 +12,7 @@
 #include "raft/raft.h"
 
 #define WIRE_VERSION 1
-#define WIRE_FRAME_MAX (8u << 20)   /* an APPEND of append_bytes_max and one whole entry, with room */
+#define WIRE_FRAME_MAX (8u << 20)   /* an APPEND of append_bytes_max and one entry, with room */
 #define WIRE_PAYLOAD_MAX (4u << 20) /* of one entry or batch: ENTRY_SIZE_MAX and a large request */
 
 enum wire_type {

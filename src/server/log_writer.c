@@ -21,7 +21,7 @@
 #include "raft/types.h"
 
 #define JOBS_MAX (RAFT_WRITES_MAX + 1) /* and the order to end */
-#define FULL_WAIT_NS 200000            /* the consensus half's mailbox is full: it is busy with it */
+#define FULL_WAIT_NS 200000            /* the consensus half's mailbox is full: it is at it */
 
 struct log_writer {
     struct log_store *log;
@@ -29,7 +29,7 @@ struct log_writer {
     struct mailbox *completions;
     pthread_t thread;
     atomic_bool ending; /* nobody takes completions any more */
-    atomic_uint outstanding; /* submitted and not yet written: 0 = the thread leaves the store alone */
+    atomic_uint outstanding; /* submitted, not yet written: 0 = the thread leaves the store alone */
     atomic_uint_fast64_t job_count, syncs, in_place, last_us, max_us;
 };
 
@@ -50,7 +50,8 @@ static void write_all(struct log_writer *w, const struct log_write *writes, size
 static void complete(struct log_writer *w, uint64_t id)
 {
     const struct consensus_mail mail = {.kind = MAIL_PERSISTED, .id = id};
-    while (!mailbox_send(w->completions, &mail) && !atomic_load(&w->ending)) { /* no loop: it may wait */
+    /* This thread is no loop: it may wait. */
+    while (!mailbox_send(w->completions, &mail) && !atomic_load(&w->ending)) {
         const struct timespec wait = {.tv_nsec = FULL_WAIT_NS};
         nanosleep(&wait, NULL);
     }

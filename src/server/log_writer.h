@@ -1,5 +1,5 @@
-/* log_writer.h -- the thread that makes log writes durable: everything that waits becomes one synced
- * write of the log store (group commit); a failed one panics (ARCHITECTURE §6.4).
+/* log_writer.h -- the thread that makes log writes durable: everything that waits becomes one
+ * synced write of the log store (group commit); a failed one panics (ARCHITECTURE §6.4).
  *
  *   submit(job) -> queue -> [thread: all of it -> log_store_write()] -> MAIL_PERSISTED (newest id)
  *

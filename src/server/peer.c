@@ -3,10 +3,10 @@
  *   dialed (peer_link.c)   CONNECTING -> HELLO_SENT -> PROOF_SENT -> UP: we send frames
  *   accepted               WAITS_HELLO -> CHALLENGED -> UP: every bulk string is a frame for us
  *
- * Handlers only note what came (consensus_receive_block, consensus_peer_event) and wake the loop; the
- * turn sends into buffers, peers_flush() writes each of them once. Bytes of strangers are bounded
- * by HANDSHAKE_BYTES_MAX and HANDSHAKE_MS, those of peers by WIRE_FRAME_MAX; whatever is not
- * understood ends the connection. */
+ * Handlers only note what came (consensus_receive_block, consensus_peer_event) and wake the loop;
+ * the turn sends into buffers, peers_flush() writes each of them once. Bytes of strangers are
+ * bounded by HANDSHAKE_BYTES_MAX and HANDSHAKE_MS, those of peers by WIRE_FRAME_MAX; whatever is
+ * not understood ends the connection. */
 
 #include "server/peer_internal.h"
 

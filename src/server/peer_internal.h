@@ -1,5 +1,5 @@
-/* peer_internal.h -- what the two files of the peer channel share: peer.c (connections, listener) and
- * peer_link.c (whom to dial, and when). */
+/* peer_internal.h -- what the two files of the peer channel share: peer.c (connections, listener)
+ * and peer_link.c (whom to dial, and when). */
 
 #ifndef SERVER_PEER_INTERNAL_H
 #define SERVER_PEER_INTERNAL_H

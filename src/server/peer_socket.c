@@ -21,7 +21,7 @@
 static void set(int fd, int level, int option, int value)
 {
     const int outcome = setsockopt(fd, level, option, &value, sizeof(value));
-    CHECK(outcome == 0 || errno != EBADF); /* a peer that is gone already may make it fail otherwise */
+    CHECK(outcome == 0 || errno != EBADF); /* a peer that is gone may make it fail otherwise */
 }
 
 static void set_options(int fd)

@@ -10,7 +10,8 @@
 #include "base/status.h"
 
 /* host "" or NULL: all interfaces. Resolves names, hence may block: at the start only. */
-enum status peer_socket_listen(const char *host, uint16_t port, int *fd, struct error *e) MUST_CHECK;
+enum status peer_socket_listen(const char *host, uint16_t port, int *fd,
+                               struct error *e) MUST_CHECK;
 uint16_t peer_socket_port(int fd);
 
 /* -1: none came. */

@@ -105,7 +105,7 @@ struct workers_client *workers_client_new(struct workers *w)
 {
     struct workers_client *c = xcalloc(1, sizeof(*c));
     c->workers = w;
-    /* Room for all that can be under way: stopping must not wait for a loop that no longer turns. */
+    /* Room for all that can be under way: stopping must not wait for a loop that has ended. */
     c->completed = mailbox_new(sizeof(struct job *), WORKERS * (JOBS_MAX + 1));
     return c;
 }

@@ -140,8 +140,9 @@ static int slot_of(const struct peer_address *address)
 
 static void deliver(struct node *from, struct node *to, struct block *frame)
 {
-    struct event *e = event_new(to, EVENT_FRAME,
-                                from->net->now_us + 50 + chance_us(from->net, from->net->faults.delay_us));
+    struct net *n = from->net;
+    struct event *e =
+        event_new(to, EVENT_FRAME, n->now_us + 50 + chance_us(n, n->faults.delay_us));
     e->from = from->identity.node_id;
     e->frame = block_ref(frame);
 }
@@ -346,15 +347,21 @@ static void take_mail(struct node *node, const struct shard_mail *m)
 
 static void mail_batch(struct node *node, struct batch *b)
 {
-    uint8_t content[64] = {0};
-    memcpy(content, &b->number, sizeof(b->number));
+    const char content[64] = {0};
+    const struct bytes args[] = {
+        bytes_of(&b->number, sizeof(b->number)),
+        bytes_of(content, 1 + prng_below(&node->net->prng, sizeof(content))),
+    };
+    struct buf request = {0};
+    request_encode(&request, &(struct request){.kind = REQ_COMMAND, .args = args, .arg_count = 2});
     const struct consensus_mail mail = {
         .kind = MAIL_BATCH,
-        .block = block_new(bytes_of(content, 1 + prng_below(&node->net->prng, sizeof(content)))),
+        .block = block_new(buf_bytes(&request)),
         .batch = b->number,
         .term = b->term,
         .count = 1,
     };
+    buf_clear(&request);
     b->mailed = mailbox_send(node->inbox, &mail);
     assert_true(b->mailed);
 }

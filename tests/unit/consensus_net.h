@@ -1,9 +1,9 @@
-/* consensus_net.h -- consensus halves of several nodes in one process, for tests: a simulated clock,
- * a network that delays, loses and repeats frames, log stores on disks in memory, a log writer that
- * takes its time, and a fake shard that proposes batches, applies and checks.
+/* consensus_net.h -- consensus halves of several nodes in one process, for tests: a simulated
+ * clock, a network that delays, loses and repeats frames, log stores on disks in memory, a log
+ * writer that takes its time, and a fake shard that proposes batches, applies and checks.
  *
  * Checked all the time: same index, same entry on all nodes; no batch applied twice; clocks of
- * entries never fall; a read index is never older than what was acknowledged before it was asked. */
+ * entries never fall; a read index is never older than what was acknowledged before. */
 
 #ifndef CONSENSUS_NET_H
 #define CONSENSUS_NET_H

@@ -13,7 +13,8 @@
 #define SECOND UINT64_C(1000000)
 #define CALM ((struct net_faults){.delay_us = 200, .write_us = 300, .durable = 100})
 #define ROUGH \
-    ((struct net_faults){.loss = 50, .twice = 30, .delay_us = 4000, .write_us = 5000, .durable = 50})
+    ((struct net_faults){                                                                         \
+        .loss = 50, .twice = 30, .delay_us = 4000, .write_us = 5000, .durable = 50})
 
 static void assert_settles(struct net *n)
 {
@@ -172,7 +173,7 @@ static void a_restarted_node_catches_up_from_logs_that_left_the_cache(void **sta
     net_free(n);
 }
 
-/* The state of slot 0 was never flushed: it is applied again from the log's start, by the worker. */
+/* The state was never flushed: all is applied again from the log's start, read by the worker. */
 static void a_restart_applies_again_what_was_not_durable(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* test_log_writer.c -- what waits becomes one write; completions come in order, and only for what is
- * on disk; in place when that is allowed and nothing is under way. */
+/* test_log_writer.c -- what waits becomes one write; completions come in order, and only for what
+ * is on disk; in place when that is allowed and nothing is under way. */
 
 #include "test.h"
 

@@ -68,7 +68,8 @@ static void wake(void *context)
 
 static struct log_identity identity(uint64_t node)
 {
-    return (struct log_identity){.cluster_id = "the test cluster", .node_id = node, .incarnation = 5};
+    return (struct log_identity){
+        .cluster_id = "the test cluster", .node_id = node, .incarnation = 5};
 }
 
 static struct peers_options options(uint64_t node)
@@ -244,7 +245,8 @@ static void a_dead_peer_is_noticed_at_once_and_found_again(void **state)
     end_close(&b);
 }
 
-static void expect_refused(const struct peers_options *oa, const struct peers_options *ob, uint64_t to)
+static void expect_refused(const struct peers_options *oa, const struct peers_options *ob,
+                           uint64_t to)
 {
     struct end a, b;
     end_open(&a, oa);
@@ -403,7 +405,8 @@ static void nonsense_ends_the_connection(void **state)
         "GET / HTTP/1.1\r\n\r\n", "\r\n\r\n\r\n", "*1000000000\r\n", "*2\r\n*2\r\n*2\r\n*2\r\n",
         "*-1\r\n", "$-1\r\n", ":1\r\n", "+OK\r\n", "*0\r\n", "$99999999999999999999\r\n",
         "*2\r\n$10\r\nAVOW.HELLO\r\n$3\r\nabc\r\n", "*2\r\n$10\r\nAVOW.HELLO\r\n:3\r\n",
-        "*2\r\n$10\r\nAVOW.HELLO\r\n$-1\r\n", "*5\r\n$1\r\na\r\n$1\r\na\r\n$1\r\na\r\n$1\r\na\r\n$1\r\na\r\n",
+        "*2\r\n$10\r\nAVOW.HELLO\r\n$-1\r\n",
+        "*5\r\n$1\r\na\r\n$1\r\na\r\n$1\r\na\r\n$1\r\na\r\n$1\r\na\r\n",
     };
     struct end b;
     const struct peers_options ob = options(2);
@@ -465,7 +468,8 @@ static int raw_peer(struct end *end)
     assert_int_equal(raw_receive(end, fd, reply, sizeof(reply), want), want);
     assert_memory_equal(reply, head, sizeof(head) - 1);
     uint8_t mac[HELLO_MAC];
-    hello_prove("xyzzy", PROOF_DIALER, buf_bytes(&hello), bytes_of(reply + sizeof(head) - 1, 40), mac);
+    const struct bytes challenge = bytes_of(reply + sizeof(head) - 1, 40);
+    hello_prove("xyzzy", PROOF_DIALER, buf_bytes(&hello), challenge, mac);
     say(fd, "AVOW.PROOF", bytes_of(mac, sizeof(mac)));
     const char welcome[] = "*2\r\n$12\r\nAVOW.WELCOME\r\n$32\r\n";
     const size_t all = sizeof(welcome) - 1 + HELLO_MAC + 2;
