@@ -2,7 +2,8 @@ noinst_LIBRARIES += libmachine.a
 libmachine_a_SOURCES = %D%/entry.h %D%/entry.c %D%/machine.h %D%/machine_internal.h %D%/machine.c \
 	%D%/apply.c %D%/transaction.c %D%/parts.c
 
-MACHINE_TESTS = tests/unit/test_entry tests/unit/test_machine tests/fuzz/fuzz_entry
+MACHINE_TESTS = tests/unit/test_entry tests/unit/test_machine tests/unit/test_machine_same \
+	tests/fuzz/fuzz_entry
 check_PROGRAMS += $(MACHINE_TESTS)
 
 tests_unit_test_entry_SOURCES = tests/unit/test_entry.c tests/unit/test.h
@@ -18,3 +19,8 @@ tests_unit_test_machine_SOURCES = tests/unit/test_machine.c tests/unit/machine_w
 	tests/unit/machine_world.c tests/unit/test.h
 tests_unit_test_machine_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_machine_LDADD = $(MACHINE_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_machine_same_SOURCES = tests/unit/test_machine_same.c tests/unit/machine_world.h \
+	tests/unit/machine_world.c
+tests_unit_test_machine_same_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_machine_same_LDADD = $(MACHINE_LIBS) $(CMOCKA_LIBS)

@@ -189,7 +189,7 @@ static struct batch *newest_due_of(const struct queue *q)
     return newest;
 }
 
-/* Asks for the expiry that the reads of later wait for. Without names they only follow others, which
+/* Asks for the expiry that the reads of later wait for. Without names they only follow others, who
  * wait in the newest batch at the latest. */
 static void wait_for_expiry(struct shard *s, struct batch *later)
 {

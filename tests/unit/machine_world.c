@@ -149,7 +149,8 @@ struct request words(struct world *w, const char *text)
     uint32_t count = 0;
     char *copy = arena_string(&w->arena, bytes_from_string(text));
     char *state = NULL;
-    for (char *word = strtok_r(copy, " ", &state); word != NULL; word = strtok_r(NULL, " ", &state)) {
+    char *word = strtok_r(copy, " ", &state);
+    for (; word != NULL; word = strtok_r(NULL, " ", &state)) {
         assert_true(count < 32);
         args[count++] = bytes_from_string(word);
     }

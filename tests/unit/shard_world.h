@@ -60,7 +60,7 @@ struct sw_world {
 
 void sw_init(struct sw_world *w, size_t cache_bytes, size_t mailbox_size);
 void sw_clear(struct sw_world *w);
-/* The process dies and comes back with the next boot number; what was not flushed is applied anew. */
+/* The process dies and comes back with the next boot; what was not flushed is applied anew. */
 void sw_crash(struct sw_world *w, enum kv_mem_crash how);
 
 /* One turn of the shard. */

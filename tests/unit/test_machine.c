@@ -237,7 +237,7 @@ static void exec_is_refused_as_a_whole_when_memory_is_over(void **state)
     world_clear(&w);
 }
 
-/* --- what only the origin runs ------------------------------------------------------------------ */
+/* --- what only the origin runs ---------------------------------------------------------------- */
 
 static void a_read_that_rides_is_run_at_its_place(void **state)
 {
@@ -395,7 +395,7 @@ static void time_does_not_go_back(void **state)
     world_clear(&w);
 }
 
-/* --- settings, features, skipped entries -------------------------------------------------------- */
+/* --- settings, features, skipped entries ------------------------------------------------------ */
 
 static const char *set_settings(struct world *w, const char *text)
 {
@@ -427,7 +427,8 @@ static const char *raise_level(struct world *w, uint32_t level)
     uint8_t number[4];
     put_le32(number, level);
     const struct bytes args[] = {bytes_of(number, 4)};
-    return apply_request_of(w, &(struct request){.kind = REQ_FEATURE, .args = args, .arg_count = 1});
+    const struct request r = {.kind = REQ_FEATURE, .args = args, .arg_count = 1};
+    return apply_request_of(w, &r);
 }
 
 static void raise_too_far(void *context)

@@ -1,5 +1,6 @@
-/* test_shard_random.c -- exactly once under random schedules: the data half against a consensus that
- * loses, delays and repeats as far as Raft allows, changes leaders and terms, and a node that dies.
+/* test_shard_random.c -- exactly once under random schedules: the data half against a consensus
+ * that loses, delays and repeats as far as Raft allows, changes leaders and terms, and a node that
+ * dies.
  *
  * Each connection appends numbered tokens to its own key, so that the key's value in the end tells
  * which requests were executed, how often, and in which order. Checked:
@@ -63,7 +64,7 @@ struct run {
     uint32_t crashes, leaders, rides;
 };
 
-/* --- the truth: what the committed log says ------------------------------------------------------ */
+/* --- the truth: what the committed log says --------------------------------------------------- */
 
 static void count_words(struct run *r, const struct request *request)
 {
@@ -203,7 +204,8 @@ static void send_exec(struct run *r, struct call *call, uint32_t n)
                                    bytes_from_string(token)};
     struct buf watches = {0}, first = {0}, second = {0};
     exec_encode_watches(&watches, NULL, 0);
-    exec_encode_command(&first, &(struct request){.kind = REQ_COMMAND, .args = incr, .arg_count = 2});
+    exec_encode_command(&first,
+                        &(struct request){.kind = REQ_COMMAND, .args = incr, .arg_count = 2});
     exec_encode_command(&second,
                         &(struct request){.kind = REQ_COMMAND, .args = append, .arg_count = 3});
     const struct bytes args[] = {buf_bytes(&watches), buf_bytes(&first), buf_bytes(&second)};
@@ -265,7 +267,8 @@ static void client_step(struct run *r)
         send_call(r, c, n, kind);
     if (prng_chance(&r->chance, 1, 20)) {
         char text[64];
-        snprintf(text, sizeof(text), "SET t%u v PX %u", n, (unsigned)prng_below(&r->chance, 30) + 1);
+        const unsigned ttl_ms = (unsigned)prng_below(&r->chance, 30) + 1;
+        snprintf(text, sizeof(text), "SET t%u v PX %u", n, ttl_ms);
         sw_write(&r->w, NULL, text);
     }
 }
