@@ -333,13 +333,10 @@ static void raft_fields(struct server *s, struct buf *to)
 {
     const struct consensus_status *status = &s->consensus;
     const struct raft_status *raft = &status->raft;
-    const struct log_identity *identity = node_identity(s->node);
     struct log_writer_stats writer;
     node_log_writer_stats(s->node, &writer);
-    buf_append_string(to, "raft_cluster_id:");
-    for (size_t i = 0; i < sizeof(identity->cluster_id); i++)
-        buf_printf(to, "%02x", identity->cluster_id[i]);
-    buf_append_string(to, "\r\n");
+    buf_printf(to, "raft_cluster:%016llx\r\n",
+               U(log_identity_name(node_identity(s->node))));
     number(to, "raft_node_id", node_id(s->node));
     number(to, "raft_boot", node_boot(s->node));
     text(to, "raft_role", role_name(s));

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/panic.h"
+#include "base/siphash.h"
 #include "kv/log_store_internal.h"
 
 enum status log_damaged(const struct log_store *store, struct error *e, const char *format, ...)
@@ -268,6 +269,11 @@ enum status log_recover(struct log_store *store, struct log_recovered *recovered
     store->base_index = recovered->base_index;
     store->last_index = recovered->last_index;
     return STATUS_OK;
+}
+
+uint64_t log_identity_name(const struct log_identity *identity)
+{
+    return siphash(identity->cluster_id, BYTES("cluster name"));
 }
 
 void log_recovered_clear(struct log_recovered *recovered)

@@ -33,6 +33,10 @@ struct log_identity {
     uint64_t incarnation;
 };
 
+/* The cluster's name for people. The id itself is shown to nobody: it is the key of the hash that
+ * orders the rows, and who knew it could choose names that collide. */
+uint64_t log_identity_name(const struct log_identity *identity);
+
 struct log_hard_state {
     uint64_t current_term;
     uint64_t voted_for; /* 0 = nobody */

@@ -253,17 +253,14 @@ void server_stop(struct server *s)
 
 static void announce(const struct server *s)
 {
-    char cluster[33];
-    const struct log_identity *identity = node_identity(s->node);
-    for (size_t i = 0; i < sizeof(identity->cluster_id); i++)
-        snprintf(cluster + 2 * i, 3, "%02x", identity->cluster_id[i]);
     log_info("server", "listening", "port=%d peer_port=%u dir=%s", (int)s->config.port,
              node_peer_port(s->node), s->config.dir);
     if (node_id(s->node) == 0)
         log_info("server", "waiting to be introduced to a cluster",
                  "on a member: RAFT ADD <this host>:%u", node_peer_port(s->node));
     else
-        log_info("server", "member", "cluster=%s node=%llu boot=%llu", cluster,
+        log_info("server", "member", "cluster=%016llx node=%llu boot=%llu",
+                 (unsigned long long)log_identity_name(node_identity(s->node)),
                  (unsigned long long)node_id(s->node), (unsigned long long)node_boot(s->node));
 }
 
