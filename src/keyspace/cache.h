@@ -10,9 +10,10 @@
  * What was put is seen at once, by gets and by cursors, and stays in memory until a flush has
  * ingested it (node/flush.c). Clean rows are evicted by clock, dirty and frozen ones never.
  *
- * Keys are of at most CACHE_KEY_MAX bytes and begin with the byte of their table (ARCHITECTURE §6.2).
- * All calls are made by the data loop, but for cache_cut_next(), which the flush worker calls while
- * the data loop goes on: the rows of a cut are immutable, a change after the cut makes a new version.
+ * Keys are of at most CACHE_KEY_MAX bytes and begin with the byte of their table (ARCHITECTURE
+ * §6.2). All calls are made by the data loop, but for cache_cut_next(), which the flush worker
+ * calls while the data loop goes on: the rows of a cut are immutable, a change after the cut
+ * makes a new version.
  *
  * A failed read of the store panics: apply cannot fail by chance (ARCHITECTURE §5 rule 5). */
 
@@ -41,8 +42,9 @@ enum direction { FORWARD, BACKWARD };
 struct cache *cache_new(struct kv *kv, size_t size_bytes);
 void cache_free(struct cache *c);
 
-/* Forgets everything, dirty rows too, and reads from kv from now on (a snapshot was installed). A cut
- * that runs has still to be ended, by cache_clean() or cache_cut_abandon(), which just free it. */
+/* Forgets everything, dirty rows too, and reads from kv from now on (a snapshot was installed). A
+ * cut that runs has still to be ended, by cache_clean() or cache_cut_abandon(), which just free
+ * it. */
 void cache_reset(struct cache *c, struct kv *kv);
 void cache_resize(struct cache *c, size_t size_bytes);
 
@@ -53,14 +55,15 @@ bool cache_get(struct cache *c, struct bytes key, struct bytes *value);
 /* Key and value are copied. value may be borrowed from this very row. */
 void cache_put(struct cache *c, struct bytes key, struct bytes value);
 
-/* As cache_put, but returns the value's memory, not yet filled, to be written before the next call. */
+/* As cache_put, but returns the value's memory, not yet filled, to be written before the next
+ * call. */
 uint8_t *cache_put_space(struct cache *c, struct bytes key, size_t value_size);
 
 void cache_del(struct cache *c, struct bytes key);
 
-/* Drops all rows in [from, to), as one range tombstone; at once, whatever their number. Each slows
- * all reads a little until it was flushed, so at most CACHE_RANGES_MAX may stand (cache_range_room()
- * tells how many more). For the graveyard only; not inside a savepoint. */
+/* Drops all rows in [from, to), as one range tombstone; at once, whatever their number. Each
+ * slows all reads a little until it was flushed, so at most CACHE_RANGES_MAX may stand
+ * (cache_range_room() tells how many more). For the graveyard only; not inside a savepoint. */
 void cache_del_range(struct cache *c, struct bytes from, struct bytes to);
 size_t cache_range_room(const struct cache *c);
 
@@ -101,8 +104,8 @@ void cache_savepoint_roll_back(struct cache *c);
 /* While set, a change of any row panics. */
 void cache_set_read_only(struct cache *c, bool read_only);
 
-/* Items ("I" version:8 ...) of this version and later ones are known not to be in the store, now and
- * until the next cut: it is not asked for them. UINT64_MAX: nothing is known. */
+/* Items ("I" version:8 ...) of this version and later ones are known not to be in the store, now
+ * and until the next cut: it is not asked for them. UINT64_MAX: nothing is known. */
 void cache_set_fresh_version(struct cache *c, uint64_t version);
 
 /* End of a turn of the data loop: evicts, and does a slice of the work that a flush left. */
@@ -111,14 +114,14 @@ void cache_turn(struct cache *c);
 /* Called at the start of every cut, to put rows that are kept elsewhere until then. NULL: none. */
 void cache_set_before_cut(struct cache *c, void (*before_cut)(void *context), void *context);
 
-/* Freezes the dirty rows as they are now, between two entries; costs no pause. One cut at a time. */
+/* Freezes the dirty rows as they are now, between two entries, without a pause. One at a time. */
 struct cache_cut *cache_cut(struct cache *c);
-/* The rows of the cut in key order, then false. Called by the flush worker; the first call sorts. */
+/* The rows of the cut in key order, then false. For the flush worker; the first call sorts. */
 bool cache_cut_next(struct cache_cut *cut, struct kv_row *row);
 /* The range tombstones of the cut, all older than its rows. Borrowed from the cut. */
 const struct kv_range *cache_cut_ranges(const struct cache_cut *cut, size_t *count);
-/* The cut was ingested: its rows that did not change since are clean now, or will be in the course of
- * the next turns (see frozen_bytes). Frees the cut. */
+/* The cut was ingested: its rows that did not change since are clean now, or will be in the
+ * course of the next turns (see frozen_bytes). Frees the cut. */
 void cache_clean(struct cache *c, struct cache_cut *cut);
 /* The ingest was given up: frees the cut, its rows are dirty again. */
 void cache_cut_abandon(struct cache *c, struct cache_cut *cut);

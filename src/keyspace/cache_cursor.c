@@ -1,4 +1,5 @@
-/* cache_cursor.c -- walks: three sorted sources merged, the newer one hiding equal keys of the older.
+/* cache_cursor.c -- walks: three sorted sources merged, the newer one hiding equal keys of the
+ * older.
  *
  *     level of now  >  level of the running cut  >  store (an iterator, made when first needed)
  *
@@ -288,7 +289,8 @@ static bool is_inside(const struct cache_cursor *cursor, struct bytes key)
     return bytes_compare(key, lower) >= 0;
 }
 
-/* Moves to the next key of any source; *is_there: it has a value, which is copied. False: the end. */
+/* Moves to the next key of any source; *is_there: it has a value, which is copied. False: the
+ * end. */
 static bool advance(struct cache_cursor *cursor, bool *is_there)
 {
     struct row *rows[2] = {peek(cursor, 0), peek(cursor, 1)};

@@ -43,7 +43,8 @@ void level_clear(struct level *l)
     *l = (struct level){0};
 }
 
-/* Items: "I" version. Keys: "K" db and 12 bits of the slot. Expiry: "X" and a deadline cut to 65 s. */
+/* Items: "I" version. Keys: "K" db and 12 bits of the slot. Expiry: "X" and a deadline cut to 65
+ * s. */
 size_t group_prefix_size(struct bytes key)
 {
     if (key.size == 0)

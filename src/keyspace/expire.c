@@ -1,5 +1,6 @@
 /* expire.c -- the expiry index: rows "X" deadline db pos name, earliest first. Rows of flushed
- * databases stay until they are purged; walks pass over them. */
+ * databases stay until they are purged; walks pass over them, but begin at deadline_floor, so that
+ * each is passed once. */
 
 #include "keyspace/expire.h"
 
@@ -18,20 +19,24 @@ static struct bytes index_key(struct buf *key, uint64_t deadline, struct bytes m
 void expire_index_put(struct keyspace *k, uint64_t deadline, struct bytes meta_row_key)
 {
     keyspace_row_put(k, index_key(&k->key, deadline, meta_row_key), BYTES_NONE);
-    if (k->next_deadline == 0 || deadline < k->next_deadline)
-        k->next_deadline = deadline;
+    if (deadline > k->deadline_floor)
+        return;
+    k->deadline_floor = deadline;
+    k->floor_is_exact = true;
 }
 
 void expire_index_del(struct keyspace *k, uint64_t deadline, struct bytes meta_row_key)
 {
     keyspace_row_del(k, index_key(&k->key, deadline, meta_row_key));
-    if (deadline == k->next_deadline)
-        k->next_deadline_known = false;
+    if (deadline == k->deadline_floor)
+        k->floor_is_exact = false;
 }
 
 static void open_index(struct keyspace *k, struct cache_cursor *cursor)
 {
-    cache_cursor_open(k->cache, cursor, BYTES("X"), BYTES("Y"), FORWARD);
+    uint8_t lower[9] = {'X'};
+    put_be64(lower + 1, k->deadline_floor);
+    cache_cursor_open(k->cache, cursor, bytes_of(lower, sizeof(lower)), BYTES("Y"), FORWARD);
 }
 
 /* The next row of a database that is there. */
@@ -45,19 +50,36 @@ static bool next_entry(struct keyspace *k, struct cache_cursor *cursor, uint32_t
     return false;
 }
 
-uint64_t expire_next_deadline(struct keyspace *k)
+static bool has_deadlines(const struct keyspace *k)
 {
-    if (k->next_deadline_known)
-        return k->next_deadline;
+    for (uint32_t db = 0; db < k->now_counters.database_count; db++)
+        if (k->now_counters.databases[db].expires > 0)
+            return true;
+    return false;
+}
+
+static void find_floor(struct keyspace *k)
+{
+    k->floor_is_exact = true;
+    if (!has_deadlines(k)) {
+        k->deadline_floor = UINT64_MAX;
+        return;
+    }
     struct cache_cursor cursor;
     struct bytes key;
     uint32_t selected;
     open_index(k, &cursor);
-    k->next_deadline =
-        next_entry(k, &cursor, &selected, &key) ? get_be64(bytes_data(key) + 1) : 0;
-    k->next_deadline_known = true;
+    const bool is_there = next_entry(k, &cursor, &selected, &key);
+    CHECK(is_there);
+    k->deadline_floor = get_be64(bytes_data(key) + 1);
     cache_cursor_close(&cursor);
-    return k->next_deadline;
+}
+
+uint64_t expire_next_deadline(struct keyspace *k)
+{
+    if (!k->floor_is_exact)
+        find_floor(k);
+    return k->deadline_floor == UINT64_MAX ? 0 : k->deadline_floor;
 }
 
 uint32_t expire_due(struct keyspace *k, uint32_t limit)
@@ -65,6 +87,8 @@ uint32_t expire_due(struct keyspace *k, uint32_t limit)
     struct cache_cursor cursor;
     struct bytes key;
     uint32_t selected, deleted = 0;
+    if (!has_deadlines(k))
+        return 0;
     open_index(k, &cursor);
     while (deleted < limit && next_entry(k, &cursor, &selected, &key) &&
            get_be64(bytes_data(key) + 1) <= k->now) {

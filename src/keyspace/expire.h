@@ -5,7 +5,7 @@
 
 #include "keyspace/keyspace.h"
 
-/* The earliest deadline of any key, 0 when there is none. Cheap while the keys change but little. */
+/* The earliest deadline of any key, 0 when there is none. Cheap when asked again. */
 uint64_t expire_next_deadline(struct keyspace *k);
 
 /* Deletes up to limit keys that are due now, earliest first, told by keyspace_take_expired();

@@ -97,7 +97,8 @@ void keyspace_reload(struct keyspace *k)
         load_first(k);
     k->now = k->applied.clock_ms;
     k->settings_version++;
-    k->next_deadline_known = false;
+    k->deadline_floor = 0;
+    k->floor_is_exact = false;
     buf_reset(&k->purge_key);
     buf_reset(&k->purge_place);
     buf_reset(&k->expired);
@@ -246,7 +247,8 @@ void keyspace_savepoint_roll_back(struct keyspace *k)
     cache_savepoint_roll_back(k->cache);
     k->now_counters = k->saved;
     buf_truncate(&k->expired, k->saved_expired_size);
-    k->next_deadline_known = false;
+    k->deadline_floor = 0;
+    k->floor_is_exact = false;
     k->settings_version++;
 }
 
@@ -322,7 +324,7 @@ uint64_t keyspace_flush(struct keyspace *k, uint32_t db)
         return 0; /* no row has its number */
     grave_bury_database(k, d->number, size);
     *d = (struct database){.number = k->now_counters.next_number++};
-    k->next_deadline_known = false;
+    k->floor_is_exact = false;
     return size;
 }
 

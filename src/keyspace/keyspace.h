@@ -1,11 +1,12 @@
 /* keyspace.h -- databases of keys over the row cache: what is true of the whole state.
  *
- * Holds in memory what is read or changed at every request (applied position, clock, digest, numbers
- * and counters of databases); a system row gets it at each cut (cache_set_before_cut), so that
- * every flush carries the state of the moment it was cut at.
+ * Holds in memory what is read or changed at every request (applied position, clock, digest,
+ * numbers and counters of databases); a system row gets it at each cut (cache_set_before_cut), so
+ * that every flush carries the state of the moment it was cut at.
  *
- * Time is given, never read: keyspace_now() is the clock of the entry being applied, or the time of
- * the read being run. A key whose deadline is <= now is absent for everybody (ARCHITECTURE §3.6). */
+ * Time is given, never read: keyspace_now() is the clock of the entry being applied, or the time
+ * of the read being run. A key whose deadline is <= now is absent for everybody (ARCHITECTURE
+ * §3.6). */
 
 #ifndef KEYSPACE_KEYSPACE_H
 #define KEYSPACE_KEYSPACE_H
@@ -75,15 +76,15 @@ uint64_t keyspace_stamp(const struct keyspace *k); /* of the running request */
 
 /* True when the read that just ran met keys due by its time whose deadline lies behind the log
  * clock: the reader has to wait for an expiry entry (ARCHITECTURE §3.2 step 6). The keys met are
- * appended to *names, each as be32 internal db, be32 size, bytes, at most MET_DUE_MAX of them. Reset
- * by read_begin. names may be NULL. */
+ * appended to *names, each as be32 internal db, be32 size, bytes, at most MET_DUE_MAX of them.
+ * Reset by read_begin. names may be NULL. */
 #define MET_DUE_MAX 1024
 bool keyspace_met_due(const struct keyspace *k, struct buf *names);
 
 /* --- databases -------------------------------------------------------------------------------- */
 
 uint32_t keyspace_database_count(const struct keyspace *k);
-void keyspace_set_database_count(struct keyspace *k, uint32_t count); /* 1 .. DATABASES_MAX; only up */
+void keyspace_set_database_count(struct keyspace *k, uint32_t count); /* more, to DATABASES_MAX */
 /* The internal number of database db (0 .. count-1): what rows carry, what SWAPDB exchanges. */
 uint32_t keyspace_database_number(const struct keyspace *k, uint32_t db);
 uint64_t keyspace_size(const struct keyspace *k, uint32_t db);    /* DBSIZE */
@@ -116,8 +117,8 @@ bool key_cursor_next(struct key_cursor *cursor, struct bytes *name, uint64_t *po
                      enum type *type);
 void key_cursor_close(struct key_cursor *cursor);
 
-/* A random key that is not due, appended to *name; false when there is none. Evenly drawn up to 1024
- * keys; above, nearly so for names without a {tag}. */
+/* A random key that is not due, appended to *name; false when there is none. Evenly drawn up to
+ * 1024 keys; above, nearly so for names without a {tag}. */
 bool keyspace_random_key(struct keyspace *k, uint32_t db, struct prng *chance, struct buf *name);
 
 /* --- system rows ------------------------------------------------------------------------------ */

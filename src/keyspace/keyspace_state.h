@@ -1,5 +1,5 @@
-/* keyspace_state.h -- inside the keyspace: what it holds in memory. Only files of this folder include
- * this. */
+/* keyspace_state.h -- inside the keyspace: what it holds in memory. Only files of this folder
+ * include this. */
 
 #ifndef KEYSPACE_KEYSPACE_STATE_H
 #define KEYSPACE_KEYSPACE_STATE_H
@@ -49,8 +49,8 @@ struct keyspace {
     struct buf item_key; /* of an item row */
     struct buf scratch;  /* a payload on its way into its own row; a joined subkey */
 
-    uint64_t next_deadline; /* if known; 0: no key has one */
-    bool next_deadline_known;
+    uint64_t deadline_floor; /* no key has an earlier deadline */
+    bool floor_is_exact;     /* it is the earliest; UINT64_MAX: no key has any */
 
     struct buf purge_key;   /* of the G row that is being purged */
     struct buf purge_place; /* where its walk goes on */

@@ -29,7 +29,8 @@ struct meta {
     struct bytes payload;
 };
 
-/* Borrows from row. A row that makes no sense panics: we wrote it, and the store checks its bytes. */
+/* Borrows from row. A row that makes no sense panics: we wrote it, and the store checks its
+ * bytes. */
 void meta_decode(struct bytes row, struct meta *m);
 size_t meta_size(const struct meta *m);
 void meta_encode(const struct meta *m, uint8_t *to); /* meta_size() bytes */

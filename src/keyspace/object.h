@@ -44,7 +44,7 @@ enum space {
 #define OBJECT_PACKED_COUNT 128 /* elements of a packed map, */
 #define OBJECT_PACKED_BYTES 4096 /* and its size, unless packed_max_bytes was raised */
 #define OBJECT_PACKED_BYTES_MAX (1 << 20)
-#define OBJECT_FIELDS_MAX 96 /* bytes of a type's own fields in the meta row (list ends, stream ids) */
+#define OBJECT_FIELDS_MAX 96 /* bytes of a type's own fields in the meta row (stream ids ...) */
 
 struct object {
     struct keyspace *keyspace;
@@ -157,8 +157,8 @@ void object_seek(struct object *o, struct object_cursor *cursor, uint8_t space, 
 bool object_next(struct object_cursor *cursor, struct bytes *subkey, struct bytes *value);
 void object_cursor_close(struct object_cursor *cursor);
 
-/* HSCAN, SSCAN, ZSCAN of maps in rows: 52 bits of hash as cursors. FORWARD from hash on; the hash of
- * the element that object_next() gave. A packed map is to be given whole. */
+/* HSCAN, SSCAN, ZSCAN of maps in rows: 52 bits of hash as cursors. FORWARD from hash on; the hash
+ * of the element that object_next() gave. A packed map is to be given whole. */
 void object_seek_hash(struct object *o, struct object_cursor *cursor, uint8_t space, uint64_t hash);
 uint64_t object_cursor_hash(const struct object_cursor *cursor);
 
@@ -167,7 +167,7 @@ uint64_t object_cursor_hash(const struct object_cursor *cursor);
 void object_random(struct object *o, uint8_t space, struct prng *chance, struct bytes *subkey,
                    struct bytes *value);
 
-/* A number in the order of scores as unsigned numbers, and back. Not for NaN. -0 stands before 0. */
+/* A score as a number whose unsigned order is that of scores, and back. -0 is before 0. No NaN. */
 uint64_t score_to_order(double score);
 double score_from_order(uint64_t order);
 

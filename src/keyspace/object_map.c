@@ -4,7 +4,7 @@
 
 #include "base/prng.h"
 
-#define COUNTED_MAX 1024 /* elements in rows: up to here a random one is drawn evenly, by counting */
+#define COUNTED_MAX 1024 /* elements in rows: up to here a random one is drawn by counting */
 #define RANDOM_AFTER_SEEK 64
 #define HASHES ((uint64_t)1 << 52)
 
@@ -110,21 +110,14 @@ void object_cursor_close(struct object_cursor *cursor)
         cache_cursor_close(&cursor->rows);
 }
 
-/* Takes the element (skip + 1) steps behind cursor's place into the object's memory. */
-static bool take(struct object *o, struct object_cursor *cursor, uint64_t skip, struct bytes *subkey,
-                 struct bytes *value)
+/* Keeps an element in the object's memory. */
+static void keep(struct object *o, struct bytes *subkey, struct bytes *value)
 {
-    struct bytes s, v;
-    do {
-        if (!object_next(cursor, &s, &v))
-            return false;
-    } while (skip-- > 0);
     buf_reset(&o->text);
-    buf_append_bytes(&o->text, s);
-    buf_append_bytes(&o->text, v);
-    *subkey = bytes_of(buf_data(&o->text), s.size);
-    *value = bytes_of(buf_data(&o->text) + s.size, v.size);
-    return true;
+    buf_append_bytes(&o->text, *subkey);
+    buf_append_bytes(&o->text, *value);
+    *subkey = bytes_of(buf_data(&o->text), subkey->size);
+    *value = bytes_of(buf_data(&o->text) + subkey->size, value->size);
 }
 
 void object_random(struct object *o, uint8_t space, struct prng *chance, struct bytes *subkey,
@@ -132,23 +125,24 @@ void object_random(struct object *o, uint8_t space, struct prng *chance, struct 
 {
     CHECK(o->count > 0);
     CHECK(space_is_hashed(space));
+    const bool counts = object_is_packed(o) || o->count <= COUNTED_MAX;
     struct object_cursor cursor;
-    bool is_found;
-    if (object_is_packed(o) || o->count <= COUNTED_MAX) {
+    if (counts)
         object_seek(o, &cursor, space, BYTES_NONE, FORWARD);
-        is_found = take(o, &cursor, prng_below(chance, o->count), subkey, value);
-    } else {
-        const uint64_t hash = prng_below(chance, HASHES);
-        const uint64_t skip = prng_below(chance, RANDOM_AFTER_SEEK);
-        object_seek_hash(o, &cursor, space, hash);
-        is_found = take(o, &cursor, skip, subkey, value);
-        if (!is_found) { /* past the last: on from the first */
-            object_cursor_close(&cursor);
-            object_seek_hash(o, &cursor, space, 0);
-            is_found = take(o, &cursor, skip, subkey, value);
+    else
+        object_seek_hash(o, &cursor, space, prng_below(chance, HASHES));
+    uint64_t steps = 1 + prng_below(chance, counts ? o->count : RANDOM_AFTER_SEEK);
+    for (int ends = 0; steps > 0;) {
+        if (object_next(&cursor, subkey, value)) {
+            steps--;
+            continue;
         }
+        ends++;
+        CHECK(ends <= RANDOM_AFTER_SEEK); /* as often, if there is one element in rows */
+        object_cursor_close(&cursor); /* behind the last comes the first */
+        object_seek(o, &cursor, space, BYTES_NONE, FORWARD);
     }
-    CHECK(is_found);
+    keep(o, subkey, value);
     object_cursor_close(&cursor);
 }
 

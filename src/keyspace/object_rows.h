@@ -1,4 +1,5 @@
-/* object_rows.h -- inside objects: what their files share. Only files of this folder include this. */
+/* object_rows.h -- inside objects: what their files share. Only files of this folder include
+ * this. */
 
 #ifndef KEYSPACE_OBJECT_ROWS_H
 #define KEYSPACE_OBJECT_ROWS_H
@@ -6,7 +7,7 @@
 #include "keyspace/keyspace_state.h"
 #include "keyspace/object.h"
 
-#define SCORE_SIZE 8 /* of an ordered score: a member's value, and the beginning of a score's subkey */
+#define SCORE_SIZE 8 /* of an ordered score: a member's value; a score's subkey begins with it */
 
 static inline bool space_is_hashed(uint8_t space)
 {

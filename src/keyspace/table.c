@@ -90,7 +90,7 @@ static void split_one(struct table *t)
 
 void table_insert(struct table *t, struct node *n)
 {
-    if (++t->count > table_bucket_count(t))
+    if (2 * ++t->count > table_bucket_count(t))
         split_one(t);
     struct node **bucket = &t->buckets[table_bucket(t, n->hash)];
     n->next = *bucket;

@@ -1,5 +1,6 @@
-/* table.h -- a hash table that never pauses: linear hashing (Litwin 1980), one bucket split for each
- * node that finds the table full. Nodes are intrusive, carry their key, and never move.
+/* table.h -- a hash table that never pauses: linear hashing (Litwin 1980), a bucket split for each
+ * node that finds more than one node to two buckets. Nodes are intrusive, carry their key, and
+ * never move.
  *
  *     bucket_count = 2^k + split:   buckets before split and from 2^k on are hashed by k + 1 bits,
  *     [ 0 .. split ) ( split .. 2^k ) [ 2^k .. 2^k + split )      the ones between by k bits

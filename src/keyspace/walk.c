@@ -42,35 +42,38 @@ void key_cursor_close(struct key_cursor *cursor)
     cache_cursor_close(&cursor->rows);
 }
 
-/* One of the next limit keys from position on, evenly; false when there are none. */
-static bool draw(struct keyspace *k, uint32_t db, uint64_t from, uint64_t limit,
-                 struct prng *chance, struct buf *name)
+/* A draw among the keys that are seen: the n-th replaces what was chosen with a chance of 1 in n
+ * (Vitter's reservoir), so that all come out evenly. */
+struct draw {
+    struct prng *chance;
+    uint64_t seen, limit;
+    struct buf *name;
+    size_t start; /* in name, of what is chosen */
+};
+
+static void draw_from(struct keyspace *k, uint32_t db, uint64_t from, struct draw *d)
 {
     struct key_cursor cursor;
     struct bytes found;
-    uint64_t position, seen = 0;
+    uint64_t position;
     enum type type;
-    const size_t size = buf_bytes(name).size;
     keyspace_walk(k, &cursor, db, from);
-    while (seen < limit && key_cursor_next(&cursor, &found, &position, &type)) {
-        /* The n-th replaces what was chosen with a chance of 1 in n (Vitter's reservoir). */
-        if (prng_below(chance, ++seen) == 0) {
-            buf_truncate(name, size);
-            buf_append_bytes(name, found);
-        }
+    while (d->seen < d->limit && key_cursor_next(&cursor, &found, &position, &type)) {
+        if (prng_below(d->chance, ++d->seen) != 0)
+            continue;
+        buf_truncate(d->name, d->start);
+        buf_append_bytes(d->name, found);
     }
     key_cursor_close(&cursor);
-    return seen > 0;
 }
 
 bool keyspace_random_key(struct keyspace *k, uint32_t db, struct prng *chance, struct buf *name)
 {
-    if (keyspace_size(k, db) == 0)
-        return false;
-    if (keyspace_size(k, db) <= COUNTED_MAX)
-        return draw(k, db, 0, UINT64_MAX, chance, name);
-    const uint64_t from = prng_below(chance, POSITIONS);
-    return draw(k, db, from, RANDOM_AFTER_SEEK, chance, name) ||
-           draw(k, db, 0, RANDOM_AFTER_SEEK, chance, name) ||
-           draw(k, db, 0, UINT64_MAX, chance, name);
+    const uint64_t size = keyspace_size(k, db);
+    struct draw d = {.chance = chance, .name = name, .start = buf_bytes(name).size};
+    d.limit = size <= COUNTED_MAX ? size : RANDOM_AFTER_SEEK;
+    if (size > COUNTED_MAX)
+        draw_from(k, db, prng_below(chance, POSITIONS), &d);
+    draw_from(k, db, 0, &d); /* behind the last key comes the first */
+    return d.seen > 0;
 }

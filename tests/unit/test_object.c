@@ -1,5 +1,5 @@
-/* test_object.c -- ordered maps against plain arrays: packed and in rows, flushed, evicted, renamed,
- * copied and deleted at random. */
+/* test_object.c -- ordered maps against plain arrays: packed and in rows, flushed, evicted,
+ * renamed, copied and deleted at random. */
 
 #include "test.h"
 
@@ -162,8 +162,8 @@ static void assert_walk_by_hash(struct object *o, const struct plain *p)
 }
 
 /* From a random place of sorted elements on. */
-static void assert_seek(struct run *r, struct object *o, uint8_t space, const struct element *sorted,
-                        size_t count)
+static void assert_seek(struct run *r, struct object *o, uint8_t space,
+                        const struct element *sorted, size_t count)
 {
     if (count == 0)
         return;
@@ -437,7 +437,8 @@ static void maps_equal_plain_arrays(void **state)
     }
 }
 
-/* The same commands with a cache of any size, flushed or not: the same digest, counters and stamps. */
+/* The same commands with a cache of any size, flushed or not: the same digest, counters and
+ * stamps. */
 static void the_digest_does_not_depend_on_the_cache(void **state)
 {
     (void)state;
