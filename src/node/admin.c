@@ -65,14 +65,12 @@ static void change_end(struct consensus *c, struct change *change, bool ok, cons
         const struct bytes part = buf_bytes(&c->out);
         peers_send_frame(c, change->from, CHANNEL_CONTROL, &part, 1);
     }
-    const raft_node node = change->node;
     const bool was_add = change->op == ADMIN_ADD && change->step != CHANGE_FORWARDED;
     *change = (struct change){0};
-    struct raft_set all;
-    config_nodes(&c->config, &all);
-    if (was_add && !ok && !node_set_has(&all, node))
-        book_forget(&c->book, node);
-    peers_connect(c);
+    while (c->changes_used > 0 && c->changes[c->changes_used - 1].step == CHANGE_FREE)
+        c->changes_used--;
+    if (was_add)
+        peers_connect(c); /* forgets a node that was not added after all */
 }
 
 /* --- beginning -------------------------------------------------------------------------------- */
@@ -85,6 +83,7 @@ static struct change *change_new(struct consensus *c)
             continue;
         *change = (struct change){.step = CHANGE_START, .id = ++c->next_change,
                                   .deadline_us = c->now_us + START_US};
+        c->changes_used = MAX(c->changes_used, i + 1);
         return change;
     }
     return NULL;
@@ -101,6 +100,13 @@ static void forward(struct consensus *c, struct change *change)
     change->step = CHANGE_FORWARDED;
     change->from = c->leader;
     change->deadline_us = c->now_us + FORWARDED_US;
+}
+
+void admin_leader_up(struct consensus *c)
+{
+    for (size_t i = 0; i < c->changes_used; i++)
+        if (c->changes[i].step == CHANGE_FORWARDED)
+            forward(c, &c->changes[i]);
 }
 
 static void answer_at_once(struct consensus *c, struct admin *admin, bool ok, const char *text)
@@ -134,8 +140,22 @@ void admin_mail(struct consensus *c, struct admin *admin)
     change->address.port = admin->port;
 }
 
+/* Whether it is under way: it came twice, since its sender's connection broke meanwhile. */
+static bool is_copy(const struct consensus *c, raft_node from, const struct wire_admin *request)
+{
+    for (size_t i = 0; i < c->changes_used; i++) {
+        const struct change *change = &c->changes[i];
+        if (change->step != CHANGE_FREE && change->admin == NULL && change->from == from &&
+            change->from_boot == request->boot && change->from_id == request->id)
+            return true;
+    }
+    return false;
+}
+
 void admin_receive(struct consensus *c, raft_node from, const struct wire_admin *request)
 {
+    if (is_copy(c, from, request))
+        return;
     struct change *change = is_leader(c) ? change_new(c) : NULL;
     if (change == NULL) {
         struct wire_admin_reply no = {.boot = request->boot, .id = request->id};
@@ -277,8 +297,7 @@ static void start_remove(struct consensus *c, struct change *change)
         change->step = CHANGE_VOTER;
 }
 
-/* The voter whose log is longest; 0 = none. */
-static raft_node best_successor(const struct consensus *c)
+raft_node best_successor(const struct consensus *c)
 {
     struct raft_status status;
     raft_status(c->raft, &status);
@@ -455,7 +474,7 @@ static void stop_turn(struct consensus *c)
 
 void admin_turn(struct consensus *c)
 {
-    for (size_t i = 0; i < CHANGES_MAX; i++) {
+    for (size_t i = 0; i < c->changes_used; i++) {
         struct change *change = &c->changes[i];
         const bool on_leader = change->step > CHANGE_START && change->step < CHANGE_FORWARDED;
         if (on_leader && !is_leader(c))

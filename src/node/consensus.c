@@ -29,6 +29,7 @@ void step_quietly(struct consensus *c, const struct raft_input *input)
 static void mail_applied(struct consensus *c, const struct consensus_mail *mail)
 {
     step_quietly(c, &(struct raft_input){.type = RAFT_APPLIED, .index = mail->index});
+    deliver_applied(c, mail->index);
     batches_settled(c, mail->batch);
 }
 
@@ -82,33 +83,44 @@ static void take_ticks(struct consensus *c)
         }
         c->next_tick_us += tick_us;
         c->batches_wait = false;
-        if (c->raft != NULL)
-            step_quietly(c, &(struct raft_input){.type = RAFT_TICK});
+        if (c->raft == NULL)
+            continue;
+        step_quietly(c, &(struct raft_input){.type = RAFT_TICK});
+        health_tick(c);
     }
+}
+
+static void turn_core(struct consensus *c)
+{
+    peers_turn(c);
+    batches_turn(c);
+    rounds_turn(c);
+    output_flush(c);
+    if (c->changes_used > 0 || c->stopping) {
+        admin_turn(c);
+        output_flush(c); /* what administration has set going need not wait for a tick */
+    }
+    if (c->role_news) { /* a new leader takes its own batches and reads at once */
+        batches_turn(c);
+        rounds_turn(c);
+        output_flush(c);
+    }
+    deliver_turn(c);
 }
 
 uint64_t consensus_turn(struct consensus *c)
 {
     c->now_us = c->o.clock.boot_us(c->o.clock.context);
-    c->again = false;
+    c->again = c->role_news = false;
     take_mails(c);
     peers_receive(c);
     take_ticks(c);
     if (c->raft != NULL) {
-        peers_turn(c);
-        batches_turn(c);
-        rounds_turn(c);
-        output_flush(c);
-        admin_turn(c);
-        output_flush(c); /* what administration has set going need not wait for a tick */
-        batches_turn(c); /* a new leader takes its own batches at once */
-        rounds_turn(c);
-        output_flush(c);
+        turn_core(c);
     } else {
         rounds_turn(c);
         admin_turn(c);
     }
-    output_mail(c);
     return c->again ? c->now_us : c->next_tick_us;
 }
 
@@ -294,7 +306,7 @@ static void open_core(struct consensus *c, const struct opening *o)
     };
     c->raft = raft_open(&options, &saved);
     entry_cache_init(&c->cache, c->o.cache_bytes, o->last_index + 1);
-    c->commit_index = c->mailed_index = c->o.applied_index;
+    c->commit_index = c->mailed_index = c->applied_index = c->o.applied_index;
     c->term = o->hard.current_term;
     c->role = RAFT_FOLLOWER;
     c->config_changed = true;

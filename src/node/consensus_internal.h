@@ -1,11 +1,13 @@
 /* consensus_internal.h -- what the files of the consensus half share; nobody else includes it.
  *
  *   consensus.c    open, the turn, mails, status
- *   output.c       raft_flush(): the write, messages held until it is durable, committed entries
+ *   output.c       raft_flush(): the write, messages held until it is durable, the lease
+ *   deliver.c      committed entries and status to the shard
  *   peers.c        frames from peers, frames to peers, old entries fetched for them, who is up
  *   batches.c      proposals: our own batches on their way, the leader's books and clock
  *   rounds.c       read rounds: ours and our peers'
- *   admin.c        changes of membership, transfer, stop */
+ *   admin.c        changes of membership, transfer, stop
+ *   health.c       when a leader hands over by itself: slow disk, wrong clock */
 
 #ifndef NODE_CONSENSUS_INTERNAL_H
 #define NODE_CONSENSUS_INTERNAL_H
@@ -33,14 +35,18 @@ struct consensus {
     bool config_changed; /* config is to be asked for again */
 
     uint64_t now_us, next_tick_us;
-    bool again; /* something is left to do at once */
+    bool again;     /* something is left to do at once */
+    bool role_news; /* in this turn */
 
     struct entry_cache cache;
     struct queue writes; /* struct pending_write, oldest first */
     uint64_t durable_write;
     struct queue held;   /* struct held_message, oldest first */
 
-    raft_index mailed_index; /* committed entries up to here were mailed to the shard */
+    raft_index mailed_index;  /* committed entries up to here were mailed to the shard */
+    raft_index applied_index; /* and up to here it has applied them */
+    uint32_t mailed_sizes[UNAPPLIED_MAX]; /* of those between, by index */
+    size_t unapplied_bytes;
     struct fetch *lagging;   /* reads what the shard still needs and the cache no longer has */
     bool status_due, status_on_commit;
 
@@ -68,7 +74,8 @@ struct consensus {
 
     struct change changes[CHANGES_MAX];
     uint64_t next_change;
-    bool stopping, stop_transferred, stopped_due;
+    size_t changes_used; /* all behind are free */
+    bool stopping, stop_transferred;
     uint64_t stop_deadline_us;
 
     struct { uint64_t round, sent_us; } lease_rounds[LEASE_ROUNDS];
@@ -77,6 +84,9 @@ struct consensus {
     uint64_t persists, messages_sent, messages_received, elections;
     uint64_t batches_taken, batches_refused, frames_bad;
     uint64_t durable_applied;
+
+    bool ineligible; /* the core was told not to campaign */
+    uint64_t disk_transfer_us, disk_warned_us, clock_transfer_us;
 };
 
 static inline bool is_leader(const struct consensus *c) { return c->role == RAFT_LEADER; }
@@ -90,11 +100,17 @@ void step_quietly(struct consensus *c, const struct raft_input *input);
 /* output.c */
 void output_flush(struct consensus *c);
 void output_persisted(struct consensus *c, uint64_t write_id);
-void output_mail(struct consensus *c); /* committed entries and status, as far as there is room */
 void output_close(struct consensus *c);
 void cache_fill(struct consensus *c);  /* entries the core appended by itself */
 void config_refresh(struct consensus *c);
 struct block *config_block(struct consensus *c, const struct raft_config *config);
+
+/* deliver.c */
+void deliver_turn(struct consensus *c); /* entries and status, as far as there is room */
+void deliver_applied(struct consensus *c, raft_index index);
+
+/* health.c */
+void health_tick(struct consensus *c);
 
 /* peers.c */
 void peers_init(struct consensus *c);
@@ -137,6 +153,8 @@ void admin_turn(struct consensus *c);
 void admin_introduce(struct consensus *c, raft_node node); /* tells a learner who it is */
 void admin_close(struct consensus *c);
 void admin_stop(struct consensus *c);
+void admin_leader_up(struct consensus *c);     /* what was forwarded may have been lost: again */
+raft_node best_successor(const struct consensus *c); /* voter with the longest log; 0 = none */
 
 /* consensus.c */
 void learn_members(struct consensus *c, const struct members *m);

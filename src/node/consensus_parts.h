@@ -14,6 +14,7 @@
 #define ROUNDS_MAX RAFT_READS_MAX
 #define CHANGES_MAX 16               /* admin requests under way here */
 #define INBOUND_BYTES_MAX (64u << 20)/* frames noted and not yet handled */
+#define UNAPPLIED_MAX TO_SHARD_MAX   /* entries mailed and not yet applied */
 #define LEASE_ROUNDS 64              /* rounds whose time of sending is remembered */
 
 /* --- output.c --------------------------------------------------------------------------------- */

@@ -4,8 +4,7 @@
  *   rest on is durable -> commit index noted, read rounds answered
  *
  * A write that was synced in place is told to the core, and what follows from it is flushed in the
- * same turn. Committed entries go to the shard as far as its mailbox has room: only the index up to
- * which they went is kept, the rest is in the cache or in the log. */
+ * same turn. */
 
 #include "node/consensus_internal.h"
 
@@ -13,15 +12,11 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "base/mailbox.h"
 #include "base/panic.h"
 #include "node/lease.h"
 
 #define FLUSHES_PER_TURN 8
-#define MAIL_ROOM_KEPT 512 /* of the shard's mailbox: for read indexes, status, admin */
 #define LEASE_DRIFT 16     /* a 16th of the lease is given to clocks that run unequally */
-#define LAG_ENTRIES 1024   /* read at once for a lagging shard */
-#define LAG_BYTES ((size_t)4 << 20)
 
 /* --- entries of the core's own ---------------------------------------------------------------- */
 
@@ -231,7 +226,7 @@ static void note_role(struct consensus *c, const struct raft_output *out)
         return;
     batches_resend(c);
     rounds_leader_changed(c);
-    c->again = true; /* what waited for a leader goes now */
+    c->role_news = true; /* what waited for a leader goes in this turn */
 }
 
 static void note_snapshots(struct consensus *c, const struct raft_set *to)
@@ -292,111 +287,4 @@ void output_close(struct consensus *c)
         write_free(container_of(node, struct pending_write, node));
     while ((node = queue_pop_front(&c->held)) != NULL)
         free(container_of(node, struct held_message, node));
-}
-
-/* --- to the shard ----------------------------------------------------------------------------- */
-
-static bool mail(struct consensus *c, const struct shard_mail *m)
-{
-    return mailbox_send(c->o.outbox, m);
-}
-
-static void mail_entry(struct consensus *c, const struct cached_entry *entry)
-{
-    const struct shard_mail m = {
-        .kind = MAIL_COMMITTED,
-        .index = c->mailed_index + 1,
-        .term = entry->term,
-        .entry_kind = entry->kind,
-        .block = entry->block,
-        .commit_index = c->commit_index,
-    };
-    const bool sent = mail(c, &m);
-    CHECK(sent); /* room was looked at, and nobody else sends there */
-    c->mailed_index++;
-}
-
-/* Entries that a worker has read back; false when more is needed first. */
-static bool mail_fetched(struct consensus *c, size_t *room)
-{
-    struct fetch *f = c->lagging;
-    if (f == NULL)
-        return true;
-    if (!f->done)
-        return false;
-    if (f->status != STATUS_OK)
-        panic("cannot read log entry %" PRIu64 " back: %s", f->range.from, f->error.text);
-    for (; f->position < f->block.count && *room > 0; f->position++, --*room) {
-        const struct log_entry *read = &f->block.entries[f->position];
-        CHECK(f->block.first + f->position == c->mailed_index + 1);
-        struct raft_entry known;
-        if (raft_entry_at(c->raft, c->mailed_index + 1, &known))
-            CHECK(known.term == read->term);
-        const struct cached_entry entry = {
-            .block = read->payload.size == 0 ? NULL : block_new(read->payload),
-            .term = read->term,
-            .kind = read->kind,
-        };
-        mail_entry(c, &entry);
-    }
-    if (f->position < f->block.count)
-        return false;
-    c->lagging = NULL;
-    fetch_free(f);
-    return true;
-}
-
-static void mail_committed(struct consensus *c)
-{
-    const size_t all_room = mailbox_room(c->o.outbox);
-    size_t room = all_room > MAIL_ROOM_KEPT ? all_room - MAIL_ROOM_KEPT : 0;
-    while (c->mailed_index < c->commit_index && room > 0) {
-        if (!mail_fetched(c, &room))
-            return;
-        const raft_index next = c->mailed_index + 1;
-        if (next > c->commit_index || room == 0)
-            return;
-        const struct cached_entry *found = entry_cache_get(&c->cache, next);
-        if (found == NULL) {
-            /* What the cache holds may not be on disk yet, and something older may be in its
-             * place. */
-            const raft_index on_disk = MIN(c->commit_index, c->cache.first - 1);
-            const raft_index to = MIN(on_disk, next + LAG_ENTRIES - 1);
-            c->lagging = fetch_start(c, 0, &(struct log_range){next, to, LAG_BYTES});
-            return;
-        }
-        struct cached_entry entry = *found;
-        if (entry.block != NULL)
-            block_ref(entry.block);
-        mail_entry(c, &entry);
-        room--;
-    }
-}
-
-static void mail_status(struct consensus *c)
-{
-    if (!c->status_due)
-        return;
-    const struct shard_mail m = {
-        .kind = MAIL_STATUS,
-        .role = (uint8_t)c->role,
-        .term = c->term,
-        .leader = c->leader,
-        .commit_index = c->commit_index,
-        .voters = c->config.incoming.count,
-    };
-    c->status_due = !mail(c, &m);
-}
-
-void output_mail(struct consensus *c)
-{
-    if (c->raft == NULL)
-        return;
-    mail_committed(c);
-    mail_status(c);
-    if (!entry_cache_is_over(&c->cache))
-        return;
-    struct raft_status status;
-    raft_status(c->raft, &status);
-    entry_cache_trim(&c->cache, status.persisted_index);
 }

@@ -80,8 +80,21 @@ static bool is_wanted(const struct consensus *c, raft_node node)
     return all.count == 0 && book_find(&c->book, node) != NULL; /* introduced, without a log yet */
 }
 
+/* Addresses of nodes that are gone; until there is a configuration, none is. */
+static void forget_gone(struct consensus *c)
+{
+    if (c->config.incoming.count == 0)
+        return;
+    for (uint32_t i = c->book.count; i > 0; i--) {
+        const raft_node node = c->book.entries[i - 1].node;
+        if (node != c->identity.node_id && !is_wanted(c, node))
+            book_forget(&c->book, node);
+    }
+}
+
 void peers_connect(struct consensus *c)
 {
+    forget_gone(c);
     for (size_t i = 0; i < PEERS_MAX; i++) {
         const raft_node node = c->peers[i].node;
         if (node == 0 || is_wanted(c, node))
@@ -455,6 +468,8 @@ void consensus_peer_event(struct consensus *c, uint64_t node, enum peer_channel 
         p->up[channel] = true;
         if (node == c->leader && channel == CHANNEL_DATA)
             batches_resend(c);
+        if (node == c->leader && channel == CHANNEL_CONTROL)
+            admin_leader_up(c);
         if (channel == CHANNEL_CONTROL && is_leader(c) && node_set_has(&c->config.learners, node))
             admin_introduce(c, node);
         break;

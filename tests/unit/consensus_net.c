@@ -65,6 +65,8 @@ struct node {
     int64_t skew_ms;
     uint64_t turn_at;
     uint64_t write_at; /* when the last log write ends */
+    bool stalled;
+    uint64_t written_id;
     struct peer_address peers[NODE_IDS]; /* as consensus told the transport; host "" = none */
 
     struct state state, durable; /* the second is what a crash leaves */
@@ -225,6 +227,7 @@ static enum submitted port_submit(void *context, const struct log_job *job, bool
     struct net *n = node->net;
     if (in_place && n->faults.write_us == 0) {
         do_write(node, job->write);
+        node->written_id = job->id;
         return SUBMIT_DONE;
     }
     const uint64_t at_us = n->now_us + 20 + chance_us(n, n->faults.write_us);
@@ -471,6 +474,7 @@ void net_start(struct net *n, int slot, bool cluster_init)
     node->term = node->leader = node->settled = node->next_batch = 0;
     node->batch_count = 0;
     node->told_index = node->told_settled = node->write_at = node->turn_at = 0;
+    node->written_id = 0;
     node->read_pending = node->stopped = false;
     memset(node->peers, 0, sizeof(node->peers));
     node->inbox = mailbox_new(sizeof(struct consensus_mail), TO_CONSENSUS_MAX);
@@ -547,7 +551,12 @@ static void event_run(struct net *n, struct event *e)
             consensus_receive(node->consensus, e->from, block_bytes(e->frame));
             break;
         case EVENT_WRITE: {
+            if (node->stalled || e->write_id != node->written_id + 1) { /* in order */
+                heap_push(&n->events, &e->node, n->now_us + 1000);
+                return;
+            }
             do_write(node, e->write);
+            node->written_id = e->write_id;
             const struct consensus_mail mail = {.kind = MAIL_PERSISTED, .id = e->write_id};
             assert_true(mailbox_send(node->inbox, &mail));
             break;
@@ -626,6 +635,7 @@ void net_set_lease(struct net *n, uint32_t lease_ms) { n->lease_ms = lease_ms; }
 void net_set_cache(struct net *n, size_t bytes) { n->cache_bytes = bytes; }
 bool net_is_up(const struct net *n, int slot) { return n->nodes[slot].up; }
 void net_cut(struct net *n, int from, int to, bool cut) { n->cut[from][to] = cut; }
+void net_stall(struct net *n, int slot, bool stalled) { n->nodes[slot].stalled = stalled; }
 void net_skew(struct net *n, int slot, int64_t ms) { n->nodes[slot].skew_ms = ms; }
 uint64_t net_now_us(const struct net *n) { return 1000000 + n->now_us; }
 uint64_t net_frames(const struct net *n) { return n->frames; }

@@ -36,6 +36,7 @@ void net_start(struct net *n, int slot, bool cluster_init);
 void net_crash(struct net *n, int slot, enum kv_mem_crash how);
 bool net_is_up(const struct net *n, int slot);
 void net_cut(struct net *n, int from, int to, bool cut); /* frames one way */
+void net_stall(struct net *n, int slot, bool stalled); /* its log writes take for ever */
 void net_skew(struct net *n, int slot, int64_t wall_ms);
 
 void net_run(struct net *n, uint64_t us);

@@ -266,6 +266,46 @@ static void a_minority_answers_no_reads_and_loses_no_batch(void **state)
     net_free(n);
 }
 
+static void a_leader_with_a_dying_disk_hands_over(void **state)
+{
+    (void)state;
+    struct net *n = net_new(13);
+    net_form(n, 3);
+    net_set_load(n, true, true);
+    net_run(n, SECOND);
+    assert_int_equal(net_leader(n), 0);
+    net_stall(n, 0, true);
+    net_run(n, SECOND);
+    assert_true(net_leader(n) > 0);
+    const uint64_t settled = net_view(n, 1).settled;
+    net_run(n, SECOND);
+    assert_true(net_view(n, 1).settled > settled);
+    /* It does not come back by an election while its disk is stuck ... */
+    net_crash(n, net_leader(n), KV_MEM_KILL);
+    net_run(n, 2 * SECOND);
+    assert_int_not_equal(net_leader(n), 0);
+    net_stall(n, 0, false);
+    assert_settles(n); /* ... but votes and follows when it is well */
+    net_free(n);
+}
+
+static void a_leader_whose_clock_is_wrong_hands_over(void **state)
+{
+    (void)state;
+    struct net *n = net_new(14);
+    net_form(n, 3);
+    net_set_load(n, true, true);
+    net_run(n, SECOND);
+    net_skew(n, 0, -9000);
+    net_run(n, 11 * SECOND);
+    assert_int_equal(net_leader(n), 0);
+    net_skew(n, 0, -11000);
+    net_run(n, SECOND);
+    assert_true(net_leader(n) > 0);
+    assert_settles(n);
+    net_free(n);
+}
+
 static void shake(struct net *n, int nodes)
 {
     struct prng *p = net_prng(n);
@@ -345,6 +385,8 @@ int main(void)
         cmocka_unit_test(the_log_clock_never_falls_when_a_leader_with_a_slow_clock_follows),
         cmocka_unit_test(the_lease_ends_before_another_leader_can_be_elected),
         cmocka_unit_test(a_minority_answers_no_reads_and_loses_no_batch),
+        cmocka_unit_test(a_leader_with_a_dying_disk_hands_over),
+        cmocka_unit_test(a_leader_whose_clock_is_wrong_hands_over),
         cmocka_unit_test(whatever_crashes_batches_are_applied_exactly_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

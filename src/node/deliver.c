@@ -1,0 +1,130 @@
+/* deliver.c -- committed entries and the status, to the shard.
+ *
+ *   log     ... applied ........... mailed ........ committed
+ *                  \ at most UNAPPLIED_MAX /   \ in the cache, or read back by the worker
+ *
+ * Only the index up to which entries were mailed is kept: however far the shard lags behind, it
+ * costs no memory here, and what is in its mailbox is bounded by count and by bytes. */
+
+#include "node/consensus_internal.h"
+
+#include <inttypes.h>
+
+#include "base/mailbox.h"
+#include "base/panic.h"
+
+#define MAIL_ROOM_KEPT 512 /* of the shard's mailbox: for read indexes, status, admin */
+#define UNAPPLIED_BYTES_MAX ((size_t)64 << 20)
+#define LAG_ENTRIES 1024 /* read at once for a lagging shard */
+#define LAG_BYTES ((size_t)4 << 20)
+
+void deliver_applied(struct consensus *c, raft_index index)
+{
+    for (; c->applied_index < index && c->applied_index < c->mailed_index; c->applied_index++)
+        c->unapplied_bytes -= c->mailed_sizes[(c->applied_index + 1) % UNAPPLIED_MAX];
+}
+
+/* How many more entries the shard may be given now. */
+static size_t room_for_entries(const struct consensus *c)
+{
+    const size_t room = mailbox_room(c->o.outbox);
+    const size_t unapplied = c->mailed_index - c->applied_index;
+    CHECK(unapplied <= UNAPPLIED_MAX);
+    if (c->unapplied_bytes > UNAPPLIED_BYTES_MAX || room <= MAIL_ROOM_KEPT)
+        return 0;
+    return MIN(room - MAIL_ROOM_KEPT, UNAPPLIED_MAX - unapplied);
+}
+
+/* The block's reference goes with it. */
+static void mail_entry(struct consensus *c, const struct cached_entry *entry)
+{
+    const struct shard_mail m = {
+        .kind = MAIL_COMMITTED,
+        .index = c->mailed_index + 1,
+        .term = entry->term,
+        .entry_kind = entry->kind,
+        .block = entry->block,
+        .commit_index = c->commit_index,
+    };
+    const bool sent = mailbox_send(c->o.outbox, &m);
+    CHECK(sent); /* room was looked at, and nobody else sends there */
+    const uint32_t size = entry->block == NULL ? 0 : entry->block->size;
+    c->mailed_index++;
+    c->mailed_sizes[c->mailed_index % UNAPPLIED_MAX] = size;
+    c->unapplied_bytes += size;
+}
+
+/* Entries that a worker has read back; false when more of them are to come, or to be mailed. */
+static bool mail_fetched(struct consensus *c)
+{
+    struct fetch *f = c->lagging;
+    if (f == NULL)
+        return true;
+    if (!f->done)
+        return false;
+    if (f->status != STATUS_OK)
+        panic("cannot read log entry %" PRIu64 " back: %s", f->range.from, f->error.text);
+    for (; f->position < f->block.count && room_for_entries(c) > 0; f->position++) {
+        const struct log_entry *read = &f->block.entries[f->position];
+        CHECK(f->block.first + f->position == c->mailed_index + 1);
+        struct raft_entry known;
+        if (raft_entry_at(c->raft, c->mailed_index + 1, &known))
+            CHECK(known.term == read->term);
+        const struct cached_entry entry = {
+            .block = read->payload.size == 0 ? NULL : block_new(read->payload),
+            .term = read->term,
+            .kind = read->kind,
+        };
+        mail_entry(c, &entry);
+    }
+    if (f->position < f->block.count)
+        return false;
+    c->lagging = NULL;
+    fetch_free(f);
+    return true;
+}
+
+static void mail_committed(struct consensus *c)
+{
+    while (mail_fetched(c) && c->mailed_index < c->commit_index && room_for_entries(c) > 0) {
+        const raft_index next = c->mailed_index + 1;
+        const struct cached_entry *found = entry_cache_get(&c->cache, next);
+        if (found == NULL) {
+            /* What the cache holds may not be on disk yet, and something older in its place. */
+            const raft_index on_disk = MIN(c->commit_index, c->cache.first - 1);
+            const raft_index to = MIN(on_disk, next + LAG_ENTRIES - 1);
+            c->lagging = fetch_start(c, 0, &(struct log_range){next, to, LAG_BYTES});
+            continue;
+        }
+        struct cached_entry entry = *found;
+        if (entry.block != NULL)
+            block_ref(entry.block);
+        mail_entry(c, &entry);
+    }
+}
+
+static void mail_status(struct consensus *c)
+{
+    if (!c->status_due)
+        return;
+    const struct shard_mail m = {
+        .kind = MAIL_STATUS,
+        .role = (uint8_t)c->role,
+        .term = c->term,
+        .leader = c->leader,
+        .commit_index = c->commit_index,
+        .voters = c->config.incoming.count,
+    };
+    c->status_due = !mailbox_send(c->o.outbox, &m);
+}
+
+void deliver_turn(struct consensus *c)
+{
+    mail_committed(c);
+    mail_status(c);
+    if (!entry_cache_is_over(&c->cache))
+        return;
+    struct raft_status status;
+    raft_status(c->raft, &status);
+    entry_cache_trim(&c->cache, status.persisted_index);
+}

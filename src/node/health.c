@@ -1,0 +1,133 @@
+/* health.c -- a leader that is not fit to lead hands over (ARCHITECTURE §7, §3.6 step 7).
+ *
+ *   disk    its oldest outstanding write is older than an election timeout and what its bytes may
+ *           take: to a peer whose disk holds more than ours does; if that fails it steps down; if no
+ *           peer is better it stays. A node in that state does not campaign.
+ *   clock   its wall is more than WALL_OFF_MS off the median of the voters': to another voter */
+
+#include "node/consensus_internal.h"
+
+#include <inttypes.h>
+
+#include "base/log.h"
+
+#define WALL_OFF_MS 10000
+#define WRITE_US_PER_MIB (1000000 / 32) /* the slowest disk that counts as working */
+#define AGAIN_US (10 * UINT64_C(1000000))
+
+/* --- disk ------------------------------------------------------------------------------------- */
+
+static bool disk_is_slow(const struct consensus *c)
+{
+    const struct queue_node *first = queue_first(&c->writes);
+    if (first == NULL)
+        return false;
+    const struct pending_write *w = container_of(first, struct pending_write, node);
+    const uint64_t limit_us = election_us(c) + (w->bytes >> 20) * WRITE_US_PER_MIB;
+    return c->now_us - w->submitted_us > limit_us;
+}
+
+/* The voter whose disk is furthest ahead of ours; 0 = none is. */
+static raft_node better_disk(const struct consensus *c)
+{
+    struct raft_status status;
+    raft_status(c->raft, &status);
+    raft_index best_index = status.persisted_index;
+    raft_node best = 0;
+    for (size_t i = 0; i < status.peer_count; i++) {
+        const struct raft_peer_status *p = &status.peers[i];
+        if (!node_set_has(&c->config.incoming, p->node) || p->match_index <= best_index)
+            continue;
+        best_index = p->match_index;
+        best = p->node;
+    }
+    return best;
+}
+
+static void set_eligible(struct consensus *c, bool ok)
+{
+    if (c->ineligible == !ok)
+        return;
+    c->ineligible = !ok;
+    step_quietly(c, &(struct raft_input){.type = RAFT_ELIGIBLE, .ok = ok});
+}
+
+static void leader_with_slow_disk(struct consensus *c)
+{
+    if (c->disk_transfer_us != 0) { /* tried before, and we are still here */
+        if (c->now_us - c->disk_transfer_us > 2 * election_us(c))
+            set_eligible(c, false);
+        return;
+    }
+    const raft_node to = better_disk(c);
+    if (to == 0) {
+        if (c->now_us - c->disk_warned_us > AGAIN_US)
+            log_warn("consensus", "a log write takes very long, and no peer is better off",
+                     "outstanding=%" PRIu64, c->persists - c->durable_write);
+        c->disk_warned_us = c->now_us;
+        return;
+    }
+    log_warn("consensus", "a log write takes very long: handing over", "to=%" PRIu64, to);
+    c->disk_transfer_us = c->now_us;
+    step_quietly(c, &(struct raft_input){.type = RAFT_TRANSFER, .node = to});
+}
+
+static void look_at_disk(struct consensus *c)
+{
+    if (!disk_is_slow(c)) {
+        c->disk_transfer_us = 0;
+        set_eligible(c, true);
+    } else if (is_leader(c)) {
+        leader_with_slow_disk(c);
+    } else {
+        set_eligible(c, false);
+    }
+}
+
+/* --- clock ------------------------------------------------------------------------------------ */
+
+static void insert_sorted(int64_t *values, size_t count, int64_t value)
+{
+    size_t at = count;
+    for (; at > 0 && values[at - 1] > value; at--)
+        values[at] = values[at - 1];
+    values[at] = value;
+}
+
+/* By how much the median of the voters' walls is ahead of ours, as far as they are known; of two in
+ * the middle the one nearer to us. */
+static int64_t median_ahead_ms(const struct consensus *c)
+{
+    int64_t ahead_ms[RAFT_NODES_MAX + 1];
+    size_t count = 0;
+    insert_sorted(ahead_ms, count++, 0);
+    for (size_t i = 0; i < PEERS_MAX; i++) {
+        const struct peer *p = &c->peers[i];
+        if (p->node != 0 && p->wall_known && node_set_has(&c->config.incoming, p->node) &&
+            c->now_us - p->heard_us < 2 * election_us(c) && count < ARRAY_COUNT(ahead_ms))
+            insert_sorted(ahead_ms, count++, p->wall_ahead_ms);
+    }
+    const int64_t low = ahead_ms[(count - 1) / 2], high = ahead_ms[count / 2];
+    return low > 0 ? low : high < 0 ? high : 0;
+}
+
+static void look_at_clock(struct consensus *c)
+{
+    if (!is_leader(c) || c->now_us - c->clock_transfer_us < AGAIN_US)
+        return;
+    const int64_t ahead_ms = median_ahead_ms(c);
+    if (ahead_ms <= WALL_OFF_MS && ahead_ms >= -WALL_OFF_MS)
+        return;
+    c->clock_transfer_us = c->now_us;
+    const raft_node to = best_successor(c);
+    log_warn("consensus", "this node's clock differs from the others': handing over",
+             "ahead_ms=%" PRId64 " to=%" PRIu64, -ahead_ms, to);
+    if (to != 0)
+        step_quietly(c, &(struct raft_input){.type = RAFT_TRANSFER, .node = to});
+}
+
+void health_tick(struct consensus *c)
+{
+    look_at_disk(c);
+    look_at_clock(c);
+}
