@@ -33,8 +33,12 @@ static void propose_expiry(struct shard *s)
 
 void expiry_turn(struct shard *s)
 {
-    if (s->expiry_proposed || s->now_us < s->expiry_at_us || !is_on(s))
+    if (s->expiry_proposed || s->now_us < s->expiry_at_us)
         return;
+    if (!is_on(s)) {
+        s->expiry_at_us = s->now_us + LOOK_EVERY_MS * 1000;
+        return;
+    }
     const uint64_t deadline_ms = expire_next_deadline(s->keyspace);
     const uint64_t now_ms = wall_ms(s);
     /* Still there after its expiry was applied: the log's clock is behind ours, let it come. */

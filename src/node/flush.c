@@ -152,7 +152,9 @@ void graveyard_turn(struct shard *s)
 
 uint64_t flush_due_us(const struct shard *s)
 {
-    uint64_t due_us = s->flushed_us + s->o.flush_interval_ms * 1000;
+    uint64_t due_us = NEVER; /* while one runs: its end wakes the loop */
+    if (s->flush.cut == NULL)
+        due_us = MAX(s->flushed_us + s->o.flush_interval_ms * 1000, s->flush_retry_us);
     if (s->durable_due || cache_is_pressed(s->cache))
         due_us = s->now_us + PRESSED_US;
     if (s->purging)

@@ -165,7 +165,9 @@ void sw_init(struct sw_world *w, size_t cache_bytes, size_t mailbox_size)
         .host = &host,
         .context = w,
         .seed = 3,
+        .lease = &w->lease,
     };
+    lease_init(&w->lease);
     open_shard(w);
 }
 
@@ -231,6 +233,7 @@ static void log_push(struct sw_world *w, struct block *block, uint8_t kind)
 void sw_depose(struct sw_world *w, uint64_t keep)
 {
     assert_true(keep >= w->commit);
+    lease_publish(&w->lease, &(struct lease_value){0});
     while (w->log_count > keep)
         block_unref(w->log[--w->log_count].block);
     w->term++;
@@ -318,6 +321,12 @@ void sw_commit(struct sw_world *w, uint64_t index)
     index = MIN(index, w->log_count);
     if (w->leader != 0 && index > w->commit && w->log[index - 1].term == w->term)
         w->commit = index;
+    const bool holds = w->has_lease && w->leader == SW_SELF && w->commit > 0 &&
+                       w->log[w->commit - 1].term == w->term;
+    if (holds)
+        lease_publish(&w->lease, &(struct lease_value){.end_us = w->now_us + SW_LEASE_US,
+                                                       .commit_index = w->commit,
+                                                       .clock_ms = w->wall_ms});
 }
 
 static bool mail_entry(struct sw_world *w, uint64_t index)

@@ -11,12 +11,14 @@
 #include "base/prng.h"
 #include "kv/kv_mem.h"
 #include "kv/state_store.h"
+#include "node/lease.h"
 #include "node/shard.h"
 
 #define SW_SELF 1
 #define SW_OTHER 2
 #define SW_BATCHES_MAX 256
 #define SW_READS_MAX 64
+#define SW_LEASE_US 20000
 
 /* A client's request in flight; embedded by tests. */
 struct sw_request {
@@ -39,6 +41,8 @@ struct sw_world {
     struct shard_options options;
     struct mailbox *to_consensus, *to_shard;
     uint64_t now_us, wall_ms, boot, next_due_us;
+    struct lease lease;
+    bool has_lease; /* the fake publishes one while the node leads; set before sw_elect */
     struct job *job; /* at most one: a flush */
     bool job_worked;
     void (*on_done)(struct sw_world *w, struct sw_request *r); /* NULL: nothing */

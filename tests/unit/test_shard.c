@@ -402,6 +402,44 @@ static void a_read_asks_again_and_ends_for_certain(void **state)
     sw_clear(&w);
 }
 
+static void a_lease_answers_reads_without_a_round(void **state)
+{
+    (void)state;
+    struct sw_world w;
+    sw_init(&w, 1 << 20, 64);
+    struct sw_request set = {0}, first = {0}, second = {0}, third = {0};
+    w.has_lease = true;
+    lead(&w);
+    sw_write(&w, &set, "SET k v");
+    sw_settle(&w);
+    sw_commit(&w, w.commit);
+    sw_read(&w, &first, "GET k");
+    sw_turn(&w);
+    assert_string_equal(sw_reply(&first), "$1\r\nv\r\n");
+    w.now_us += SW_LEASE_US; /* it has ended */
+    sw_read(&w, &second, "GET k");
+    sw_turn(&w);
+    assert_false(second.done);
+    sw_settle(&w);
+    assert_true(second.done);
+
+    sw_write(&w, NULL, "SET k w"); /* committed by the lease's word, not yet applied here */
+    sw_turn(&w);
+    sw_receive(&w, 10);
+    sw_append(&w, 10);
+    sw_commit(&w, w.log_count);
+    sw_read(&w, &third, "GET k");
+    sw_turn(&w);
+    assert_false(third.done);
+    sw_settle(&w);
+    assert_string_equal(sw_reply(&third), "$1\r\nw\r\n");
+    sw_request_clear(&set);
+    sw_request_clear(&first);
+    sw_request_clear(&second);
+    sw_request_clear(&third);
+    sw_clear(&w);
+}
+
 /* --- expiry ----------------------------------------------------------------------------------- */
 
 static void a_read_of_a_due_key_waits_for_the_log(void **state)
@@ -597,6 +635,7 @@ int main(void)
         cmocka_unit_test(a_read_waits_for_its_index),
         cmocka_unit_test(one_round_at_a_time_collects_the_next),
         cmocka_unit_test(a_read_asks_again_and_ends_for_certain),
+        cmocka_unit_test(a_lease_answers_reads_without_a_round),
         cmocka_unit_test(a_read_of_a_due_key_waits_for_the_log),
         cmocka_unit_test(the_leaders_timer_deletes_what_is_due),
         cmocka_unit_test(a_large_request_travels_in_parts),

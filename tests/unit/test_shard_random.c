@@ -502,11 +502,14 @@ static void run_seed(uint64_t seed, uint64_t sums[static 6])
     struct run *r = xcalloc(1, sizeof(*r));
     prng_seed(&r->chance, seed);
     const size_t mailbox = (size_t)1 << prng_below(&r->chance, 8);
-    const size_t cache = (size_t)1 << (10 + prng_below(&r->chance, 12));
+    size_t cache = (size_t)1 << (10 + prng_below(&r->chance, 12));
+    if (prng_chance(&r->chance, 1, 8))
+        cache = 0;
     const uint32_t faults = (uint32_t)prng_below(&r->chance, 20);
     r->large_left = seed % 10 == 0 ? LARGE_MAX : 0;
     sw_init(&r->w, cache, mailbox);
     r->w.on_done = on_done;
+    r->w.has_lease = prng_chance(&r->chance, 1, 3);
     if (prng_chance(&r->chance, 4, 5))
         leader_step(r);
     for (int i = 0; i < STEPS; i++)
