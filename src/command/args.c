@@ -3,6 +3,7 @@
 #include "command/args.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -22,9 +23,18 @@ bool arg_int64(struct exec *x, uint32_t n, int64_t *value)
 bool arg_int64_range(struct exec *x, uint32_t n, const int64_t range[static 2], int64_t *value,
                      const char *error)
 {
-    if (bytes_to_int64(x->args[n], value) && *value >= range[0] && *value <= range[1])
+    const bool is_number = bytes_to_int64(x->args[n], value);
+    if (is_number && *value >= range[0] && *value <= range[1])
         return true;
-    reply_error(x, error);
+    if (error != NULL)
+        reply_error(x, error);
+    else if (!is_number)
+        reply_not_an_integer(x);
+    else if (range[0] == 0 && range[1] == INT64_MAX)
+        reply_error(x, "ERR value is out of range, must be positive");
+    else
+        reply_errorf(x, "ERR value is out of range, value must between %" PRId64 " and %" PRId64,
+                     range[0], range[1]);
     return false;
 }
 

@@ -10,7 +10,8 @@
 /* --- arguments -------------------------------------------------------------------------------- */
 
 bool arg_int64(struct exec *x, uint32_t n, int64_t *value); /* ERR value is not an integer or ... */
-/* Between range[0] and range[1], both included; else replies error. */
+/* Between range[0] and range[1], both included; else replies error, or, where that is NULL, what
+ * Redis says of numbers that are none or out of range. */
 bool arg_int64_range(struct exec *x, uint32_t n, const int64_t range[static 2], int64_t *value,
                      const char *error);
 bool arg_double(struct exec *x, uint32_t n, double *value); /* ERR value is not a valid float */

@@ -1,16 +1,12 @@
 /* generic.c -- commands for keys of any type: DEL, RENAME, COPY, SCAN, OBJECT ... */
 
-#include <errno.h>
-#include <stdlib.h>
-
 #include "command/args.h"
 #include "command/glob.h"
+#include "command/scan.h"
 #include "command/settings.h"
 #include "command/table.h"
 
-#define SCAN_COUNT 10                        /* keys looked at when COUNT is not given */
-#define SCAN_CURSOR_MAX ((uint64_t)1 << 52)  /* 1 + the last position (ARCHITECTURE §6.2) */
-#define SHARED_INTEGERS 10000                /* Redis shares the objects of 0 .. 9999 */
+#define SHARED_INTEGERS 10000 /* Redis shares the objects of 0 .. 9999 */
 #define LFU_OF_NEW_KEY 5
 
 static const char same_object[] = "ERR source and destination objects are the same";
@@ -207,114 +203,29 @@ static void keys(struct exec *x)
     reply_array_end(x, begun, count);
 }
 
-struct scan {
-    uint64_t cursor;
-    int64_t count;
-    bool has_pattern;
-    struct bytes pattern, type; /* type.data NULL: any */
-};
-
-/* As strtoul takes it, which is what Redis asks. */
-static bool parse_cursor(struct exec *x, uint32_t n, uint64_t *cursor)
-{
-    const struct bytes b = x->args[n];
-    char *text = arena_string(x->arena, b), *end;
-    errno = 0;
-    const unsigned long parsed = strtoul(text, &end, 10);
-    if (text[0] == ' ' || (text[0] >= '\t' && text[0] <= '\r') || *end != '\0' || errno == ERANGE) {
-        reply_error(x, "ERR invalid cursor");
-        return false;
-    }
-    *cursor = parsed;
-    return true;
-}
-
-static bool parse_scan(struct exec *x, struct scan *s)
-{
-    *s = (struct scan){.count = SCAN_COUNT};
-    if (!parse_cursor(x, 1, &s->cursor))
-        return false;
-    for (uint32_t i = 2; i < x->arg_count; i += 2) {
-        const bool has_value = i + 1 < x->arg_count;
-        if (arg_is(x, i, "count") && has_value) {
-            if (!arg_int64(x, i + 1, &s->count))
-                return false;
-            if (s->count < 1) {
-                reply_syntax_error(x);
-                return false;
-            }
-        } else if (arg_is(x, i, "match") && has_value) {
-            s->has_pattern = true;
-            s->pattern = x->args[i + 1];
-        } else if (arg_is(x, i, "type") && has_value) {
-            s->type = arena_copy(x->arena, x->args[i + 1]);
-            if (s->type.data == NULL) /* a type of no name: nothing has it */
-                s->type.data = "";
-        } else {
-            reply_syntax_error(x);
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool scan_takes(const struct scan *s, struct bytes name, enum type key_type)
-{
-    if (s->type.data != NULL && !bytes_equal_nocase_string(s->type, type_name(key_type)))
-        return false;
-    return !s->has_pattern || glob_match(s->pattern, name, false);
-}
-
-/* Appends the step's keys to *names as le32 size, bytes; returns the next cursor. A step ends
- * behind count keys, but never between two of one position: no cursor could tell them apart. */
-static uint64_t scan_step(struct exec *x, const struct scan *s, struct buf *names, size_t *found)
+static void scan_keys(struct exec *x, struct scan *s)
 {
     struct key_cursor cursor;
     struct bytes name;
-    uint64_t position, last = 0, next = 0;
+    uint64_t position;
     enum type key_type;
-    int64_t seen = 0;
     keyspace_walk(x->keyspace, &cursor, x->db, s->cursor);
-    while (key_cursor_next(&cursor, &name, &position, &key_type)) {
-        if (seen >= s->count && position != last) {
-            next = last + 1;
-            break;
-        }
-        last = position;
-        seen++;
-        if (!scan_takes(s, name, key_type))
-            continue;
-        buf_append_le32(names, (uint32_t)name.size);
-        buf_append_bytes(names, name);
-        ++*found;
-    }
+    while (key_cursor_next(&cursor, &name, &position, &key_type) && scan_step(s, position))
+        if ((s->type.data == NULL || bytes_equal_nocase_string(s->type, type_name(key_type))) &&
+            scan_matches(s, name))
+            scan_found(s, name);
     key_cursor_close(&cursor);
-    return next;
 }
 
 /* SCAN cursor [MATCH pattern] [COUNT count] [TYPE type] */
 static void scan(struct exec *x)
 {
     struct scan s;
-    if (!parse_scan(x, &s))
+    if (!scan_parse_cursor(x, 1, &s) || !scan_parse_options(x, 2, true, &s))
         return;
-    struct buf names = {0};
-    size_t found = 0;
-    uint64_t next = 0;
     if (s.cursor < SCAN_CURSOR_MAX)
-        next = scan_step(x, &s, &names, &found);
-
-    char digits[INT64_DIGITS];
-    reply_array(x, 2);
-    reply_bulk(x, bytes_from_uint64(next, digits));
-    reply_array(x, found);
-    struct reader r;
-    reader_init(&r, buf_bytes(&names));
-    for (size_t i = 0; i < found; i++) {
-        const uint32_t size = reader_le32(&r);
-        reply_bulk(x, reader_bytes(&r, size));
-    }
-    buf_clear(&names);
+        scan_keys(x, &s);
+    scan_reply(x, &s);
 }
 
 /* RANDOMKEY */

@@ -1,71 +1,391 @@
-/* hash.c -- hashes: rows, not supported yet. */
+/* hash.c -- hashes: fields in SPACE_FIELD, field -> value. */
 
+#include "command/decimal.h"
+#include "command/elements.h"
+#include "command/settings.h"
 #include "command/table.h"
 
+/* --- writing fields --------------------------------------------------------------------------- */
+
+/* Opens args[1] to be written; an absent key becomes an empty hash. */
+static bool open_hash(struct exec *x, struct object *hash)
+{
+    if (!open_write(x, 1, TYPE_HASH, ENCODING_LISTPACK, hash))
+        return false;
+    const uint64_t packed_max = MIN(x->settings->hash_max_listpack_value, OBJECT_PACKED_BYTES_MAX);
+    hash->packed_max_bytes = MAX(hash->packed_max_bytes, (uint32_t)packed_max);
+    return true;
+}
+
+/* As Redis: a long field or value, or one more than allowed, ends the listpack for good. */
+static bool put_field(struct exec *x, struct object *hash, struct bytes field, struct bytes value)
+{
+    const struct settings *s = x->settings;
+    const bool is_new = object_put(hash, SPACE_FIELD, field, value);
+    if (MAX(field.size, value.size) > s->hash_max_listpack_value ||
+        object_count(hash) > s->hash_max_listpack_entries)
+        hash->encoding = ENCODING_HASHTABLE;
+    return is_new;
+}
+
+/* Puts the pairs from args[2] on; returns how many fields are new, -1 when it replied an error. */
+static int64_t put_pairs(struct exec *x)
+{
+    if (x->arg_count % 2 == 1) {
+        reply_wrong_arity(x);
+        return -1;
+    }
+    struct object hash;
+    if (!open_hash(x, &hash))
+        return -1;
+    int64_t count = 0;
+    for (uint32_t i = 2; i < x->arg_count; i += 2)
+        count += put_field(x, &hash, x->args[i], x->args[i + 1]);
+    changed(x, &hash, EVENT_HASH, "hset");
+    object_close(&hash);
+    return count;
+}
+
+/* HSET key field value ... -> how many fields are new */
+static void hset(struct exec *x)
+{
+    const int64_t count = put_pairs(x);
+    if (count >= 0)
+        reply_int64(x, count);
+}
+
+/* HMSET key field value ... */
+static void hmset(struct exec *x)
+{
+    if (put_pairs(x) >= 0)
+        reply_ok(x);
+}
+
+/* HSETNX key field value -> 1 if set */
+static void hsetnx(struct exec *x)
+{
+    struct object hash;
+    struct bytes old;
+    if (!open_hash(x, &hash))
+        return;
+    const bool is_there = object_get(&hash, SPACE_FIELD, x->args[2], &old);
+    if (!is_there) {
+        put_field(x, &hash, x->args[2], x->args[3]);
+        changed(x, &hash, EVENT_HASH, "hset");
+    }
+    object_close(&hash);
+    reply_int64(x, !is_there);
+}
+
+/* HDEL key field ... -> how many there were */
+static void hdel(struct exec *x)
+{
+    struct object hash;
+    if (!open_key(x, 1, TYPE_HASH, &hash))
+        return;
+    int64_t count = 0;
+    for (uint32_t i = 2; i < x->arg_count && object_count(&hash) > 0; i++)
+        count += object_del(&hash, SPACE_FIELD, x->args[i]);
+    if (count > 0)
+        changed(x, &hash, EVENT_HASH, "hdel");
+    object_close(&hash);
+    reply_int64(x, count);
+}
+
+/* --- numbers in fields ------------------------------------------------------------------------ */
+
+/* HINCRBY key field increment -> the new value */
+static void hincrby(struct exec *x)
+{
+    int64_t increment, value = 0;
+    struct object hash;
+    struct bytes old;
+    if (!arg_int64(x, 3, &increment) || !open_hash(x, &hash))
+        return;
+    if (object_get(&hash, SPACE_FIELD, x->args[2], &old) && !bytes_to_int64(old, &value)) {
+        reply_error(x, "ERR hash value is not an integer");
+    } else if (__builtin_add_overflow(value, increment, &value)) {
+        reply_error(x, "ERR increment or decrement would overflow");
+    } else {
+        char digits[INT64_DIGITS];
+        put_field(x, &hash, x->args[2], bytes_from_int64(value, digits));
+        changed(x, &hash, EVENT_HASH, "hincrby");
+        reply_int64(x, value);
+    }
+    object_close(&hash);
+}
+
+static bool arg_decimal(struct exec *x, uint32_t n)
+{
+    struct bytes same;
+    switch (decimal_add(x->args[n], BYTES("0"), x->arena, &same)) {
+    case DECIMAL_INVALID:
+        reply_error(x, "ERR value is not a valid float");
+        return false;
+    case DECIMAL_INFINITE:
+        reply_error(x, "ERR value is NaN or Infinity");
+        return false;
+    case DECIMAL_OK:
+        break;
+    }
+    return true;
+}
+
+/* HINCRBYFLOAT key field increment -> the new value */
+static void hincrbyfloat(struct exec *x)
+{
+    struct object hash;
+    if (!arg_decimal(x, 3) || !open_hash(x, &hash))
+        return;
+    struct bytes value, sum;
+    if (!object_get(&hash, SPACE_FIELD, x->args[2], &value))
+        value = BYTES("0");
+    switch (decimal_add(value, x->args[3], x->arena, &sum)) {
+    case DECIMAL_INVALID:
+        reply_error(x, "ERR hash value is not a float");
+        break;
+    case DECIMAL_INFINITE:
+        reply_error(x, "ERR increment would produce NaN or Infinity");
+        break;
+    case DECIMAL_OK:
+        put_field(x, &hash, x->args[2], sum);
+        changed(x, &hash, EVENT_HASH, "hincrbyfloat");
+        reply_bulk(x, sum);
+        break;
+    }
+    object_close(&hash);
+}
+
+/* --- reading fields --------------------------------------------------------------------------- */
+
+/* Looks args[n] up in the hash args[1]. *there is false when either is absent; then the value is
+ * empty. The hash stays open. False: it has replied. */
+static bool open_field(struct exec *x, struct object *hash, struct bytes *value, bool *there)
+{
+    if (!open_key(x, 1, TYPE_HASH, hash))
+        return false;
+    *there = object_get(hash, SPACE_FIELD, x->args[2], value);
+    return true;
+}
+
+/* HGET key field */
+static void hget(struct exec *x)
+{
+    struct object hash;
+    struct bytes value;
+    bool there;
+    if (!open_field(x, &hash, &value, &there))
+        return;
+    if (there)
+        reply_bulk(x, value);
+    else
+        reply_null(x);
+    object_close(&hash);
+}
+
+/* HSTRLEN key field */
+static void hstrlen(struct exec *x)
+{
+    struct object hash;
+    struct bytes value;
+    bool there;
+    if (!open_field(x, &hash, &value, &there))
+        return;
+    reply_int64(x, there ? (int64_t)value.size : 0);
+    object_close(&hash);
+}
+
+/* HEXISTS key field */
+static void hexists(struct exec *x)
+{
+    struct object hash;
+    struct bytes value;
+    bool there;
+    if (!open_field(x, &hash, &value, &there))
+        return;
+    reply_int64(x, there);
+    object_close(&hash);
+}
+
+/* HMGET key field ... */
+static void hmget(struct exec *x)
+{
+    struct object hash;
+    if (!open_key(x, 1, TYPE_HASH, &hash))
+        return;
+    reply_array(x, x->arg_count - 2);
+    for (uint32_t i = 2; i < x->arg_count; i++) {
+        struct bytes value;
+        if (object_get(&hash, SPACE_FIELD, x->args[i], &value))
+            reply_bulk(x, value);
+        else
+            reply_null(x);
+    }
+    object_close(&hash);
+}
+
+/* HLEN key */
+static void hlen(struct exec *x)
+{
+    reply_element_count(x, TYPE_HASH);
+}
+
+static void give_value(struct exec *x, struct object *o, struct bytes field, struct bytes value)
+{
+    (void)o;
+    (void)field;
+    reply_bulk(x, value);
+}
+
+static void give_pair(struct exec *x, struct object *o, struct bytes field, struct bytes value)
+{
+    give_subkey(x, o, field, value);
+    give_value(x, o, field, value);
+}
+
+/* HGETALL key */
+static void hgetall(struct exec *x)
+{
+    struct object hash;
+    if (!open_key(x, 1, TYPE_HASH, &hash))
+        return;
+    reply_map(x, object_count(&hash));
+    elements_give_all(x, &hash, SPACE_FIELD, give_pair);
+    object_close(&hash);
+}
+
+static void reply_column(struct exec *x, give_element *give)
+{
+    struct object hash;
+    if (!open_key(x, 1, TYPE_HASH, &hash))
+        return;
+    reply_array(x, object_count(&hash));
+    elements_give_all(x, &hash, SPACE_FIELD, give);
+    object_close(&hash);
+}
+
+/* HKEYS key */
+static void hkeys(struct exec *x)
+{
+    reply_column(x, give_subkey);
+}
+
+/* HVALS key */
+static void hvals(struct exec *x)
+{
+    reply_column(x, give_value);
+}
+
+/* --- HRANDFIELD, HSCAN ------------------------------------------------------------------------ */
+
+static void give_pair_array(struct exec *x, struct object *o, struct bytes field,
+                            struct bytes value)
+{
+    reply_array(x, 2);
+    give_pair(x, o, field, value);
+}
+
+/* HRANDFIELD key [count [WITHVALUES]] */
+static void hrandfield(struct exec *x)
+{
+    const bool with_values = arg_is(x, 3, "withvalues");
+    if (x->arg_count == 2) {
+        reply_random_element(x, TYPE_HASH, SPACE_FIELD);
+        return;
+    }
+    struct draw d;
+    if (!arg_draw(x, 2, &d))
+        return;
+    if (x->arg_count > 4 || (x->arg_count == 4 && !with_values)) {
+        reply_syntax_error(x);
+        return;
+    }
+    if (with_values && d.count > INT64_MAX / 2) { /* they would be twice as many bulks */
+        reply_error(x, "ERR value is out of range");
+        return;
+    }
+    const bool nested = with_values && x->reply.protocol > 2;
+    d.bulks = with_values && !nested ? 2 : 1;
+    d.give = nested ? give_pair_array : with_values ? give_pair : give_subkey;
+    reply_draw(x, TYPE_HASH, SPACE_FIELD, &d);
+}
+
+static void note_pair(struct scan *s, struct bytes field, struct bytes value)
+{
+    scan_found(s, field);
+    scan_found(s, value);
+}
+
+/* HSCAN key cursor [MATCH pattern] [COUNT count] */
+static void hscan(struct exec *x)
+{
+    elements_scan(x, TYPE_HASH, SPACE_FIELD, note_pair);
+}
+
 const struct command hash_commands[] = {
-    {.name = "hdel", .arity = -3, .flags = CMD_NOT_YET | CMD_WRITE | CMD_FAST,
+    {.name = "hdel", .run = hdel, .arity = -3, .flags = CMD_WRITE | CMD_FAST,
      .keys = {KEY(1, KEY_RW | KEY_DELETE)},
      .acl = ACL_HASH, .group = "hash", .since = "2.0.0", .complexity = "O(N)",
      .summary = "Deletes fields of a hash."},
-    {.name = "hexists", .arity = 3, .flags = CMD_NOT_YET | CMD_READ | CMD_FAST,
+    {.name = "hexists", .run = hexists, .arity = 3, .flags = CMD_READ | CMD_FAST,
      .keys = {KEY(1, KEY_RO)},
      .acl = ACL_HASH, .group = "hash", .since = "2.0.0", .complexity = "O(1)",
      .summary = "Whether a hash has a field."},
-    {.name = "hget", .arity = 3, .flags = CMD_NOT_YET | CMD_READ | CMD_FAST,
+    {.name = "hget", .run = hget, .arity = 3, .flags = CMD_READ | CMD_FAST,
      .keys = {KEY(1, KEY_RO | KEY_ACCESS)},
      .acl = ACL_HASH, .group = "hash", .since = "2.0.0", .complexity = "O(1)",
      .summary = "The value of a field."},
-    {.name = "hgetall", .arity = 2, .flags = CMD_NOT_YET | CMD_READ,
+    {.name = "hgetall", .run = hgetall, .arity = 2, .flags = CMD_READ,
      .keys = {KEY(1, KEY_RO | KEY_ACCESS)},
      .acl = ACL_HASH, .group = "hash", .since = "2.0.0", .complexity = "O(N)",
      .summary = "All fields and values.", .tips = "nondeterministic_output_order"},
-    {.name = "hincrby", .arity = 4, .flags = CMD_NOT_YET | CMD_WRITE | CMD_DENY_OOM | CMD_FAST,
+    {.name = "hincrby", .run = hincrby, .arity = 4, .flags = CMD_WRITE | CMD_DENY_OOM | CMD_FAST,
      .keys = {KEY(1, KEY_RW | KEY_ACCESS | KEY_UPDATE)},
      .acl = ACL_HASH, .group = "hash", .since = "2.0.0", .complexity = "O(1)",
      .summary = "Adds to the number in a field."},
-    {.name = "hincrbyfloat", .arity = 4, .flags = CMD_NOT_YET | CMD_WRITE | CMD_DENY_OOM |
+    {.name = "hincrbyfloat", .run = hincrbyfloat, .arity = 4, .flags = CMD_WRITE | CMD_DENY_OOM |
          CMD_FAST,
      .keys = {KEY(1, KEY_RW | KEY_ACCESS | KEY_UPDATE)},
      .acl = ACL_HASH, .group = "hash", .since = "2.6.0", .complexity = "O(1)",
      .summary = "Adds to the decimal number in a field."},
-    {.name = "hkeys", .arity = 2, .flags = CMD_NOT_YET | CMD_READ,
+    {.name = "hkeys", .run = hkeys, .arity = 2, .flags = CMD_READ,
      .keys = {KEY(1, KEY_RO | KEY_ACCESS)},
      .acl = ACL_HASH, .group = "hash", .since = "2.0.0", .complexity = "O(N)",
      .summary = "All fields.", .tips = "nondeterministic_output_order"},
-    {.name = "hlen", .arity = 2, .flags = CMD_NOT_YET | CMD_READ | CMD_FAST,
+    {.name = "hlen", .run = hlen, .arity = 2, .flags = CMD_READ | CMD_FAST,
      .keys = {KEY(1, KEY_RO)},
      .acl = ACL_HASH, .group = "hash", .since = "2.0.0", .complexity = "O(1)",
      .summary = "How many fields a hash has."},
-    {.name = "hmget", .arity = -3, .flags = CMD_NOT_YET | CMD_READ | CMD_FAST,
+    {.name = "hmget", .run = hmget, .arity = -3, .flags = CMD_READ | CMD_FAST,
      .keys = {KEY(1, KEY_RO | KEY_ACCESS)},
      .acl = ACL_HASH, .group = "hash", .since = "2.0.0", .complexity = "O(N)",
      .summary = "The values of several fields."},
-    {.name = "hmset", .arity = -4, .flags = CMD_NOT_YET | CMD_WRITE | CMD_DENY_OOM | CMD_FAST,
+    {.name = "hmset", .run = hmset, .arity = -4, .flags = CMD_WRITE | CMD_DENY_OOM | CMD_FAST,
      .keys = {KEY(1, KEY_RW | KEY_UPDATE)},
      .acl = ACL_HASH, .group = "hash", .since = "2.0.0", .complexity = "O(N)",
      .summary = "Sets several fields; the old form of HSET.",
      .deprecated_since = "4.0.0", .replaced_by = "`HSET` with multiple field-value pairs"},
-    {.name = "hrandfield", .arity = -2, .flags = CMD_NOT_YET | CMD_READ,
+    {.name = "hrandfield", .run = hrandfield, .arity = -2, .flags = CMD_READ,
      .keys = {KEY(1, KEY_RO | KEY_ACCESS)},
      .acl = ACL_HASH, .group = "hash", .since = "6.2.0", .complexity = "O(N)",
      .summary = "Random fields.", .tips = "nondeterministic_output"},
-    {.name = "hscan", .arity = -3, .flags = CMD_NOT_YET | CMD_READ,
+    {.name = "hscan", .run = hscan, .arity = -3, .flags = CMD_READ,
      .keys = {KEY(1, KEY_RO | KEY_ACCESS)},
      .acl = ACL_HASH, .group = "hash", .since = "2.8.0", .complexity = "O(1)",
      .summary = "Walks over fields and values step by step.", .tips = "nondeterministic_output"},
-    {.name = "hset", .arity = -4, .flags = CMD_NOT_YET | CMD_WRITE | CMD_DENY_OOM | CMD_FAST,
+    {.name = "hset", .run = hset, .arity = -4, .flags = CMD_WRITE | CMD_DENY_OOM | CMD_FAST,
      .keys = {KEY(1, KEY_RW | KEY_UPDATE)},
      .acl = ACL_HASH, .group = "hash", .since = "2.0.0", .complexity = "O(1)",
      .summary = "Sets fields of a hash."},
-    {.name = "hsetnx", .arity = 4, .flags = CMD_NOT_YET | CMD_WRITE | CMD_DENY_OOM | CMD_FAST,
+    {.name = "hsetnx", .run = hsetnx, .arity = 4, .flags = CMD_WRITE | CMD_DENY_OOM | CMD_FAST,
      .keys = {KEY(1, KEY_RW | KEY_INSERT)},
      .acl = ACL_HASH, .group = "hash", .since = "2.0.0", .complexity = "O(1)",
      .summary = "Sets a field if it does not exist."},
-    {.name = "hstrlen", .arity = 3, .flags = CMD_NOT_YET | CMD_READ | CMD_FAST,
+    {.name = "hstrlen", .run = hstrlen, .arity = 3, .flags = CMD_READ | CMD_FAST,
      .keys = {KEY(1, KEY_RO)},
      .acl = ACL_HASH, .group = "hash", .since = "3.2.0", .complexity = "O(1)",
      .summary = "The length of a field's value."},
-    {.name = "hvals", .arity = 2, .flags = CMD_NOT_YET | CMD_READ,
+    {.name = "hvals", .run = hvals, .arity = 2, .flags = CMD_READ,
      .keys = {KEY(1, KEY_RO | KEY_ACCESS)},
      .acl = ACL_HASH, .group = "hash", .since = "2.0.0", .complexity = "O(N)",
      .summary = "All values.", .tips = "nondeterministic_output_order"},

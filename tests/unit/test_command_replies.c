@@ -143,6 +143,13 @@ static void generic_commands_reply_as_redis(void **state)
     check_file("generic", CACHE_BYTES);
 }
 
+static void hashes_reply_as_redis(void **state)
+{
+    (void)state;
+    check_file("hash", CACHE_BYTES);
+    check_file("hash", 0);
+}
+
 static void refusals_are_those_of_redis(void **state)
 {
     (void)state;
@@ -163,6 +170,7 @@ int main(void)
         cmocka_unit_test(lcs_replies_as_redis),
         cmocka_unit_test(deadlines_reply_as_redis),
         cmocka_unit_test(generic_commands_reply_as_redis),
+        cmocka_unit_test(hashes_reply_as_redis),
         cmocka_unit_test(refusals_are_those_of_redis),
         cmocka_unit_test(command_info_is_that_of_redis),
     };

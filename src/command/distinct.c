@@ -1,0 +1,53 @@
+/* distinct.c -- a set of byte strings. The tables it outgrows stay in the arena: together they are
+ * smaller than the last one. */
+
+#include "command/distinct.h"
+
+#include "base/prng.h"
+
+#define SLOTS_FIRST 64
+
+void distinct_init(struct distinct *d, struct exec *x)
+{
+    *d = (struct distinct){.arena = x->arena};
+    for (size_t i = 0; i < sizeof(d->hash_key); i += sizeof(uint64_t)) {
+        const uint64_t part = prng_next(x->chance);
+        memcpy(d->hash_key + i, &part, sizeof(part));
+    }
+}
+
+/* Where b is, or where it would be. */
+static struct bytes *slot_of(struct distinct *d, struct bytes b)
+{
+    size_t i = (size_t)siphash(d->hash_key, b) & (d->slot_count - 1);
+    while (d->slots[i].data != NULL && !bytes_equal(d->slots[i], b))
+        i = (i + 1) & (d->slot_count - 1);
+    return &d->slots[i];
+}
+
+static void grow(struct distinct *d)
+{
+    const struct bytes *old = d->slots;
+    const size_t old_count = d->slot_count;
+    d->slot_count = old_count == 0 ? SLOTS_FIRST : old_count * 2;
+    d->slots = arena_alloc(d->arena, d->slot_count * sizeof(*d->slots));
+    for (size_t i = 0; i < d->slot_count; i++)
+        d->slots[i] = BYTES_NONE;
+    for (size_t i = 0; i < old_count; i++)
+        if (old[i].data != NULL)
+            *slot_of(d, old[i]) = old[i];
+}
+
+bool distinct_add(struct distinct *d, struct bytes b)
+{
+    if (d->used * 2 >= d->slot_count)
+        grow(d);
+    struct bytes *slot = slot_of(d, b);
+    if (slot->data != NULL)
+        return false;
+    *slot = arena_copy(d->arena, b);
+    if (slot->data == NULL) /* the empty string */
+        slot->data = "";
+    d->used++;
+    return true;
+}
