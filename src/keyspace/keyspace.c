@@ -224,11 +224,19 @@ bool keyspace_met_due(const struct keyspace *k, struct buf *names)
     return k->met_count > 0;
 }
 
+/* Of the databases only those that are there: scripts pay for it. */
+static void copy_counters(struct counters *to, const struct counters *from)
+{
+    memcpy(to, from,
+           offsetof(struct counters, databases) +
+               from->database_count * sizeof(from->databases[0]));
+}
+
 void keyspace_savepoint_begin(struct keyspace *k)
 {
     CHECK(!k->has_savepoint);
     k->has_savepoint = true;
-    k->saved = k->now_counters;
+    copy_counters(&k->saved, &k->now_counters);
     k->saved_expired_size = buf_bytes(&k->expired).size;
     cache_savepoint_begin(k->cache);
 }
@@ -245,7 +253,7 @@ void keyspace_savepoint_roll_back(struct keyspace *k)
     CHECK(k->has_savepoint);
     k->has_savepoint = false;
     cache_savepoint_roll_back(k->cache);
-    k->now_counters = k->saved;
+    copy_counters(&k->now_counters, &k->saved);
     buf_truncate(&k->expired, k->saved_expired_size);
     k->deadline_floor = 0;
     k->floor_is_exact = false;

@@ -59,10 +59,14 @@ uint32_t table_hash(struct bytes key)
 struct node **table_find(const struct table *t, struct bytes key, uint32_t hash)
 {
     struct node **link = &t->buckets[table_bucket(t, hash)];
-    for (struct node *n = *link; n != NULL; link = &n->next, n = *link)
+    for (struct node *n = *link; n != NULL; link = &n->next, n = *link) {
+        /* Key and value lie in the next lines: they come together with the first, not after it. */
+        __builtin_prefetch((const uint8_t *)n + 64);
+        __builtin_prefetch((const uint8_t *)n + 128);
         if (n->hash == hash && n->key_size == key.size &&
             memcmp((const uint8_t *)n + t->key_offset, key.data, key.size) == 0)
             break;
+    }
     return link;
 }
 
