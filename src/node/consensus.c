@@ -189,8 +189,6 @@ static enum status load_log(struct consensus *c, struct opening *o, struct error
 static enum status bootstrap(struct consensus *c, struct opening *o, struct error *e)
 {
     const struct raft_config config = {.incoming = {.count = 1, .node = {c->identity.node_id}}};
-    if (c->o.self.host[0] != '\0')
-        book_set(&c->book, c->identity.node_id, &c->o.self);
     c->next_node = c->identity.node_id + 1;
     struct buf payload = {0};
     members_encode(&config, c->next_node, &c->book, &payload);
@@ -360,6 +358,8 @@ enum status consensus_open(const struct consensus_options *options, struct conse
     c->next_node = c->identity.node_id + 1;
 
     if (c->identity.node_id != 0) {
+        if (c->o.self.host[0] != '\0')
+            book_set(&c->book, c->identity.node_id, &c->o.self);
         const enum status status = open_log(c, e);
         if (status != STATUS_OK) {
             consensus_close(c);

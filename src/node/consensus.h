@@ -68,8 +68,10 @@ enum peer_event { PEER_UP, PEER_BROKEN, PEER_REFUSED };
 void consensus_peer_event(struct consensus *c, uint64_t node, enum peer_channel channel,
                           enum peer_event event);
 
-/* A peer's hello said by which address it is reached (§3.9 step 4). */
-void consensus_peer_address(struct consensus *c, uint64_t node, const struct peer_address *address);
+/* By which address a node, perhaps this one, is reached (§3.9 step 4). is_guess: nobody said so,
+ * but a connection came from there, or started there; it counts when nothing better is known. */
+void consensus_peer_address(struct consensus *c, uint64_t node, const struct peer_address *address,
+                            bool is_guess);
 
 /* A member with its address, as this node knows it. */
 struct member {

@@ -1,8 +1,8 @@
 /* health.c -- a leader that is not fit to lead hands over (ARCHITECTURE §7, §3.6 step 7).
  *
  *   disk    its oldest outstanding write is older than an election timeout and what its bytes may
- *           take: to a peer whose disk holds more than ours does; if that fails it steps down; if no
- *           peer is better it stays. A node in that state does not campaign.
+ *           take: to a peer whose disk holds more than ours does; if that fails it steps down; if
+ *           no peer is better it stays. A node in that state does not campaign.
  *   clock   its wall is more than WALL_OFF_MS off the median of the voters': to another voter */
 
 #include "node/consensus_internal.h"

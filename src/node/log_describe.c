@@ -35,6 +35,22 @@ static void describe_config(struct bytes payload, struct buf *to)
                    (unsigned)m.book.entries[i].address.port);
 }
 
+/* entry_describe() gives a line for each request; here they stand in one. */
+static void describe_data(struct bytes payload, struct buf *to)
+{
+    struct buf lines = {0};
+    entry_describe(payload, &lines);
+    while (lines.size > 0 && buf_data(&lines)[lines.size - 1] == '\n')
+        buf_truncate(&lines, lines.size - 1);
+    for (size_t i = 0; i < lines.size; i++) {
+        if (buf_data(&lines)[i] == '\n')
+            buf_append_string(to, "; ");
+        else
+            buf_append_u8(to, buf_data(&lines)[i]);
+    }
+    buf_clear(&lines);
+}
+
 void log_describe_entry(uint64_t index, const struct log_entry *entry, struct buf *to)
 {
     buf_printf(to, "index=%" PRIu64 " term=%" PRIu64 " ", index, entry->term);
@@ -46,7 +62,7 @@ void log_describe_entry(uint64_t index, const struct log_entry *entry, struct bu
         describe_config(entry->payload, to);
         return;
     default:
-        entry_describe(entry->payload, to);
+        describe_data(entry->payload, to);
         return;
     }
 }

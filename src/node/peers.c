@@ -485,13 +485,14 @@ void consensus_peer_event(struct consensus *c, uint64_t node, enum peer_channel 
     c->again = true;
 }
 
-void consensus_peer_address(struct consensus *c, uint64_t node, const struct peer_address *address)
+void consensus_peer_address(struct consensus *c, uint64_t node, const struct peer_address *address,
+                            bool is_guess)
 {
-    if (c->raft == NULL || node == c->identity.node_id || book_find(&c->book, node) == NULL)
+    if (node == 0 || (is_guess && book_find(&c->book, node) != NULL))
         return;
-    if (!book_set(&c->book, node, address))
-        return;
-    log_info("consensus", "a peer has another address", "node=%" PRIu64 " host=%s port=%u", node,
+    if (!book_set(&c->book, node, address) || c->raft == NULL || node == c->identity.node_id)
+        return; /* an empty node will need it when it is introduced */
+    log_info("consensus", "a peer has a new address", "node=%" PRIu64 " host=%s port=%u", node,
              address->host, (unsigned)address->port);
     peers_connect(c);
 }

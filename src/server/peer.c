@@ -310,6 +310,22 @@ static void conn_is_up(struct conn *c)
     buf_clear(&c->answered);
 }
 
+/* announce, or if that names no host, the one that host_of() finds. */
+static void tell_address(struct conn *c, uint64_t node, const struct peer_address *announce,
+                         bool (*host_of)(int fd, char host[static 64]))
+{
+    struct peers *p = c->peers;
+    char host[64];
+    struct peer_address address = *announce;
+    const bool is_guess = address.host[0] == '\0';
+    if (p->consensus == NULL || address.port == 0 || (is_guess && !host_of(c->fd, host)))
+        return;
+    if (is_guess)
+        snprintf(address.host, sizeof(address.host), "%s", host);
+    consensus_peer_address(p->consensus, node, &address, is_guess);
+    wake(p);
+}
+
 static void take_proof(struct conn *c, const struct reply *r)
 {
     struct peers *p = c->peers;
@@ -330,10 +346,7 @@ static void take_proof(struct conn *c, const struct reply *r)
         return;
     end_older(c);
     conn_is_up(c);
-    if (p->consensus != NULL && c->hello.announce.host[0] != '\0') {
-        consensus_peer_address(p->consensus, c->hello.from, &c->hello.announce);
-        wake(p);
-    }
+    tell_address(c, c->hello.from, &c->hello.announce, peer_socket_their_host);
 }
 
 static void take_frame(struct conn *c, struct reply *r)
@@ -423,6 +436,7 @@ static void take_welcome(struct conn *c, const struct reply *r)
     l->why[0] = '\0';
     log_info("peer", "connected", "node=%" PRIu64 " channel=%s", l->to,
              l->channel == CHANNEL_CONTROL ? "control" : "data");
+    tell_address(c, p->identity.node_id, &p->announce, peer_socket_own_host);
     if (p->consensus != NULL)
         consensus_peer_event(p->consensus, l->to, l->channel, PEER_UP);
     wake(p);

@@ -94,6 +94,32 @@ uint16_t peer_socket_port(int fd)
                                                : ((struct sockaddr_in *)&address)->sin_port);
 }
 
+static bool host_of(const struct sockaddr_storage *address, socklen_t size, char host[static 64])
+{
+    static const char mapped[] = "::ffff:"; /* an IPv4 address, as an IPv6 socket shows it */
+    if (getnameinfo((const struct sockaddr *)address, size, host, 64, NULL, 0, NI_NUMERICHOST) != 0)
+        return false;
+    if (strncmp(host, mapped, sizeof(mapped) - 1) == 0)
+        memmove(host, host + sizeof(mapped) - 1, strlen(host) - (sizeof(mapped) - 1) + 1);
+    return true;
+}
+
+bool peer_socket_own_host(int fd, char host[static 64])
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof(address);
+    return getsockname(fd, (struct sockaddr *)&address, &size) == 0 &&
+           host_of(&address, size, host);
+}
+
+bool peer_socket_their_host(int fd, char host[static 64])
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof(address);
+    return getpeername(fd, (struct sockaddr *)&address, &size) == 0 &&
+           host_of(&address, size, host);
+}
+
 int peer_socket_accept(int listener)
 {
     const int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);

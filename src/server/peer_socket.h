@@ -14,6 +14,10 @@ enum status peer_socket_listen(const char *host, uint16_t port, int *fd,
                                struct error *e) MUST_CHECK;
 uint16_t peer_socket_port(int fd);
 
+/* The address of this end, or of the other; the port is left alone. false: gone. */
+bool peer_socket_own_host(int fd, char host[static 64]);
+bool peer_socket_their_host(int fd, char host[static 64]);
+
 /* -1: none came. */
 int peer_socket_accept(int listener);
 

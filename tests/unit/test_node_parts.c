@@ -1,4 +1,6 @@
-/* test_node_parts.c -- the small parts of the consensus half: cache of entries, lease, log lines. */
+/* test_node_parts.c -- small parts of the consensus half: cache of entries, lease, log lines. */
+
+#define _GNU_SOURCE /* memmem() */
 
 #include "test.h"
 
@@ -7,6 +9,7 @@
 
 #include "base/panic.h"
 #include "kv/log_store.h"
+#include "machine/entry.h"
 #include "node/entry_cache.h"
 #include "node/lease.h"
 #include "node/log_describe.h"
@@ -126,6 +129,23 @@ static void entries_are_described_in_words(void **state)
     assert_line(&(struct log_entry){.term = 2, .kind = RAFT_CONFIG, .payload = BYTES("?")},
                 "index=7 term=2 CONFIG (damaged)");
     buf_clear(&payload);
+
+    struct buf requests = {0};
+    const struct bytes args[] = {BYTES("set"), BYTES("k"), BYTES("v")};
+    for (int i = 0; i < 2; i++)
+        request_encode(&requests, &(struct request){.kind = REQ_COMMAND, .args = args,
+                                                    .arg_count = 3});
+    entry_encode(&payload, &(struct entry_head){.format = ENTRY_FORMAT, .count = 2},
+                 buf_bytes(&requests));
+    struct buf line = {0};
+    const struct log_entry data = {
+        .term = 2, .kind = RAFT_DATA, .payload = buf_bytes(&payload)};
+    log_describe_entry(7, &data, &line);
+    assert_null(memchr(buf_data(&line), '\n', line.size)); /* two requests, one line */
+    assert_non_null(memmem(buf_data(&line), line.size, "; ", 2));
+    buf_clear(&line);
+    buf_clear(&payload);
+    buf_clear(&requests);
 }
 
 int main(void)

@@ -26,6 +26,8 @@ struct consensus {
     uint64_t frames, bytes, from;
     struct block *last;
     struct peer_address told;
+    uint64_t told_node;
+    bool is_guess;
 };
 
 void consensus_receive_block(struct consensus *c, uint64_t from, struct block *frame)
@@ -45,10 +47,12 @@ void consensus_peer_event(struct consensus *c, uint64_t node, enum peer_channel 
     counts[channel]++;
 }
 
-void consensus_peer_address(struct consensus *c, uint64_t node, const struct peer_address *address)
+void consensus_peer_address(struct consensus *c, uint64_t node, const struct peer_address *address,
+                            bool is_guess)
 {
-    (void)node;
     c->told = *address;
+    c->told_node = node;
+    c->is_guess = is_guess;
 }
 
 /* --- nodes ------------------------------------------------------------------------------------ */
@@ -159,6 +163,8 @@ static void frames_arrive_whole_on_both_channels(void **state)
     assert_int_equal(b.consensus.from, 1);
     assert_string_equal(b.consensus.told.host, "here");
     assert_int_equal(b.consensus.told.port, 77);
+    assert_int_equal(b.consensus.told_node, 1);
+    assert_false(b.consensus.is_guess);
     send_text(&b, 1, CHANNEL_DATA, "nobody dialed this way");
     struct peers_stats stats;
     peers_stats(b.peers, &stats);
@@ -322,6 +328,28 @@ static void an_empty_node_listens_to_whoever_has_the_secret(void **state)
     end_close(&a);
     oa.secret = "plugh";
     expect_refused(&oa, &ob, 7);
+    end_close(&b);
+}
+
+static void addresses_that_nobody_announces_are_taken_from_the_connection(void **state)
+{
+    (void)state;
+    struct end a, b;
+    struct peers_options oa = options(1);
+    const struct peers_options ob = options(2);
+    oa.announce = (struct peer_address){.host = "", .port = 78};
+    end_open(&a, &oa);
+    end_open(&b, &ob);
+    dial_end(&a, 2, &b);
+    RUN_UNTIL(&a, &b, a.consensus.up[0] == 1 && a.consensus.up[1] == 1);
+    const struct consensus *both[] = {&a.consensus, &b.consensus};
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(both[i]->told_node, 1);
+        assert_string_equal(both[i]->told.host, "127.0.0.1");
+        assert_int_equal(both[i]->told.port, 78);
+        assert_true(both[i]->is_guess);
+    }
+    end_close(&a);
     end_close(&b);
 }
 
@@ -546,6 +574,7 @@ int main(void)
         cmocka_unit_test(strangers_are_refused),
         cmocka_unit_test(an_older_life_of_a_node_is_refused),
         cmocka_unit_test(an_empty_node_listens_to_whoever_has_the_secret),
+        cmocka_unit_test(addresses_that_nobody_announces_are_taken_from_the_connection),
         cmocka_unit_test(names_are_resolved),
         cmocka_unit_test(clients_at_the_wrong_port_are_told),
         cmocka_unit_test(nonsense_ends_the_connection),
