@@ -291,7 +291,7 @@ static void large_graves_are_purged_by_ranges(void **state)
     }
     for (int i = 0; i < 3; i++) {
         struct object o;
-        object_open(w.k, 4, bytes_of("012" + i, 1), &o);
+        object_open(w.k, 4, bytes_of(&"012"[i], 1), &o);
         object_create(&o, TYPE_HASH, ENCODING_HASHTABLE);
         fill_map(&o, i == 1 ? 20000 : 200);
         object_save(&o);
