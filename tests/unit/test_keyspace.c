@@ -271,10 +271,15 @@ static void databases_are_swapped_and_flushed_by_number(void **state)
     world_clear(&w);
 }
 
-static void fill_map(struct object *o, uint64_t count)
+static void make_map(struct world *w, uint32_t db, struct bytes name, uint64_t count)
 {
+    struct object o;
+    object_open(w->k, db, name, &o);
+    object_create(&o, TYPE_HASH, ENCODING_HASHTABLE);
     for (uint64_t i = 0; i < count; i++)
-        object_put(o, SPACE_FIELD, bytes_of(&i, sizeof(i)), BYTES("v"));
+        object_put(&o, SPACE_FIELD, bytes_of(&i, sizeof(i)), BYTES("v"));
+    object_save(&o);
+    object_close(&o);
 }
 
 /* Above 16384 rows by a range tombstone, which must not touch what stands beside it. */
@@ -289,14 +294,10 @@ static void large_graves_are_purged_by_ranges(void **state)
         snprintf(name, sizeof(name), "key%d", i);
         set(&w, 3, name, "value", i % 2 == 0 ? 0 : 100000);
     }
-    for (int i = 0; i < 3; i++) {
-        struct object o;
-        object_open(w.k, 4, bytes_of(&"012"[i], 1), &o);
-        object_create(&o, TYPE_HASH, ENCODING_HASHTABLE);
-        fill_map(&o, i == 1 ? 20000 : 200);
-        object_save(&o);
-        object_close(&o);
-    }
+    make_map(&w, 3, BYTES("map"), 300); /* hangs on a key that will be flushed */
+    make_map(&w, 4, BYTES("0"), 200);
+    make_map(&w, 4, BYTES("1"), 20000);
+    make_map(&w, 4, BYTES("2"), 200);
     world_end(&w);
     world_flush(&w);
     world_begin(&w, 1);
