@@ -67,24 +67,28 @@ bool arg_double(struct exec *x, uint32_t n, double *value)
     return false;
 }
 
-bool arg_db(struct exec *x, uint32_t n, const char *not_a_number, uint32_t *db)
+bool arg_int32(struct exec *x, uint32_t n, const char *error, int64_t *value)
 {
-    int64_t number;
-    const bool is_number = bytes_to_int64(x->args[n], &number);
-    const bool is_int = is_number && number >= INT32_MIN && number <= INT32_MAX;
-    if (!is_int && not_a_number != NULL)
-        reply_error(x, not_a_number);
+    const bool is_number = bytes_to_int64(x->args[n], value);
+    if (is_number && *value >= INT32_MIN && *value <= INT32_MAX)
+        return true;
+    if (error != NULL)
+        reply_error(x, error);
     else if (!is_number)
         reply_not_an_integer(x);
-    else if (!is_int)
+    else
         reply_error(x, "ERR value is out of range, value must between -2147483648 and 2147483647");
-    else if (number < 0 || (uint64_t)number >= x->settings->databases)
-        reply_error(x, "ERR DB index is out of range");
-    else {
-        *db = (uint32_t)number;
-        return true;
-    }
     return false;
+}
+
+bool database_of(struct exec *x, int64_t number, uint32_t *db)
+{
+    if (number < 0 || (uint64_t)number >= x->settings->databases) {
+        reply_error(x, "ERR DB index is out of range");
+        return false;
+    }
+    *db = (uint32_t)number;
+    return true;
 }
 
 bool arg_is(const struct exec *x, uint32_t n, const char *word)

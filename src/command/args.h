@@ -15,8 +15,10 @@ bool arg_int64(struct exec *x, uint32_t n, int64_t *value); /* ERR value is not 
 bool arg_int64_range(struct exec *x, uint32_t n, const int64_t range[static 2], int64_t *value,
                      const char *error);
 bool arg_double(struct exec *x, uint32_t n, double *value); /* ERR value is not a valid float */
-/* The number of a database. not_a_number: the error when it is no int; NULL: the usual ones. */
-bool arg_db(struct exec *x, uint32_t n, const char *not_a_number, uint32_t *db);
+/* An integer of 32 bits. error: what to say if it is none; NULL: the usual words. */
+bool arg_int32(struct exec *x, uint32_t n, const char *error, int64_t *value);
+/* Whether number is that of a database. */
+bool database_of(struct exec *x, int64_t number, uint32_t *db);
 /* Whether argument n is word, case ignored; false behind the last. */
 bool arg_is(const struct exec *x, uint32_t n, const char *word);
 

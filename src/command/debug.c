@@ -9,7 +9,6 @@
 #include <stdio.h>
 
 #include "base/encode.h"
-#include "base/panic.h"
 #include "base/siphash.h"
 #include "command/args.h"
 #include "command/table.h"
@@ -47,12 +46,61 @@ static void add_piece(struct buf *b, struct bytes piece)
     buf_append_bytes(b, piece);
 }
 
+/* The elements of a space; in a list the order counts, not the position that an element has. */
+static struct digest digest_space(struct object *o, uint8_t space, bool ordered)
+{
+    struct digest all = {{0}};
+    struct object_cursor cursor;
+    struct bytes subkey, value;
+    struct buf element = {0};
+    uint64_t ordinal = 0;
+    object_seek(o, &cursor, space, BYTES_NONE, FORWARD);
+    while (object_next(&cursor, &subkey, &value)) {
+        buf_reset(&element);
+        buf_append_u8(&element, space);
+        if (ordered)
+            buf_append_be64(&element, ordinal++);
+        else
+            add_piece(&element, subkey);
+        add_piece(&element, value);
+        const struct digest one = digest_of(buf_bytes(&element));
+        digest_xor(&all, &one);
+    }
+    object_cursor_close(&cursor);
+    buf_clear(&element);
+    return all;
+}
+
+static struct digest digest_value(struct object *o)
+{
+    switch (o->type) {
+    case TYPE_STRING:
+        return digest_of(object_string(o));
+    case TYPE_HASH:
+        return digest_space(o, SPACE_FIELD, false);
+    case TYPE_SET:
+    case TYPE_ZSET:
+        return digest_space(o, SPACE_MEMBER, false);
+    case TYPE_LIST:
+        return digest_space(o, SPACE_ELEMENT, true);
+    case TYPE_STREAM:
+    case TYPE_NONE:
+        break;
+    }
+    struct digest all = {{0}};
+    static const uint8_t spaces[] = {SPACE_ENTRY, SPACE_GROUP, SPACE_PENDING, SPACE_CONSUMER};
+    for (size_t i = 0; o->type == TYPE_STREAM && i < ARRAY_COUNT(spaces); i++) {
+        const struct digest one = digest_space(o, spaces[i], false);
+        digest_xor(&all, &one);
+    }
+    return all;
+}
+
 /* Type, value and deadline; with_name: the key's name and database too. */
 static struct digest digest_key(struct object *o, uint32_t db, bool with_name)
 {
     struct buf b = {0};
-    CHECK(o->type == TYPE_STRING); /* there are no other types yet */
-    const struct digest value = digest_of(object_string(o));
+    const struct digest value = digest_value(o);
     if (with_name) {
         buf_append_be32(&b, db);
         add_piece(&b, o->name);
@@ -156,12 +204,9 @@ static void debug_help(struct exec *x)
 /* Redis has no rows for them; arity is checked by the row, and answered in DEBUG's own words. */
 static const struct command debug_subcommands[] = {
     {.name = "change-repl-id", .arity = 2, .flags = HOST, .group = "server"},
-    {.name = "client-enforce-reply-list", .arity = 3, .flags = HOST, .group = "server"},
     {.name = "digest", .run = debug_digest, .arity = 2, .flags = DATA, .group = "server"},
-    {.name = "dict-resizing", .arity = 3, .flags = HOST, .group = "server"},
     {.name = "digest-value", .run = debug_digest_value, .arity = -2, .flags = DATA,
      .group = "server"},
-    {.name = "error", .arity = 3, .flags = HOST, .group = "server"},
     {.name = "flushall", .arity = 2, .flags = HOST, .group = "server"},
     {.name = "help", .run = debug_help, .arity = 2, .flags = CMD_PURE | CMD_ADMIN | CMD_UNLISTED,
      .group = "server"},
@@ -176,10 +221,8 @@ static const struct command debug_subcommands[] = {
     {.name = "quicklist-packed-threshold", .arity = 3, .flags = HOST, .group = "server"},
     {.name = "reload", .arity = -2, .flags = HOST, .group = "server"},
     {.name = "replicate", .arity = -3, .flags = HOST, .group = "server"},
-    {.name = "replybuffer", .arity = 4, .flags = HOST, .group = "server"},
     {.name = "set-active-expire", .arity = 3, .flags = HOST, .group = "server"},
     {.name = "set-disable-deny-scripts", .arity = 3, .flags = HOST, .group = "server"},
-    {.name = "set-skip-checksum-validation", .arity = 3, .flags = HOST, .group = "server"},
     {.name = "sleep", .arity = 3, .flags = HOST, .group = "server"},
     {.name = "stringmatch-len", .arity = 4, .flags = HOST, .group = "server"},
     {.name = NULL},

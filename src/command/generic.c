@@ -112,8 +112,9 @@ static void renamenx(struct exec *x)
 /* MOVE key db -> 1 if moved */
 static void move(struct exec *x)
 {
+    int64_t number;
     uint32_t db;
-    if (!arg_db(x, 2, NULL, &db))
+    if (!arg_int32(x, 2, NULL, &number) || !database_of(x, number, &db))
         return;
     if (db == x->db) {
         reply_error(x, same_object);
@@ -140,7 +141,8 @@ static bool parse_copy(struct exec *x, uint32_t *db, bool *replace)
         if (arg_is(x, i, "replace")) {
             *replace = true;
         } else if (arg_is(x, i, "db") && i + 1 < x->arg_count) {
-            if (!arg_db(x, ++i, NULL, db))
+            int64_t number;
+            if (!arg_int32(x, ++i, NULL, &number) || !database_of(x, number, db))
                 return false;
         } else {
             reply_syntax_error(x);

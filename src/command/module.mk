@@ -5,7 +5,7 @@ libcommand_a_SOURCES = \
 	%D%/scan.c %D%/elements.h %D%/elements.c %D%/distinct.h %D%/distinct.c %D%/glob.h %D%/glob.c \
 	%D%/decimal.h %D%/decimal.c %D%/introspection.c %D%/string.h %D%/string.c %D%/counter.c \
 	%D%/lcs.c %D%/generic.c %D%/expire.c %D%/transaction.c %D%/debug.c %D%/server.c \
-	%D%/connection.c %D%/acl.c %D%/bitmap.c %D%/cluster.c %D%/raft.c %D%/geo.c %D%/hash.c %D%/hll.c \
+	%D%/connection.c %D%/acl.c %D%/bits.h %D%/bitmap.c %D%/bitfield.c %D%/cluster.c %D%/raft.c %D%/geo.c %D%/hash.c %D%/hll.c \
 	%D%/list.c %D%/pubsub.c %D%/scripting.c %D%/set.c %D%/sort.c %D%/stream.c %D%/zset.c
 EXTRA_DIST += %D%/README.md
 

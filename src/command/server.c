@@ -39,9 +39,11 @@ static void flushall(struct exec *x)
 /* SWAPDB index1 index2 */
 static void swapdb(struct exec *x)
 {
+    int64_t first, second;
     uint32_t a, b;
-    if (!arg_db(x, 1, "ERR invalid first DB index", &a) ||
-        !arg_db(x, 2, "ERR invalid second DB index", &b))
+    if (!arg_int32(x, 1, "ERR invalid first DB index", &first) ||
+        !arg_int32(x, 2, "ERR invalid second DB index", &second) ||
+        !database_of(x, first, &a) || !database_of(x, second, &b))
         return;
     if (a != b) {
         keyspace_swap(x->keyspace, a, b);

@@ -2,6 +2,7 @@
 
 #include "command/string.h"
 
+#include "command/bits.h"
 #include "command/settings.h"
 #include "command/table.h"
 
@@ -19,11 +20,15 @@ enum set_flags {
 
 #define SET_EXPIRY (SET_EX | SET_PX | SET_EXAT | SET_PXAT)
 
+uint64_t string_size_max(const struct exec *x)
+{
+    return MIN(x->settings->proto_max_bulk_len, CACHE_VALUE_MAX - BITS_MAX / 8);
+}
+
 bool string_may_grow(struct exec *x, size_t size, size_t more)
 {
-    const uint64_t max = MIN(x->settings->proto_max_bulk_len, CACHE_VALUE_MAX);
     size_t total;
-    if (!__builtin_add_overflow(size, more, &total) && total <= max)
+    if (!__builtin_add_overflow(size, more, &total) && total <= string_size_max(x))
         return true;
     reply_error(x, "ERR string exceeds maximum allowed size (proto-max-bulk-len)");
     return false;

@@ -5,6 +5,9 @@
 
 #include "command/args.h"
 
+/* How long a string may get: proto-max-bulk-len, and no longer than the store takes one. */
+uint64_t string_size_max(const struct exec *x);
+
 /* Whether a string of size bytes may grow by more; replies with Redis's error if not. */
 bool string_may_grow(struct exec *x, size_t size, size_t more);
 

@@ -14,13 +14,13 @@
 #define SLOTS 2048 /* a power of two, four times COMMANDS_MAX: chains stay near one */
 
 static const struct command *const topics[] = {
-    acl_commands,       bitmap_commands,  cluster_commands,     connection_commands,
-    counter_commands,   debug_commands,   expire_commands,      generic_commands,
-    geo_commands,       hash_commands,    hll_commands,         introspection_commands,
-    raft_commands,
-    lcs_commands,       list_commands,    pubsub_commands,      scripting_commands,
-    server_commands,    set_commands,     sort_commands,        stream_commands,
-    string_commands,    transaction_commands, zset_commands,
+    acl_commands,        bitfield_commands,     bitmap_commands,   cluster_commands,
+    connection_commands, counter_commands,      debug_commands,    expire_commands,
+    generic_commands,    geo_commands,          hash_commands,     hll_commands,
+    lcs_commands,        introspection_commands, list_commands,    pubsub_commands,
+    raft_commands,       scripting_commands,    server_commands,   set_commands,
+    sort_commands,       stream_commands,       string_commands,   transaction_commands,
+    zset_commands,
 };
 
 static const char *const acl_names[] = {

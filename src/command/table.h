@@ -37,11 +37,11 @@
 #define NOTE_PFCOUNT \
     "RW because it may change the internal representation of the key, and propagate to replicas"
 
-extern const struct command acl_commands[], bitmap_commands[], cluster_commands[],
-    connection_commands[], counter_commands[], debug_commands[], expire_commands[],
-    generic_commands[], geo_commands[], hash_commands[], hll_commands[], introspection_commands[],
-    lcs_commands[], list_commands[], pubsub_commands[], raft_commands[], scripting_commands[], server_commands[],
-    set_commands[], sort_commands[], stream_commands[], string_commands[], transaction_commands[],
-    zset_commands[];
+extern const struct command acl_commands[], bitfield_commands[], bitmap_commands[],
+    cluster_commands[], connection_commands[], counter_commands[], debug_commands[],
+    expire_commands[], generic_commands[], geo_commands[], hash_commands[], hll_commands[],
+    introspection_commands[], lcs_commands[], list_commands[], pubsub_commands[],
+    raft_commands[], scripting_commands[], server_commands[], set_commands[], sort_commands[],
+    stream_commands[], string_commands[], transaction_commands[], zset_commands[];
 
 #endif

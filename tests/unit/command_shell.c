@@ -1,12 +1,15 @@
 /* command_shell.c -- commands from standard input, one a line, replies to standard output: the
  * command layer by hand, and one side of comparisons with redis-cli.
  *
- *   command_shell [-3] [-e]      RESP3; with the keyspace events of each command */
+ *   command_shell [-3] [-e]      RESP3; with the keyspace events of each command
+ *
+ * Time is the machine's, unlike in tests: deadlines of others' choosing have to mean the same. */
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "command_world.h"
 
 int main(int argc, char **argv)
@@ -24,6 +27,7 @@ int main(int argc, char **argv)
         if (line[strspn(line, " \n")] == '\0')
             continue;
         struct buf text = {0};
+        w.clock_ms = clock_wall_ms();
         world_escape(world_run_line(&w, line), &text);
         printf("%.*s\n", (int)text.size, (const char *)buf_data(&text));
         if (events)

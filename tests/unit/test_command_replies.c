@@ -137,6 +137,12 @@ static void deadlines_reply_as_redis(void **state)
     check_file("expire", CACHE_BYTES);
 }
 
+static void bitmaps_reply_as_redis(void **state)
+{
+    (void)state;
+    check_file("bitmap", CACHE_BYTES);
+}
+
 static void generic_commands_reply_as_redis(void **state)
 {
     (void)state;
@@ -169,6 +175,7 @@ int main(void)
         cmocka_unit_test(counters_reply_as_redis),
         cmocka_unit_test(lcs_replies_as_redis),
         cmocka_unit_test(deadlines_reply_as_redis),
+        cmocka_unit_test(bitmaps_reply_as_redis),
         cmocka_unit_test(generic_commands_reply_as_redis),
         cmocka_unit_test(hashes_reply_as_redis),
         cmocka_unit_test(refusals_are_those_of_redis),
