@@ -85,10 +85,12 @@ static void finish_log(struct server *s, struct conn *c, struct exec *x)
     for (uint32_t i = 0; i < d->line_count; i++) {
         const uint64_t index = d->from + i;
         buf_reset(&line);
+        buf_append_string(&line, index <= s->status.applied_index ? "applied "
+                                 : index <= committed             ? "committed "
+                                                                  : "uncommitted ");
         buf_append_bytes(&line, buf_bytes(&d->lines[i]));
-        buf_printf(&line, " %s%s", index <= MAX(committed, s->status.applied_index) ? "committed"
-                                                                                    : "uncommitted",
-                   index <= s->status.applied_index ? " applied" : "");
+        while (line.size > 0 && buf_data(&line)[line.size - 1] == '\n')
+            buf_truncate(&line, line.size - 1);
         reply_bulk(x, buf_bytes(&line));
     }
     buf_clear(&line);

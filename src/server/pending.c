@@ -84,9 +84,11 @@ static void end_exec(struct pending *p, const struct exec *x)
 {
     struct slot *slot = p->slot;
     slot->pending = NULL;
+    p->slot = NULL;
     dispatch_account(slot, &x->reply);
     slot_complete(slot);
-    pending_free(p);
+    if (!p->asked) /* else when the answer comes back */
+        pending_free(p);
 }
 
 static void finish(struct pending *p)
@@ -125,8 +127,6 @@ bool pending_admin(struct pending *p, enum admin_op op)
         p->admin = xcalloc(1, sizeof(*p->admin));
     p->admin->op = op;
     p->admin->context = p;
-    if (op == ADMIN_STATUS)
-        p->admin->status = xcalloc(1, sizeof(*p->admin->status));
     p->asked = s->shard != NULL && shard_admin(s->shard, p->admin);
     if (!p->asked) {
         admin_free(p->admin);
@@ -139,6 +139,7 @@ void pending_admin_done(struct server *s, struct admin *admin)
 {
     struct pending *p = admin->context;
     CHECK(p->admin == admin);
+    CHECK(p->asked);
     p->asked = false;
     p->admin = NULL;
     if (admin->op == ADMIN_STATUS && admin->ok)
@@ -149,6 +150,7 @@ void pending_admin_done(struct server *s, struct admin *admin)
         reply_outcome(p, admin);
     else if (p->kind == PENDING_STATUS)
         finish(p);
+    /* PENDING_WAIT looks by itself, in pending_turn() */
     admin_free(admin);
 }
 
@@ -176,8 +178,11 @@ static void turn_wait(struct pending *p)
         end_exec(p, &x);
         return;
     }
-    if (!p->asked)
-        pending_admin(p, ADMIN_STATUS); /* refused: next time */
+    if (p->asked || s->now_us < p->ask_again_us)
+        return;
+    p->ask_again_us = s->now_us + WAIT_ASK_US;
+    if (!pending_admin(p, ADMIN_STATUS))
+        return; /* next time */
 }
 
 void pending_described(struct pending *p)
@@ -213,11 +218,21 @@ uint64_t pending_turn(struct server *s)
     uint64_t due_us = UINT64_MAX;
     struct queue_node *node = queue_first(&s->pendings), *next;
     for (; node != NULL; node = next) {
-        next = queue_next(&s->pendings, node);
+        next = queue_next(&s->pendings, node); /* a reply may end p, but begins no other */
         struct pending *p = container_of(node, struct pending, node);
         if (p->kind == PENDING_WAIT || p->kind == PENDING_FLUSH)
             due_us = MIN(due_us, MIN(p->deadline_us, s->now_us + WAIT_ASK_US));
         turn_one(p);
     }
     return due_us;
+}
+
+void pending_close(struct server *s)
+{
+    while (!queue_is_empty(&s->pendings)) {
+        struct pending *p = container_of(queue_first(&s->pendings), struct pending, node);
+        if (p->admin != NULL)
+            admin_free(p->admin);
+        pending_free(p);
+    }
 }

@@ -31,6 +31,7 @@ struct pending {
     struct buf arg_memory;
     local_run *finish;     /* PENDING_STATUS, _FLUSH: makes the reply */
     uint64_t deadline_us;  /* PENDING_WAIT; UINT64_MAX = none */
+    uint64_t ask_again_us;
     uint64_t index, wanted;
     bool asked;            /* an admin request for it is under way */
     struct admin *admin;
@@ -53,6 +54,9 @@ void pending_described(struct pending *p);
 bool pending_admin(struct pending *p, enum admin_op op);
 /* An admin request came back (shard's host). Owns admin from then on. */
 void pending_admin_done(struct server *s, struct admin *admin);
+
+/* The node is closed: what was under way will not come back. */
+void pending_close(struct server *s);
 
 /* Members other than this node that certainly have the entry at index durably, as far as known. */
 uint64_t pending_members_holding(const struct server *s, uint64_t index);

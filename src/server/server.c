@@ -109,6 +109,7 @@ void server_close(struct server *s)
     conns_reap(s);
     listener_close(s->listener);
     node_close(s->node);
+    pending_close(s);
     loop_free(s->loop);
     slots_free(s);
     slowlog_clear(&s->slowlog);
