@@ -230,7 +230,8 @@ bool config_check_output_limits(struct bytes value, struct buf *canonical, struc
         uint64_t hard, soft, seconds;
         const int class = class_of(word[0]);
         if (class < 0) {
-            fail(e, STATUS_INVALID, "Invalid client class specified in buffer limit configuration.");
+            fail(e, STATUS_INVALID,
+                 "Invalid client class specified in buffer limit configuration.");
             return false;
         }
         if (!memory_size_parse(word[1], &hard) || !memory_size_parse(word[2], &soft) ||

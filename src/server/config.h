@@ -107,7 +107,7 @@ const struct config_row *config_find(struct bytes name);
 /* The row that holds the value: of an alias, that of its name. */
 size_t config_row_number(const struct config_row *row);
 
-/* Checks value for row; the canonical form replaces *canonical. STATUS_INVALID with Redis's text. */
+/* Checks value for row; the canonical form replaces *canonical. STATUS_INVALID in Redis's words. */
 enum status config_check(const struct config_row *row, struct bytes value, struct buf *canonical,
                          struct error *e) MUST_CHECK;
 /* Takes a checked, canonical value. */
@@ -117,8 +117,8 @@ const char *config_text(const struct config *c, const struct config_row *row);
 /* --- file and command line (config_file.c) ---------------------------------------------------- */
 
 /* The words of a line: as Redis, blanks between, "..." with \n \r \t \b \a \xHH, '...' with \'.
- * Each is appended to *words (owned by the caller) with its size as le32 before it. false: quotes do
- * not match. */
+ * Each is appended to *words (owned by the caller) with its size as le32 before it. false: quotes
+ * do not match. */
 bool config_split(struct bytes line, struct buf *words, size_t *count);
 
 /* One directive with its values, at start-up. where is for the text: "avow.conf:7". */
@@ -133,7 +133,7 @@ enum status config_read_arguments(struct config *c, int argc, char **argv,
 /* What one row alone cannot tell: ports, ticks, secrets. */
 enum status config_finish(struct config *c, struct error *e) MUST_CHECK;
 
-/* CONFIG REWRITE: keeps the file's lines and comments, replaces what changed, appends what is new. */
+/* CONFIG REWRITE: keeps the file's lines and comments, replaces what changed, appends the new. */
 enum status config_rewrite(const struct config *c, struct error *e) MUST_CHECK;
 
 #endif

@@ -372,9 +372,9 @@ static bool is_default(const struct config *c, const struct config_row *row)
 {
     struct buf canonical = {0};
     struct error e;
-    const bool is_good = config_check(row, bytes_from_string(row->text), &canonical, &e) == STATUS_OK;
-    const bool equal = is_good &&
-                       bytes_equal(buf_bytes(&canonical), bytes_from_string(config_text(c, row)));
+    const bool equal =
+        config_check(row, bytes_from_string(row->text), &canonical, &e) == STATUS_OK &&
+        bytes_equal(buf_bytes(&canonical), bytes_from_string(config_text(c, row)));
     buf_clear(&canonical);
     return equal;
 }

@@ -50,8 +50,9 @@ static const char *const facilities[] = {"user",   "local0", "local1", "local2",
 #define NO_ENUM_FIXED(n, d, ch)                                                     \
     {.name = n, .kind = CONFIG_ENUM, .flags = CONFIG_REMEMBERED | CONFIG_FIXED,     \
      .text = d, .choices = ch}
-#define NO_SPECIAL(n, d, ck) \
-    {.name = n, .kind = CONFIG_SPECIAL, .flags = CONFIG_REMEMBERED | CONFIG_WORDS, .text = d, .check = ck}
+#define NO_SPECIAL(n, d, ck)                                                        \
+    {.name = n, .kind = CONFIG_SPECIAL, .flags = CONFIG_REMEMBERED | CONFIG_WORDS,  \
+     .text = d, .check = ck}
 #define ALIAS(n) {.name = n, .flags = CONFIG_ALIAS}
 
 #define FIXED CONFIG_FIXED

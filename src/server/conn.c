@@ -270,6 +270,13 @@ void conns_reap(struct server *s)
     }
 }
 
+void conns_close(struct server *s)
+{
+    while (!queue_is_empty(&s->conns))
+        conn_close(container_of(queue_first(&s->conns), struct conn, node), "server ends");
+    conns_reap(s);
+}
+
 void conn_finish(struct conn *c)
 {
     c->closes = true;

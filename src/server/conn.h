@@ -5,8 +5,8 @@
  *                                               behind it they wait in their slot
  *
  * A handler of an event only notes that the socket is ready; conns_turn() does the work: one read
- * and one write per connection and turn. What arrives whole is parsed where it was read (a buffer of
- * the server), so that an idle connection owns no memory but this struct.
+ * and one write per connection and turn. What arrives whole is parsed where it was read (a buffer
+ * of the server), so that an idle connection owns no memory but this struct.
  *
  * Invariants:
  *   1. Replies leave in the order of their requests, whoever completes first.
@@ -25,7 +25,7 @@
 #include "server/stream.h"
 
 #define CONN_SLOTS_MAX 1024                   /* requests in flight of one connection */
-#define CONN_REQUESTS_PER_TURN 1024           /* of one connection, so that others have their turn */
+#define CONN_REQUESTS_PER_TURN 1024           /* of one connection: others have their turn, too */
 #define CONN_UNSENT_MAX ((size_t)256 << 20)   /* bytes: no more requests are taken while above */
 #define CONN_READ_SIZE ((size_t)64 * 1024)    /* bytes of one read */
 #define CONN_BULK_READ_MAX ((size_t)4 << 20)  /* of a large argument that is known to come */
@@ -77,11 +77,10 @@ struct conn {
     struct command_info *last_command;
     uint64_t created_ms, active_ms;   /* wall */
     uint64_t soft_limit_since_ms;     /* 0 = below */
-    uint64_t last_write_index;        /* applied index at the reply of the last write */
 
     bool is_readable, reads_enabled, writes_enabled;
     bool is_ready, has_output;  /* is in the queue of that name */
-    bool waits;                 /* a whole request stays unparsed until slots drain, or room comes */
+    bool waits;                 /* a request stays unparsed until slots drain, or room comes */
     bool in_barrier;            /* a request that must run alone has not been answered yet */
     bool closes;                /* after what is queued was sent */
     bool is_dead;               /* closed; freed at the end of the turn */
@@ -96,6 +95,7 @@ struct conn {
 struct conn *conn_new(struct server *s, int fd);
 /* Forgets what is in flight, closes; freed by conns_reap(). No harm when done twice. */
 void conn_close(struct conn *c, const char *why);
+void conns_close(struct server *s); /* all of them, at the end */
 /* No more requests; closes when all replies are sent. */
 void conn_finish(struct conn *c);
 /* It has something to do: bytes unparsed that may go on. */

@@ -18,8 +18,9 @@ struct incoming {
 
 /* --- held reads ------------------------------------------------------------------------------- */
 
-/* Submits the held reads, riding in the log batch or as reads, before anything else gets a slot. false: from some one on there is no
- * room; they are taken back, and *rewind is where the first of them begins. */
+/* Submits the held reads, riding in the log batch or as reads, before anything else gets a slot.
+ * false: from some one on there is no room; they are taken back, and *rewind is where the first of
+ * them begins. */
 static bool release_holds(struct conn *c, bool ride, size_t *rewind)
 {
     struct server *s = c->server;
@@ -27,7 +28,9 @@ static bool release_holds(struct conn *c, bool ride, size_t *rewind)
     for (; i < s->hold_count; i++) {
         struct hold *hold = &s->holds[i];
         CHECK(hold->slot->conn == c);
-        if (!(ride ? route_write(hold->slot, &hold->request) : route_read(hold->slot, &hold->request)))
+        const bool has_room = ride ? route_write(hold->slot, &hold->request)
+                                   : route_read(hold->slot, &hold->request);
+        if (!has_room)
             break;
     }
     const bool all = i == s->hold_count;

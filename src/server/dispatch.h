@@ -1,5 +1,5 @@
 /* dispatch.h -- what becomes of a request: an error at once, a queued command, an answer from here,
- * a read or a write for the shard; and the order of those within a connection (ARCHITECTURE §3.10).
+ * a read or a write for the shard; and the order of those within a connection (§3.10).
  *
  *   kind               runs                            may be in flight beside
  *   at once            when it is parsed               anything (its reply waits in its slot)

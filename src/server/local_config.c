@@ -1,6 +1,6 @@
 /* local_config.c -- CONFIG: local settings here, replicated ones through the log, one command for
- * both. A CONFIG SET is all or nothing: everything is checked first; if a replicated setting is among
- * them, the local part takes effect when the log has taken the other. */
+ * both. A CONFIG SET is all or nothing: everything is checked first; if a replicated setting is
+ * among them, the local part takes effect when the log has taken the other. */
 
 #include "server/local.h"
 

@@ -183,7 +183,7 @@ void local_hello(struct server *s, struct conn *c, struct exec *x)
     reply_hello(c, x);
 }
 
-/* --- what Redis has and a node of ours is not -------------------------------------------------- */
+/* --- what Redis has and a node of ours is not ------------------------------------------------- */
 
 void local_role(struct server *s, struct conn *c, struct exec *x)
 {
@@ -238,13 +238,15 @@ void local_wait(struct server *s, struct conn *c, struct exec *x)
         reply_error(x, "ERR timeout is negative");
         return;
     }
-    const int64_t sure = (int64_t)pending_members_holding(s, c->last_write_index);
+    (void)c;
+    const uint64_t index = s->status.applied_index; /* at or behind its last write's */
+    const int64_t sure = (int64_t)pending_members_holding(s, index);
     if (x->in_exec || wanted <= sure) {
         reply_int64(x, sure);
         return;
     }
     struct pending *p = pending_new(s, x, PENDING_WAIT, NULL);
-    p->index = c->last_write_index;
+    p->index = index;
     p->wanted = (uint64_t)wanted;
     p->deadline_us = timeout_ms == 0 ? UINT64_MAX : s->now_us + (uint64_t)timeout_ms * 1000;
 }

@@ -7,4 +7,18 @@ libserver_a_SOURCES = \
 	%D%/pending.h %D%/pending.c %D%/stats.h %D%/stats.c %D%/slowlog.h %D%/slowlog.c \
 	%D%/local.h %D%/local.c %D%/local_connection.c %D%/local_client.c %D%/local_config.c \
 	%D%/local_server.c %D%/local_latency.c %D%/local_debug.c %D%/local_raft.c \
-	%D%/loop.h %D%/loop.c %D%/node.h %D%/node.c %D%/memory.c %D%/server.h %D%/server.c
+	%D%/loop.h %D%/loop.c %D%/node.h %D%/node.c %D%/memory.c %D%/server.h %D%/server.c \
+	%D%/state.c
+
+SERVER_TESTS = tests/unit/test_config tests/unit/test_conn
+SERVER_TEST_LIBS = libserver.a libmachine.a libcommand.a libkeyspace.a libresp.a libkv.a libbase.a \
+	$(ROCKSDB_LIBS) $(EVENT_LIBS) $(CMOCKA_LIBS) -lm
+check_PROGRAMS += $(SERVER_TESTS)
+
+tests_unit_test_config_SOURCES = tests/unit/test_config.c
+tests_unit_test_config_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_config_LDADD = $(SERVER_TEST_LIBS)
+
+tests_unit_test_conn_SOURCES = tests/unit/test_conn.c tests/unit/fake_shard.h tests/unit/fake_shard.c
+tests_unit_test_conn_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(EVENT_CFLAGS)
+tests_unit_test_conn_LDADD = $(SERVER_TEST_LIBS)

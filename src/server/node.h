@@ -25,8 +25,8 @@ struct node_options {
     void *context;                     /* of host */
 };
 
-/* Takes the directory, opens what is in it, listens for peers. STATUS_LOCKED, _CORRUPT, _IO ... with
- * a text that says what to do. */
+/* Takes the directory, opens what is in it, listens for peers. STATUS_LOCKED, _CORRUPT, _IO ...
+ * with a text that says what to do. */
 enum status node_open(const struct node_options *options, struct node **node,
                       struct error *e) MUST_CHECK;
 /* Starts the consensus loop. */
@@ -34,8 +34,8 @@ void node_start(struct node *n);
 /* Ends threads and loop; what is in the mailboxes is lost, as in a crash. */
 void node_close(struct node *n);
 
-/* The shard, opened as soon as the directory belongs to a cluster; NULL before. Called in every turn
- * of the data loop. */
+/* The shard, opened as soon as the directory belongs to a cluster; NULL before. Called in every
+ * turn of the data loop. */
 struct shard *node_shard(struct node *n);
 
 /* loops 1: a turn of the other half. Returns when its next one is due. */

@@ -1,7 +1,7 @@
-/* pending.h -- local commands whose answer takes time: they wait for the consensus half, for a flush,
- * for other members, for a worker.
+/* pending.h -- local commands whose answer takes time: they wait for the consensus half, for a
+ * flush, for other members, for a worker.
  *
- *   command: pending_new(x, kind) -> ... later ... -> pending_reply() { slot_out, reply } -> slot done
+ *   command: pending_new() -> ... later ... -> finish(): the reply -> slot_complete()
  *
  * A connection that goes away cancels what it waits for; the work itself goes on, unread. */
 

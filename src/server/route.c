@@ -110,11 +110,6 @@ static void host_reply_end(void *context, struct reply_slot *shard, const struct
     (void)context;
     (void)command;
     struct slot *slot = slot_of(shard);
-    struct conn *c = slot->conn;
-    if (slot->flight == FLIGHT_WRITE) {
-        c->last_write_index = keyspace_applied(shard_keyspace(c->server->shard)).index;
-        c->server->stats.keyspace_changes++;
-    }
     slot->shard.pending = NULL;
     if (slot->kind != SLOT_COMMAND)
         finish_special(slot, reply);

@@ -63,31 +63,9 @@ static enum status write_pidfile(const struct server *s, struct error *e)
     return STATUS_OK;
 }
 
-static void init_state(struct server *s)
-{
-    queue_init(&s->conns);
-    queue_init(&s->ready);
-    queue_init(&s->outgoing);
-    queue_init(&s->dead);
-    queue_init(&s->pendings);
-    arena_init(&s->arena);
-    slowlog_init(&s->slowlog);
-    settings_init(&s->defaults);
-    s->settings = &s->defaults;
-    s->read_buffer = xmalloc(CONN_READ_SIZE);
-    s->commands = commands_info_new(local_rows, local_row_count);
-    s->now_us = s->started_us = clock_boot_us();
-    s->now_ms = s->started_ms = clock_wall_ms();
-    uint8_t id[20];
-    prng_secret(id, sizeof(id));
-    for (size_t i = 0; i < sizeof(id); i++)
-        snprintf(s->run_id + 2 * i, 3, "%02x", id[i]);
-    ticks_calibrate();
-}
-
 enum status server_open(struct server *s, struct error *e)
 {
-    init_state(s);
+    server_init(s);
     raise_file_limit(s);
     if (loop_new(&s->loop, e) != STATUS_OK)
         return STATUS_IO;
@@ -104,19 +82,12 @@ enum status server_open(struct server *s, struct error *e)
 
 void server_close(struct server *s)
 {
-    while (!queue_is_empty(&s->conns))
-        conn_close(container_of(queue_first(&s->conns), struct conn, node), "server ends");
-    conns_reap(s);
+    conns_close(s);
     listener_close(s->listener);
     node_close(s->node);
     pending_close(s);
     loop_free(s->loop);
-    slots_free(s);
-    slowlog_clear(&s->slowlog);
-    commands_info_free(s->commands);
-    arena_clear(&s->arena);
-    buf_clear(&s->discard);
-    free(s->read_buffer);
+    server_clear(s);
     if (*s->config.pidfile != '\0')
         unlink(s->config.pidfile);
 }
@@ -294,6 +265,7 @@ void server_run(struct server *s)
         is_flushed = s->has_stopped && (s->shard == NULL || shard_flush(s->shard));
     }
     if (!s->has_stopped)
-        log_warn("server", "leadership was not handed over in time", "waited_ms=%d", STOP_MAX_US / 1000);
+        log_warn("server", "leadership was not handed over in time", "waited_ms=%d",
+                 STOP_MAX_US / 1000);
     log_info("server", "stopped", "flushed=%s", is_flushed ? "yes" : "no");
 }

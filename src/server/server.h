@@ -88,6 +88,10 @@ struct server {
     bool is_stopping, has_stopped;
 };
 
+/* Memory alone; config is set by the caller. */
+void server_init(struct server *s);
+void server_clear(struct server *s);
+
 /* Opens directory, stores, node and ports. Everything that can be wrong with the world is told in
  * *e. */
 enum status server_open(struct server *s, struct error *e) MUST_CHECK;
@@ -102,7 +106,10 @@ void server_stop(struct server *s);
 uint64_t server_turn(struct server *s);
 
 struct memory_figures {
-    uint64_t used, resident, peak, clients, cache, dirty, dataset, keys, hits, misses, buried;
+    uint64_t used, resident, peak;        /* bytes of the process */
+    uint64_t clients, cache, dirty; /* bytes of connections, of rows cached, of those not flushed */
+    uint64_t dataset;               /* logical bytes of all keys */
+    uint64_t keys, hits, misses, buried;  /* hits and misses of the row cache; buried objects */
 };
 void server_memory(struct server *s, struct memory_figures *memory);
 struct database_figures {

@@ -141,10 +141,9 @@ uint64_t stats_rate(const uint64_t samples[static RATE_SAMPLES])
 
 void stats_reset(struct stats *s, struct commands_info *all)
 {
-    const uint64_t last_sample_us = s->last_sample_us, changes = s->keyspace_changes;
+    const uint64_t last_sample_us = s->last_sample_us;
     memset(s, 0, sizeof(*s));
     s->last_sample_us = last_sample_us;
-    s->keyspace_changes = changes;
     for (size_t i = 0; i < all->count; i++) {
         struct command_info *info = &all->infos[i];
         info->calls = info->failed = info->rejected = info->ticks = 0;
@@ -185,5 +184,7 @@ void ticks_calibrate(void)
 
 uint64_t ticks_to_us(uint64_t ticks)
 {
-    return ticks_per_1024_us == 0 ? 0 : (uint64_t)((double)ticks * 1024 / (double)ticks_per_1024_us);
+    if (ticks_per_1024_us == 0)
+        return 0;
+    return (uint64_t)((double)ticks * 1024 / (double)ticks_per_1024_us);
 }

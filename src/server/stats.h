@@ -42,7 +42,7 @@ struct stats {
     uint64_t connections, rejected_connections, commands, input_bytes, output_bytes;
     uint64_t reads, writes, error_replies;
     uint64_t input_limit_closes, output_limit_closes, idle_closes;
-    uint64_t expired_keys, keyspace_changes;
+    uint64_t expired_keys;
     struct error_count errors[ERROR_CODES_MAX];
     size_t error_code_count;
     uint64_t peak_memory;
@@ -56,7 +56,7 @@ struct commands_info; /* all of them, by command */
 struct commands_info *commands_info_new(const struct local_row *locals, size_t count);
 void commands_info_free(struct commands_info *all);
 struct command_info *commands_info_of(struct commands_info *all, const struct command *command);
-struct command_info *commands_info_at(struct commands_info *all, size_t n); /* NULL behind the last */
+struct command_info *commands_info_at(struct commands_info *all, size_t n); /* NULL: the end */
 size_t commands_info_count(const struct commands_info *all);
 
 void stats_count_error(struct stats *s, const char *code);

@@ -1,0 +1,40 @@
+/* state.c -- a server's own memory, before and after it has anything to do with the world. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include "base/clock.h"
+#include "base/panic.h"
+#include "base/prng.h"
+#include "server/local.h"
+
+void server_init(struct server *s)
+{
+    queue_init(&s->conns);
+    queue_init(&s->ready);
+    queue_init(&s->outgoing);
+    queue_init(&s->dead);
+    queue_init(&s->pendings);
+    arena_init(&s->arena);
+    slowlog_init(&s->slowlog);
+    settings_init(&s->defaults);
+    s->settings = &s->defaults;
+    s->read_buffer = xmalloc(CONN_READ_SIZE);
+    s->commands = commands_info_new(local_rows, local_row_count);
+    s->now_us = s->started_us = clock_boot_us();
+    s->now_ms = s->started_ms = clock_wall_ms();
+    uint8_t id[20];
+    prng_secret(id, sizeof(id));
+    for (size_t i = 0; i < sizeof(id); i++)
+        snprintf(s->run_id + 2 * i, 3, "%02x", id[i]);
+    ticks_calibrate();
+}
+
+void server_clear(struct server *s)
+{
+    slots_free(s);
+    slowlog_clear(&s->slowlog);
+    commands_info_free(s->commands);
+    arena_clear(&s->arena);
+    buf_clear(&s->discard);
+    free(s->read_buffer);
+}

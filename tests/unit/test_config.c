@@ -1,0 +1,251 @@
+/* test_config.c -- settings: the words of a line, rows and their limits, file and command line. */
+
+#include "test.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "server/config.h"
+
+/* --- words ------------------------------------------------------------------------------------ */
+
+static void check_words(const char *line, const char *const *want)
+{
+    struct buf words = {0};
+    size_t count = 0;
+    const bool is_good = config_split(bytes_from_string(line), &words, &count);
+    if (want == NULL) {
+        assert_false(is_good);
+        buf_clear(&words);
+        return;
+    }
+    assert_true(is_good);
+    struct reader r;
+    reader_init(&r, buf_bytes(&words));
+    size_t i = 0;
+    for (; want[i] != NULL; i++) {
+        assert_true(i < count);
+        const uint32_t size = reader_le32(&r);
+        const struct bytes word = reader_bytes(&r, size);
+        assert_true(bytes_equal(word, bytes_from_string(want[i])));
+    }
+    assert_int_equal(count, i);
+    buf_clear(&words);
+}
+
+/* Redis's sdssplitargs: the cases of its own comment and of its test. */
+static void words_are_split_as_redis_does(void **state)
+{
+    (void)state;
+    check_words("port 7001", (const char *[]){"port", "7001", NULL});
+    check_words("  a\t b  ", (const char *[]){"a", "b", NULL});
+    check_words("", (const char *[]){NULL});
+    check_words("save \"\"", (const char *[]){"save", "", NULL});
+    check_words("x \"a b\" 'c d'", (const char *[]){"x", "a b", "c d", NULL});
+    check_words("x \"\\x41\\n\\t\\\"\\\\\"", (const char *[]){"x", "A\n\t\"\\", NULL});
+    check_words("x 'it\\'s \\n'", (const char *[]){"x", "it's \\n", NULL});
+    check_words("x \"open", NULL);
+    check_words("x 'open", NULL);
+    check_words("x \"a\"b", NULL);
+}
+
+/* --- rows ------------------------------------------------------------------------------------- */
+
+static void check_refused(const char *name, const char *value, const char *why)
+{
+    struct buf canonical = {0};
+    struct error e = {0};
+    const struct config_row *row = config_find(bytes_from_string(name));
+    assert_non_null(row);
+    assert_int_equal(config_check(row, bytes_from_string(value), &canonical, &e), STATUS_INVALID);
+    assert_string_equal(e.text, why);
+    buf_clear(&canonical);
+}
+
+/* The texts are those of redis-server 7.0.15. */
+static void bad_values_are_refused_in_redis_words(void **state)
+{
+    (void)state;
+    check_refused("maxclients", "zz", "argument couldn't be parsed into an integer");
+    check_refused("maxclients", "0", "argument must be between 1 and 4294967295 inclusive");
+    check_refused("timeout", "-1", "argument must be between 0 and 2147483647 inclusive");
+    check_refused("protected-mode", "maybe", "argument must be 'yes' or 'no'");
+    check_refused("repl-backlog-size", "1x", "argument must be a memory value");
+    check_refused("maxmemory-clients", "101%",
+                  "percentage argument must be less or equal to 100");
+    check_refused("loglevel", "x", "argument(s) must be one of the following: debug, verbose, "
+                                   "notice, warning");
+    check_refused("save", "900", "Invalid save parameters");
+    check_refused("client-output-buffer-limit", "normal 0 0",
+                  "Wrong number of arguments in buffer limit configuration.");
+    check_refused("client-output-buffer-limit", "nobody 0 0 0",
+                  "Invalid client class specified in buffer limit configuration.");
+    check_refused("lua-time-limit", "-1",
+                  "argument must be between 0 and 9223372036854775807 inclusive");
+}
+
+static void set(struct config *c, const char *name, const char *value)
+{
+    struct buf canonical = {0};
+    struct error e = {0};
+    const struct config_row *row = config_find(bytes_from_string(name));
+    assert_non_null(row);
+    assert_int_equal(config_check(row, bytes_from_string(value), &canonical, &e), STATUS_OK);
+    config_assign(c, row, buf_bytes(&canonical));
+    buf_clear(&canonical);
+}
+
+static const char *get(const struct config *c, const char *name)
+{
+    return config_text(c, config_find(bytes_from_string(name)));
+}
+
+static void values_are_kept_in_canonical_form(void **state)
+{
+    (void)state;
+    struct config c;
+    config_init(&c);
+    assert_int_equal(c.port, 6379);
+    set(&c, "CACHE-SIZE", "1mb");
+    assert_int_equal(c.cache_size, 1 << 20);
+    assert_string_equal(get(&c, "cache-size"), "1048576");
+    set(&c, "cache-size", "1m");
+    assert_int_equal(c.cache_size, 1000000);
+    set(&c, "protected-mode", "NO");
+    assert_false(c.protected_mode);
+    set(&c, "slave-priority", "7"); /* an alias: one value under two names */
+    assert_string_equal(get(&c, "replica-priority"), "7");
+    set(&c, "client-output-buffer-limit", "pubsub 1mb 512kb 5");
+    assert_string_equal(get(&c, "client-output-buffer-limit"),
+                        "normal 0 0 0 slave 268435456 67108864 60 pubsub 1048576 524288 5");
+    assert_int_equal(c.output_limits[CLIENT_PUBSUB].soft_bytes, 524288);
+    config_clear(&c);
+}
+
+/* --- file and command line -------------------------------------------------------------------- */
+
+static void write_file(char path[static 32], const char *text)
+{
+    strcpy(path, "/tmp/avow-config-XXXXXX");
+    const int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+}
+
+static enum status read_all(struct config *c, struct error *e, int argc, const char *const *argv)
+{
+    config_init(c);
+    enum status status = config_read_arguments(c, argc, (char **)argv, e);
+    return status == STATUS_OK ? config_finish(c, e) : status;
+}
+
+static void the_command_line_wins_over_the_file(void **state)
+{
+    (void)state;
+    char path[32];
+    write_file(path, "# a comment\n\nport 7001\n  bind 127.0.0.1 -::1\r\nlogfile \"/x y\"\n"
+                     "requirepass secret\nmaxclients 5");
+    struct config c;
+    struct error e = {0};
+    const char *argv[] = {path, "--port", "7002", "--cluster-init", "--maxclients", "7"};
+    assert_int_equal(read_all(&c, &e, 6, argv), STATUS_OK);
+    assert_int_equal(c.port, 7002);
+    assert_int_equal(c.peer_port, 17002);
+    assert_int_equal(c.maxclients, 7);
+    assert_true(c.cluster_init);
+    assert_string_equal(c.bind, "127.0.0.1 -::1");
+    assert_string_equal(c.logfile, "/x y");
+    assert_int_equal(c.initial_count, 1); /* replicated: for a new cluster */
+    assert_string_equal(c.initial[0].name, "requirepass");
+    assert_string_equal(c.initial[0].value, "secret");
+    config_clear(&c);
+    unlink(path);
+}
+
+static void check_file_error(const char *text, const char *behind_path)
+{
+    char path[32];
+    write_file(path, text);
+    struct config c;
+    struct error e = {0};
+    assert_int_not_equal(read_all(&c, &e, 1, (const char *[]){path}), STATUS_OK);
+    assert_int_equal(strncmp(e.text, path, strlen(path)), 0);
+    assert_string_equal(e.text + strlen(path), behind_path);
+    config_clear(&c);
+    unlink(path);
+}
+
+static void errors_name_line_and_directive(void **state)
+{
+    (void)state;
+    check_file_error("port 1\nmaxclient 5\n", ":2: unknown directive 'maxclient'");
+    check_file_error("port\n", ":1: wrong number of values for 'port'");
+    check_file_error("port 1 2\n", ":1: wrong number of values for 'port'");
+    check_file_error("\n\nport x\n",
+                     ":3: 'port': argument couldn't be parsed into an integer");
+    check_file_error("dir \"x\n", ":1: unbalanced quotes");
+    check_file_error("maxmemory lots\n", ":1: 'maxmemory': argument must be a memory value");
+}
+
+static void check_argument_error(int argc, const char *const *argv, const char *text)
+{
+    struct config c;
+    struct error e = {0};
+    assert_int_not_equal(read_all(&c, &e, argc, argv), STATUS_OK);
+    assert_non_null(strstr(e.text, text));
+    config_clear(&c);
+}
+
+static void settings_that_cannot_be_are_refused(void **state)
+{
+    (void)state;
+    check_argument_error(1, (const char *[]){"/nonexistent/avow.conf"}, "cannot open");
+    check_argument_error(2, (const char *[]){"--prot", "1"}, "unknown directive 'prot'");
+    check_argument_error(2, (const char *[]){"--daemonize", "yes"}, "not supported");
+    check_argument_error(4, (const char *[]){"--port", "5", "--peer-port", "5"}, "both 5");
+    check_argument_error(2, (const char *[]){"--port", "60000"}, "set peer-port");
+    check_argument_error(2, (const char *[]){"--heartbeat-ticks", "20"}, "election-ticks");
+    check_argument_error(4, (const char *[]){"--cluster-secret", "a", "--cluster-secret-file", "b"},
+                         "not both");
+}
+
+/* What was not touched stays as it was written; what changed is replaced; the rest is appended. */
+static void rewrite_keeps_comments_and_order(void **state)
+{
+    (void)state;
+    char path[32];
+    write_file(path, "# mine\nport 7001\ntimeout 3\ntimeout 4\nrequirepass x\n");
+    struct config c;
+    struct error e = {0};
+    assert_int_equal(read_all(&c, &e, 1, (const char *[]){path}), STATUS_OK);
+    set(&c, "timeout", "9");
+    set(&c, "proc-title-template", "a \"b\"");
+    assert_int_equal(config_rewrite(&c, &e), STATUS_OK);
+    config_clear(&c);
+
+    char text[256] = "";
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+    fclose(f);
+    assert_string_equal(text, "# mine\nport 7001\ntimeout 9\nrequirepass x\n"
+                              "proc-title-template \"a \\\"b\\\"\"\n");
+    assert_int_equal(read_all(&c, &e, 1, (const char *[]){path}), STATUS_OK);
+    assert_string_equal(get(&c, "proc-title-template"), "a \"b\"");
+    config_clear(&c);
+    unlink(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(words_are_split_as_redis_does),
+        cmocka_unit_test(bad_values_are_refused_in_redis_words),
+        cmocka_unit_test(values_are_kept_in_canonical_form),
+        cmocka_unit_test(the_command_line_wins_over_the_file),
+        cmocka_unit_test(errors_name_line_and_directive),
+        cmocka_unit_test(settings_that_cannot_be_are_refused),
+        cmocka_unit_test(rewrite_keeps_comments_and_order),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

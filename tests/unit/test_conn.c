@@ -1,0 +1,555 @@
+/* test_conn.c -- connections over a real socket pair, in front of a shard that only writes down:
+ * what is asked of it, in which order, and in which order replies come back. */
+
+#include "test.h"
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "base/panic.h"
+#include "fake_shard.h"
+#include "server/loop.h"
+
+#define OUTPUT_MAX (1 << 20)
+
+struct world {
+    struct server *server;
+    struct conn *conn;
+    int client;
+    char output[OUTPUT_MAX];
+};
+
+static struct conn *connect_one(struct server *s, int *client)
+{
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    for (int i = 0; i < 2; i++)
+        assert_true(fcntl(pair[i], F_SETFL, O_NONBLOCK) == 0);
+    *client = pair[1];
+    return conn_new(s, pair[0]);
+}
+
+static int set_up(void **state)
+{
+    struct world *w = xcalloc(1, sizeof(*w));
+    struct server *s = xcalloc(1, sizeof(*s));
+    struct error e;
+    config_init(&s->config);
+    server_init(s);
+    fake_open();
+    assert_int_equal(loop_new(&s->loop, &e), STATUS_OK);
+    s->shard = (struct shard *)s; /* not looked into by the fake */
+    s->is_ready = true;
+    w->server = s;
+    w->conn = connect_one(s, &w->client);
+    *state = w;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct world *w = *state;
+    conns_close(w->server);
+    if (w->client >= 0)
+        close(w->client);
+    loop_free(w->server->loop);
+    server_clear(w->server);
+    config_clear(&w->server->config);
+    fake_close();
+    free(w->server);
+    free(w);
+    return 0;
+}
+
+/* As server_turn() without the parts that the tests drive by hand. */
+static void turn(struct world *w)
+{
+    struct server *s = w->server;
+    loop_wait(s->loop, 0);
+    for (int i = 0; i < 4; i++)
+        conns_turn(s);
+    conns_flush(s);
+    conns_reap(s);
+    arena_reset(&s->arena);
+}
+
+static void send_bytes(struct world *w, struct bytes b)
+{
+    assert_int_equal(send(w->client, b.data, b.size, 0), (ssize_t)b.size);
+    turn(w);
+}
+
+static void send_text(struct world *w, const char *text)
+{
+    send_bytes(w, bytes_from_string(text));
+}
+
+/* All that has come; "<end>" behind it when the connection was closed. */
+static const char *received(struct world *w)
+{
+    turn(w);
+    size_t size = 0;
+    for (;;) {
+        const ssize_t got = recv(w->client, w->output + size, OUTPUT_MAX - size - 16, 0);
+        if (got == 0)
+            size += (size_t)sprintf(w->output + size, "<end>");
+        if (got <= 0)
+            break;
+        size += (size_t)got;
+        turn(w);
+    }
+    w->output[size] = '\0';
+    return w->output;
+}
+
+static void check_call(size_t n, bool is_read, uint8_t flags, const char *words)
+{
+    assert_true(n < fake.count);
+    assert_int_equal(fake.calls[n].is_read, is_read);
+    assert_int_equal(fake.calls[n].flags, flags);
+    assert_string_equal(fake_words(n), words);
+}
+
+#define READ true, REQUEST_READ
+#define RIDE false, REQUEST_READ
+#define WRITE false, 0
+
+/* --- order ------------------------------------------------------------------------------------ */
+
+static void replies_leave_in_the_order_of_their_requests(void **state)
+{
+    struct world *w = *state;
+    send_text(w, "SET a 1\r\nSET b 2\r\nSET c 3\r\n");
+    assert_int_equal(fake.count, 3);
+    fake_answer(w->server, 2, "+third\r\n");
+    assert_string_equal(received(w), "");
+    fake_answer(w->server, 0, "+first\r\n");
+    assert_string_equal(received(w), "+first\r\n");
+    fake_answer(w->server, 1, "+second\r\n");
+    assert_string_equal(received(w), "+second\r\n+third\r\n");
+}
+
+static void reads_of_a_turn_go_together_into_the_read_batch(void **state)
+{
+    struct world *w = *state;
+    send_text(w, "GET a\r\nGET b\r\n");
+    assert_int_equal(fake.count, 2);
+    check_call(0, READ, "GET a ");
+    check_call(1, READ, "GET b ");
+}
+
+static void from_the_first_write_on_everything_rides_in_the_log_batch(void **state)
+{
+    struct world *w = *state;
+    send_text(w, "GET a\r\nSET b 1\r\nGET b\r\n");
+    assert_int_equal(fake.count, 3);
+    check_call(0, RIDE, "GET a ");
+    check_call(1, WRITE, "SET b 1 ");
+    check_call(2, RIDE, "GET b ");
+}
+
+static void a_read_behind_a_write_in_flight_rides(void **state)
+{
+    struct world *w = *state;
+    send_text(w, "SET b 1\r\n");
+    send_text(w, "GET b\r\n");
+    check_call(1, RIDE, "GET b ");
+    fake_answer(w->server, 0, "+OK\r\n");
+    fake_answer(w->server, 1, "$1\r\n1\r\n");
+    send_text(w, "GET b\r\n");
+    check_call(2, READ, "GET b ");
+}
+
+static void a_write_waits_for_the_reads_in_flight_before_it(void **state)
+{
+    struct world *w = *state;
+    send_text(w, "GET a\r\n");
+    send_text(w, "GET b\r\nSET a 1\r\nGET c\r\n");
+    assert_int_equal(fake.count, 2); /* the second read joins the first; the write does not */
+    check_call(1, READ, "GET b ");
+    fake_answer(w->server, 0, "$-1\r\n");
+    turn(w);
+    assert_int_equal(fake.count, 2);
+    fake_answer(w->server, 1, "$-1\r\n");
+    turn(w);
+    assert_int_equal(fake.count, 4);
+    check_call(2, WRITE, "SET a 1 ");
+    check_call(3, RIDE, "GET c ");
+}
+
+static void what_needs_nothing_is_answered_at_once_but_in_its_place(void **state)
+{
+    struct world *w = *state;
+    send_text(w, "SET a 1\r\nPING\r\nNOSUCH\r\nSET b 2\r\n");
+    assert_int_equal(fake.count, 2);
+    assert_string_equal(received(w), "");
+    fake_answer(w->server, 0, "+OK\r\n");
+    assert_string_equal(received(w), "+OK\r\n+PONG\r\n-ERR unknown command 'NOSUCH', with args "
+                                     "beginning with: \r\n");
+}
+
+static void a_barrier_runs_alone(void **state)
+{
+    struct world *w = *state;
+    send_text(w, "SET a 1\r\nCLIENT SETNAME me\r\nGET a\r\n");
+    assert_int_equal(fake.count, 1);
+    assert_null(w->conn->session.name);
+    fake_answer(w->server, 0, "+OK\r\n");
+    turn(w);
+    assert_string_equal(w->conn->session.name, "me");
+    check_call(1, READ, "GET a ");
+    assert_string_equal(received(w), "+OK\r\n+OK\r\n");
+}
+
+static void connections_do_not_wait_for_each_other(void **state)
+{
+    struct world *w = *state;
+    int other;
+    connect_one(w->server, &other);
+    send_text(w, "SET a 1\r\nCLIENT ID\r\n");
+    assert_int_equal(send(other, "GET a\r\n", 7, 0), 7);
+    turn(w);
+    check_call(1, READ, "GET a ");
+    close(other);
+    turn(w);
+    assert_true(fake.calls[1].is_forgotten);
+    assert_int_equal(w->server->conn_count, 1);
+}
+
+/* --- limits ----------------------------------------------------------------------------------- */
+
+/* However little room there is, each request arrives once and in order. */
+static void no_room_loses_and_doubles_nothing(void **state)
+{
+    struct world *w = *state;
+    static const char *const requests[] = {"GET", "SET", "PING", "GET", "GET", "SET", "MULTI",
+                                           "SET", "EXEC", "GET", "GET", "SELECT"};
+    struct buf text = {0}, want = {0};
+    size_t shard_calls = 0;
+    for (size_t i = 0; i < 240; i++) {
+        const char *name = requests[i % ARRAY_COUNT(requests)];
+        const bool is_write = strcmp(name, "SET") == 0, is_read = strcmp(name, "GET") == 0;
+        const char *args = is_write ? " k v" : is_read ? " k" : *name == 'S' ? " 1" : "";
+        buf_printf(&text, "%s%s\r\n", name, args);
+        const bool queued = i % ARRAY_COUNT(requests) == 7;
+        shard_calls += (is_write && !queued) || is_read || strcmp(name, "EXEC") == 0;
+    }
+    fake.room = 0;
+    send_bytes(w, buf_bytes(&text));
+    for (size_t round = 0; round < 2000; round++) {
+        fake.room += round % 3;
+        w->server->is_full = false;
+        conns_resume(w->server);
+        turn(w);
+        for (size_t n = 0; n < fake.count; n++)
+            if (!fake.calls[n].is_answered && (n + round) % 2 == 0)
+                fake_answer(w->server, n,
+                            fake.calls[n].kind == REQ_EXEC ? "*1\r\n+OK\r\n" : "+OK\r\n");
+    }
+    assert_int_equal(fake.count, shard_calls);
+    for (size_t i = 0; i < 240 / ARRAY_COUNT(requests); i++)
+        buf_append_string(&want, "+OK\r\n+OK\r\n+PONG\r\n+OK\r\n+OK\r\n+OK\r\n+OK\r\n+QUEUED\r\n"
+                                 "*1\r\n+OK\r\n+OK\r\n+OK\r\n+OK\r\n");
+    buf_append_u8(&want, 0);
+    assert_string_equal(received(w), (const char *)buf_data(&want));
+    buf_clear(&text);
+    buf_clear(&want);
+}
+
+static void requests_in_flight_are_bounded(void **state)
+{
+    struct world *w = *state;
+    struct buf text = {0};
+    for (int i = 0; i < 3000; i++)
+        buf_append_string(&text, "SET k v\r\n");
+    send_bytes(w, buf_bytes(&text));
+    buf_clear(&text);
+    turn(w);
+    assert_int_equal(fake.count, CONN_SLOTS_MAX);
+    for (size_t n = 0; n < 3000; n++) {
+        fake_answer(w->server, n, "+OK\r\n");
+        turn(w);
+    }
+    assert_int_equal(fake.count, 3000);
+    assert_int_equal(strlen(received(w)), 3000 * strlen("+OK\r\n"));
+}
+
+static void a_request_may_come_byte_by_byte(void **state)
+{
+    struct world *w = *state;
+    const char *text = "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\na\r\n b\r\n";
+    for (const char *p = text; *p != '\0'; p++) {
+        assert_int_equal(fake.count, 0);
+        send_bytes(w, bytes_of(p, 1));
+    }
+    check_call(0, WRITE, "SET k a\r\n b ");
+}
+
+static void malformed_bytes_end_the_connection_behind_what_came_before(void **state)
+{
+    struct world *w = *state;
+    send_text(w, "SET a 1\r\n*1\r\n$x\r\nSET b 2\r\n");
+    assert_int_equal(fake.count, 1);
+    assert_string_equal(received(w), "");
+    fake_answer(w->server, 0, "+OK\r\n");
+    assert_string_equal(received(w), "+OK\r\n-ERR Protocol error: invalid bulk length\r\n<end>");
+    assert_int_equal(w->server->conn_count, 0);
+}
+
+static void an_input_beyond_the_query_buffer_limit_closes(void **state)
+{
+    struct world *w = *state;
+    w->server->config.query_buffer_limit = 1 << 20;
+    send_text(w, "*2\r\n$3\r\nGET\r\n$4000000\r\n");
+    static char chunk[60000];
+    for (int i = 0; i < 40 && w->server->conn_count > 0; i++) {
+        const ssize_t sent = send(w->client, chunk, sizeof(chunk), MSG_NOSIGNAL);
+        (void)sent; /* the last ones find nobody */
+        turn(w);
+    }
+    assert_int_equal(w->server->conn_count, 0);
+    assert_int_equal(w->server->stats.input_limit_closes, 1);
+}
+
+static void output_beyond_its_limit_closes(void **state)
+{
+    struct world *w = *state;
+    w->server->config.output_limits[CLIENT_NORMAL].hard_bytes = 2 << 20;
+    send_text(w, "GET a\r\n");
+    struct buf big = {0};
+    buf_append_string(&big, "$4000000\r\n");
+    for (int i = 0; i < 400000; i++)
+        buf_append_string(&big, "0123456789");
+    buf_append_string(&big, "\r\n");
+    buf_append_u8(&big, 0);
+    fake_answer(w->server, 0, (const char *)buf_data(&big));
+    turn(w);
+    assert_int_equal(w->server->conn_count, 0);
+    assert_int_equal(w->server->stats.output_limit_closes, 1);
+    buf_clear(&big);
+}
+
+static void a_client_that_goes_away_is_forgotten(void **state)
+{
+    struct world *w = *state;
+    send_text(w, "SET a 1\r\nSET b 1\r\n");
+    close(w->client);
+    w->client = -1;
+    turn(w);
+    assert_true(fake.calls[0].is_forgotten);
+    assert_true(fake.calls[1].is_forgotten);
+    assert_int_equal(w->server->conn_count, 0);
+}
+
+/* --- session ---------------------------------------------------------------------------------- */
+
+static void quit_closes_behind_its_reply(void **state)
+{
+    struct world *w = *state;
+    send_text(w, "SET a 1\r\nQUIT\r\nSET b 1\r\n");
+    fake_answer(w->server, 0, "+OK\r\n");
+    assert_string_equal(received(w), "+OK\r\n+OK\r\n<end>");
+    assert_int_equal(fake.count, 1);
+}
+
+static void silent_replies_are_left_out(void **state)
+{
+    struct world *w = *state;
+    send_text(w, "CLIENT REPLY SKIP\r\nSET a 1\r\nSET b 2\r\n");
+    fake_answer(w->server, 0, "+skipped\r\n");
+    fake_answer(w->server, 1, "+OK\r\n");
+    assert_string_equal(received(w), "+OK\r\n");
+    send_text(w, "CLIENT REPLY OFF\r\nPING\r\nCLIENT REPLY ON\r\nPING\r\n");
+    assert_string_equal(received(w), "+OK\r\n+PONG\r\n");
+}
+
+static void a_password_keeps_others_out(void **state)
+{
+    struct world *w = *state;
+    w->server->defaults.requirepass.size = 6;
+    memcpy(w->server->defaults.requirepass.text, "secret", 6);
+    send_text(w, "GET a\r\nAUTH wrong\r\n*11\r\n");
+    assert_string_equal(received(w),
+                        "-NOAUTH Authentication required.\r\n"
+                        "-WRONGPASS invalid username-password pair or user is disabled.\r\n"
+                        "-ERR Protocol error: unauthenticated multibulk length\r\n<end>");
+    close(w->client);
+    w->conn = connect_one(w->server, &w->client);
+    send_text(w, "AUTH secret\r\nGET a\r\n");
+    assert_string_equal(received(w), "+OK\r\n");
+    check_call(0, READ, "GET a ");
+}
+
+static void a_node_that_is_not_ready_says_loading(void **state)
+{
+    struct world *w = *state;
+    w->server->is_ready = false;
+    send_text(w, "GET a\r\nSET a 1\r\nECHO x\r\n");
+    assert_string_equal(received(w), "-LOADING Redis is loading the dataset in memory\r\n"
+                                     "-LOADING Redis is loading the dataset in memory\r\n"
+                                     "$1\r\nx\r\n");
+    assert_int_equal(fake.count, 0);
+}
+
+static void a_pause_holds_writes_back(void **state)
+{
+    struct world *w = *state;
+    w->server->pause = PAUSE_WRITES;
+    send_text(w, "GET a\r\n");
+    fake_answer(w->server, 0, "$-1\r\n");
+    send_text(w, "SET a 1\r\n");
+    assert_int_equal(fake.count, 1);
+    w->server->pause = PAUSE_NONE;
+    conns_resume(w->server);
+    turn(w);
+    check_call(1, WRITE, "SET a 1 ");
+}
+
+/* --- transactions ----------------------------------------------------------------------------- */
+
+/* Queued command n (from 0) of call as "db flags words". */
+static const char *queued(size_t call, uint32_t n)
+{
+    static char text[256];
+    struct arena arena;
+    arena_init(&arena);
+    struct reader r;
+    reader_init(&r, buf_bytes(&fake.calls[call].words));
+    struct bytes arg = BYTES_NONE;
+    for (uint32_t i = 0; i < n + 2; i++) {
+        const uint32_t size = reader_le32(&r);
+        arg = reader_bytes(&r, size);
+    }
+    struct request request;
+    assert_true(exec_decode_command(arg, &arena, &request));
+    int size = sprintf(text, "%u %u", request.db, request.flags);
+    for (uint32_t i = 0; i < request.arg_count; i++)
+        size += sprintf(text + size, " %.*s", (int)request.args[i].size,
+                        (const char *)request.args[i].data);
+    arena_clear(&arena);
+    return text;
+}
+
+static void exec_is_one_request(void **state)
+{
+    struct world *w = *state;
+    send_text(w, "SELECT 2\r\nMULTI\r\nSET a 1\r\nSELECT 5\r\nGET a\r\nSELECT 99\r\nPING\r\n"
+                 "EXEC\r\n");
+    assert_string_equal(received(w), "+OK\r\n+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n"
+                                     "+QUEUED\r\n");
+    assert_int_equal(fake.count, 1);
+    assert_int_equal(fake.calls[0].kind, REQ_EXEC);
+    assert_int_equal(fake.calls[0].db, 2);
+    assert_int_equal(fake.calls[0].arg_count, 6);
+    assert_string_equal(queued(0, 0), "2 0 SET a 1");
+    assert_string_equal(queued(0, 1), "2 2 SELECT 5"); /* REQUEST_LOCAL */
+    assert_string_equal(queued(0, 2), "5 1 GET a");    /* REQUEST_READ, in the database selected */
+    assert_string_equal(queued(0, 3), "5 2 SELECT 99");
+    assert_string_equal(queued(0, 4), "5 2 PING");
+    assert_false(w->conn->session.in_multi);
+}
+
+/* The texts are those of redis-server 7.0.15. */
+static void errors_while_queueing_abort(void **state)
+{
+    struct world *w = *state;
+    send_text(w, "MULTI\r\nMULTI\r\nWATCH a\r\nGET\r\nEXEC\r\nEXEC\r\nDISCARD\r\n");
+    assert_string_equal(received(w),
+                        "+OK\r\n-ERR MULTI calls can not be nested\r\n"
+                        "-ERR WATCH inside MULTI is not allowed\r\n"
+                        "-ERR wrong number of arguments for 'get' command\r\n"
+                        "-EXECABORT Transaction discarded because of previous errors.\r\n"
+                        "-ERR EXEC without MULTI\r\n-ERR DISCARD without MULTI\r\n");
+    assert_int_equal(fake.count, 0);
+    send_text(w, "MULTI\r\nEXEC\r\nMULTI\r\nSET a 1\r\nDISCARD\r\nMULTI\r\nSHUTDOWN\r\nEXEC\r\n");
+    assert_string_equal(received(w),
+                        "+OK\r\n*0\r\n+OK\r\n+QUEUED\r\n+OK\r\n+OK\r\n"
+                        "-ERR Command not allowed inside a transaction\r\n"
+                        "-EXECABORT Transaction discarded because of previous errors.\r\n");
+    assert_int_equal(fake.count, 0);
+}
+
+static void a_transaction_of_reads_is_a_read(void **state)
+{
+    struct world *w = *state;
+    send_text(w, "MULTI\r\nGET a\r\nGET b\r\nEXEC\r\n");
+    assert_int_equal(fake.count, 1);
+    assert_true(fake.calls[0].is_read);
+    fake_answer(w->server, 0, "*2\r\n$-1\r\n$-1\r\n");
+    received(w);
+    send_text(w, "SET a 1\r\nMULTI\r\nGET a\r\nEXEC\r\n"); /* behind a write it goes to the log */
+    assert_false(fake.calls[2].is_read);
+}
+
+static void watched_keys_go_with_their_stamps(void **state)
+{
+    struct world *w = *state;
+    const uint64_t stamp = fake_put("there");
+    send_text(w, "WATCH there absent there\r\nMULTI\r\nSET x 1\r\nEXEC\r\n");
+    assert_int_equal(fake.count, 1); /* a barrier: it is a read that confirms */
+    check_call(0, READ, "exists there absent there ");
+    fake_answer(w->server, 0, ":2\r\n");
+    assert_string_equal(received(w), "+OK\r\n+OK\r\n+QUEUED\r\n");
+    assert_int_equal(fake.count, 2);
+
+    struct reader r;
+    reader_init(&r, buf_bytes(&fake.calls[1].words));
+    const uint32_t size = reader_le32(&r);
+    struct arena arena;
+    arena_init(&arena);
+    struct watch *watches;
+    uint32_t count;
+    assert_true(exec_decode_watches(reader_bytes(&r, size), &arena, &watches, &count));
+    assert_int_equal(count, 2);
+    assert_true(bytes_equal(watches[0].key, BYTES("there")));
+    assert_int_equal(watches[0].stamp, stamp);
+    assert_true(bytes_equal(watches[1].key, BYTES("absent")));
+    assert_int_equal(watches[1].stamp, 0);
+    arena_clear(&arena);
+    assert_int_equal(w->conn->session.watch_count, 0); /* EXEC ends the watch */
+}
+
+static void a_watch_that_cannot_be_confirmed_watches_nothing(void **state)
+{
+    struct world *w = *state;
+    send_text(w, "WATCH a\r\n");
+    fake_answer(w->server, 0, "-CLUSTERDOWN no leader, not executed\r\n");
+    assert_string_equal(received(w), "-CLUSTERDOWN no leader, not executed\r\n");
+    assert_int_equal(w->conn->session.watch_count, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(replies_leave_in_the_order_of_their_requests),
+        TEST(reads_of_a_turn_go_together_into_the_read_batch),
+        TEST(from_the_first_write_on_everything_rides_in_the_log_batch),
+        TEST(a_read_behind_a_write_in_flight_rides),
+        TEST(a_write_waits_for_the_reads_in_flight_before_it),
+        TEST(what_needs_nothing_is_answered_at_once_but_in_its_place),
+        TEST(a_barrier_runs_alone),
+        TEST(connections_do_not_wait_for_each_other),
+        TEST(no_room_loses_and_doubles_nothing),
+        TEST(requests_in_flight_are_bounded),
+        TEST(a_request_may_come_byte_by_byte),
+        TEST(malformed_bytes_end_the_connection_behind_what_came_before),
+        TEST(an_input_beyond_the_query_buffer_limit_closes),
+        TEST(output_beyond_its_limit_closes),
+        TEST(a_client_that_goes_away_is_forgotten),
+        TEST(quit_closes_behind_its_reply),
+        TEST(silent_replies_are_left_out),
+        TEST(a_password_keeps_others_out),
+        TEST(a_node_that_is_not_ready_says_loading),
+        TEST(a_pause_holds_writes_back),
+        TEST(exec_is_one_request),
+        TEST(errors_while_queueing_abort),
+        TEST(a_transaction_of_reads_is_a_read),
+        TEST(watched_keys_go_with_their_stamps),
+        TEST(a_watch_that_cannot_be_confirmed_watches_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
