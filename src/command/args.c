@@ -30,8 +30,6 @@ bool arg_int64_range(struct exec *x, uint32_t n, const int64_t range[static 2], 
         reply_error(x, error);
     else if (!is_number)
         reply_not_an_integer(x);
-    else if (range[0] == 0 && range[1] == INT64_MAX)
-        reply_error(x, "ERR value is out of range, must be positive");
     else
         reply_errorf(x, "ERR value is out of range, value must between %" PRId64 " and %" PRId64,
                      range[0], range[1]);
@@ -125,6 +123,14 @@ bool open_write(struct exec *x, uint32_t n, enum type type, enum encoding encodi
     if (o->type == TYPE_NONE)
         object_create(o, type, encoding);
     return true;
+}
+
+bool may_write_rows(struct exec *x, uint64_t rows)
+{
+    if (rows <= x->settings->apply_rows_max)
+        return true;
+    reply_error(x, "ERR this could write more elements than apply-rows-max allows");
+    return false;
 }
 
 void tell_expired(struct exec *x)

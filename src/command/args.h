@@ -40,6 +40,10 @@ bool open_write(struct exec *x, uint32_t n, enum type type, enum encoding encodi
 
 /* --- changes ---------------------------------------------------------------------------------- */
 
+/* Whether a command may write so many rows (setting apply-rows-max); replies with an error if not.
+ * Asked before the first one: what ends one node in apply ends all. */
+bool may_write_rows(struct exec *x, uint64_t rows);
+
 /* After a change: saves o and tells the host: "new" for a key that was absent, then event, then
  * "del" if o was a collection and is empty now. event NULL: no keyspace event. */
 void changed(struct exec *x, struct object *o, enum event_class event_class, const char *event);

@@ -3,23 +3,19 @@
 
 #include "command/distinct.h"
 
-#include "base/prng.h"
+#include "keyspace/keyspace.h"
 
 #define SLOTS_FIRST 64
 
 void distinct_init(struct distinct *d, struct exec *x)
 {
-    *d = (struct distinct){.arena = x->arena};
-    for (size_t i = 0; i < sizeof(d->hash_key); i += sizeof(uint64_t)) {
-        const uint64_t part = prng_next(x->chance);
-        memcpy(d->hash_key + i, &part, sizeof(part));
-    }
+    *d = (struct distinct){.keyspace = x->keyspace, .arena = x->arena};
 }
 
 /* Where b is, or where it would be. */
 static struct bytes *slot_of(struct distinct *d, struct bytes b)
 {
-    size_t i = (size_t)siphash(d->hash_key, b) & (d->slot_count - 1);
+    size_t i = (size_t)keyspace_position(d->keyspace, b) & (d->slot_count - 1);
     while (d->slots[i].data != NULL && !bytes_equal(d->slots[i], b))
         i = (i + 1) & (d->slot_count - 1);
     return &d->slots[i];
@@ -38,16 +34,17 @@ static void grow(struct distinct *d)
             *slot_of(d, old[i]) = old[i];
 }
 
-bool distinct_add(struct distinct *d, struct bytes b)
+bool distinct_add(struct distinct *d, struct bytes *b)
 {
     if (d->used * 2 >= d->slot_count)
         grow(d);
-    struct bytes *slot = slot_of(d, b);
+    struct bytes *slot = slot_of(d, *b);
     if (slot->data != NULL)
         return false;
-    *slot = arena_copy(d->arena, b);
+    *slot = arena_copy(d->arena, *b);
     if (slot->data == NULL) /* the empty string */
         slot->data = "";
     d->used++;
+    *b = *slot;
     return true;
 }

@@ -59,7 +59,7 @@ static void draw_by_seeks(struct exec *x, struct object *o, uint8_t space, uint6
     while (count > 0) {
         struct bytes subkey, value;
         object_random(o, space, x->chance, &subkey, &value);
-        if (!distinct_add(&given, subkey))
+        if (!distinct_add(&given, &subkey))
             continue;
         give(x, o, subkey, value);
         count--;
@@ -161,6 +161,21 @@ void reply_draw(struct exec *x, enum type type, uint8_t space, const struct draw
         elements_draw(x, &o, space, d->count, d->give);
     }
     object_close(&o);
+}
+
+void delete_elements(struct exec *x, enum type type, uint8_t space, enum event_class event_class,
+                     const char *event)
+{
+    struct object o;
+    if (!open_key(x, 1, type, &o))
+        return;
+    int64_t count = 0;
+    for (uint32_t i = 2; i < x->arg_count && object_count(&o) > 0; i++)
+        count += object_del(&o, space, x->args[i]);
+    if (count > 0)
+        changed(x, &o, event_class, event);
+    object_close(&o);
+    reply_int64(x, count);
 }
 
 void reply_element_count(struct exec *x, enum type type)

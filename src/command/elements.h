@@ -40,6 +40,10 @@ struct draw {
 bool arg_draw(struct exec *x, uint32_t n, struct draw *d);
 void reply_draw(struct exec *x, enum type type, uint8_t space, const struct draw *d);
 
+/* HDEL, SREM, ZREM key subkey ... -> how many there were */
+void delete_elements(struct exec *x, enum type type, uint8_t space, enum event_class event_class,
+                     const char *event);
+
 /* HLEN, SCARD, ZCARD key */
 void reply_element_count(struct exec *x, enum type type);
 

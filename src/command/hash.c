@@ -80,16 +80,7 @@ static void hsetnx(struct exec *x)
 /* HDEL key field ... -> how many there were */
 static void hdel(struct exec *x)
 {
-    struct object hash;
-    if (!open_key(x, 1, TYPE_HASH, &hash))
-        return;
-    int64_t count = 0;
-    for (uint32_t i = 2; i < x->arg_count && object_count(&hash) > 0; i++)
-        count += object_del(&hash, SPACE_FIELD, x->args[i]);
-    if (count > 0)
-        changed(x, &hash, EVENT_HASH, "hdel");
-    object_close(&hash);
-    reply_int64(x, count);
+    delete_elements(x, TYPE_HASH, SPACE_FIELD, EVENT_HASH, "hdel");
 }
 
 /* --- numbers in fields ------------------------------------------------------------------------ */

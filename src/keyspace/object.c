@@ -131,6 +131,21 @@ void object_create(struct object *o, enum type type, enum encoding encoding)
     o->dirty = true;
 }
 
+void object_replace(struct object *o, enum type type, enum encoding encoding)
+{
+    CHECK(type != TYPE_NONE);
+    if (o->version != 0) /* the rows stay until the graveyard is purged, in a later turn */
+        grave_bury_version(o->keyspace, o->version, object_row_count(o));
+    o->type = type;
+    o->encoding = encoding;
+    o->deadline = o->version = o->count = o->items_bytes = 0;
+    o->fields_size = 0;
+    o->packed = BYTES_NONE;
+    o->packed_in_row = false;
+    buf_reset(&o->scratch);
+    o->dirty = true;
+}
+
 static uint64_t logical_size(const struct object *o)
 {
     const uint64_t base = base_size(o);

@@ -83,6 +83,10 @@ bool object_open(struct keyspace *k, uint32_t db, struct bytes name, struct obje
 /* An absent object becomes an empty one of type: no deadline, packed. */
 void object_create(struct object *o, enum type type, enum encoding encoding);
 
+/* Whatever o was, found or absent, it becomes an empty one of type without a deadline, to be saved
+ * or deleted. Until then what was there can still be read by another object, opened before. */
+void object_replace(struct object *o, enum type type, enum encoding encoding);
+
 /* Writes the meta row (stamped) and the expiry index. An empty collection is deleted instead (but a
  * stream may be empty). */
 void object_save(struct object *o);

@@ -51,13 +51,15 @@ bool rows_put(struct object *o, uint8_t space, struct bytes subkey, struct bytes
     struct bytes old;
     const bool is_there = rows_get(o, space, subkey, &old);
     o->dirty = true;
+    if (is_there && bytes_equal(old, value)) /* SADD of a member, HSET of the same */
+        return false;
     if (is_there)
         o->items_bytes -= old.size;
     else
         o->items_bytes += subkey.size + ROW_OVERHEAD_LOGICAL;
     o->items_bytes += value.size;
     o->count += !is_there && space_is_counted(space);
-    if (is_member && (!is_there || !bytes_equal(old, value))) {
+    if (is_member) {
         if (is_there)
             score_row(o, old, subkey, false);
         score_row(o, value, subkey, true);

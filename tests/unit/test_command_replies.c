@@ -156,6 +156,13 @@ static void hashes_reply_as_redis(void **state)
     check_file("hash", 0);
 }
 
+static void sets_reply_as_redis(void **state)
+{
+    (void)state;
+    check_file("set", CACHE_BYTES);
+    check_file("set", 0);
+}
+
 static void refusals_are_those_of_redis(void **state)
 {
     (void)state;
@@ -178,6 +185,7 @@ int main(void)
         cmocka_unit_test(bitmaps_reply_as_redis),
         cmocka_unit_test(generic_commands_reply_as_redis),
         cmocka_unit_test(hashes_reply_as_redis),
+        cmocka_unit_test(sets_reply_as_redis),
         cmocka_unit_test(refusals_are_those_of_redis),
         cmocka_unit_test(command_info_is_that_of_redis),
     };
