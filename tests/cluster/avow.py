@@ -4,16 +4,19 @@ As root each node runs in a network namespace of its own, joined by a bridge, so
 cut one-way (a blackhole route in the sender's namespace). Otherwise all nodes share 127.0.0.1 and
 cutting is not offered. Whatever was made is taken away by Cluster.close(), by name and process id.
 """
+import itertools
 import os
 import re
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
 SERVER = os.environ.get("AVOW_SERVER", "./avow-server")
+PREFIX = "aw" # of bridges, links, namespaces; the process id follows: at most 15 bytes for a link
 
 
 class ReplyError(Exception):
@@ -85,23 +88,63 @@ def run(*command):
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
+def run_quietly(*command):
+    return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+
+
 def can_use_namespaces():
-    name = "avow-probe-%d" % os.getpid()
+    name = "%s%dp" % (PREFIX, os.getpid())
+    if os.geteuid() != 0 or shutil.which("ip") is None or not run_quietly("ip", "netns", "add", name):
+        return False
+    able = (run_quietly("ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", name) and
+            run_quietly("ip", "link", "add", name + "b", "type", "bridge"))
+    take_network_away(name)
+    run_quietly("ip", "link", "del", name + "b")
+    return able
+
+
+def names_of(*command):
+    """First words of the lines that an ip command prints."""
+    done = subprocess.run(command, capture_output=True, text=True)
+    return [line.split()[0] for line in done.stdout.splitlines() if line.strip()]
+
+
+def take_network_away(prefix):
+    """Links and namespaces whose names begin so. The links first: those of a namespace that is gone
+    linger for a while."""
+    for line in names_of("ip", "-br", "link"):
+        if line.startswith(prefix):
+            run_quietly("ip", "link", "del", line.split("@")[0])
+    for name in names_of("ip", "netns", "list"):
+        if name.startswith(prefix):
+            run_quietly("ip", "netns", "del", name)
+
+
+def sweep():
+    """Takes away what test runs left behind that were themselves killed with -9."""
     if os.geteuid() != 0 or shutil.which("ip") is None:
-        return False
-    if subprocess.run(["ip", "netns", "add", name], stdout=subprocess.DEVNULL,
-                      stderr=subprocess.DEVNULL).returncode != 0:
-        return False
-    run("ip", "netns", "del", name)
-    return True
+        return
+    pattern = re.compile(PREFIX + r"(\d+)[cp]")
+    for name in names_of("ip", "netns", "list"):
+        owner = pattern.match(name)
+        if owner and not os.path.exists("/proc/" + owner.group(1)):
+            for pid in names_of("ip", "netns", "pids", name):
+                os.kill(int(pid), signal.SIGKILL)
+            take_network_away(owner.group(0))
+    for name in names_of("ip", "-br", "link"):
+        owner = pattern.match(name)
+        if owner and not os.path.exists("/proc/" + owner.group(1)):
+            take_network_away(owner.group(0))
+
+
+next_port = itertools.count(20000 + os.getpid() % 10000) # below the range of outgoing connections
 
 
 def free_ports(count):
     """count free client ports on 127.0.0.1 whose peer ports (+10000) are free too."""
     found = []
-    port = 20000 + os.getpid() % 20000
     while len(found) < count:
-        port += 1
+        port = next(next_port)
         try:
             for p in (port, port + 10000):
                 with socket.socket() as s:
@@ -201,20 +244,26 @@ class Node:
 
 
 class Cluster:
+    numbers = itertools.count()
+
     def __init__(self, count=3, namespaces=None, options=(), directory=None):
         self.namespaces = can_use_namespaces() if namespaces is None else namespaces
         self.options = list(options)
         self.directory = directory or tempfile.mkdtemp(prefix="avow-test-")
         self.own_directory = directory is None
-        self.prefix = "avow%d" % (os.getpid() % 100000)
+        self.prefix = "%s%dc%d" % (PREFIX, os.getpid(), next(Cluster.numbers))
         self.network = "10.%d.%d" % (100 + os.getpid() % 100, os.getpid() // 100 % 250)
         self.cuts = set()
         self.nodes = []
-        if self.namespaces:
-            self._make_network(count)
-        else:
-            self.ports = free_ports(count)
-        self.nodes = [Node(self, i + 1) for i in range(count)]
+        try:
+            if self.namespaces:
+                self._make_network(count)
+            else:
+                self.ports = free_ports(count)
+            self.nodes = [Node(self, i + 1) for i in range(count)]
+        except BaseException:
+            self.close()
+            raise
 
     # --- network ---------------------------------------------------------------------------------
 
@@ -249,6 +298,7 @@ class Cluster:
     def form(self):
         for node in self.nodes:
             node.start()
+        self.wait_writable(nodes=self.nodes[:1])
         self.nodes[0].call("SET", "formed", "1")
         for node in self.nodes[1:]:
             for _ in range(40):
@@ -263,10 +313,10 @@ class Cluster:
                 raise AssertionError("node %d could not join: %s" % (node.number, last))
         self.wait_writable()
 
-    def wait_writable(self, seconds=30):
+    def wait_writable(self, seconds=30, nodes=None):
         """A write through every node is acknowledged."""
         end = time.monotonic() + seconds
-        for node in self.nodes:
+        for node in nodes or self.nodes:
             while True:
                 try:
                     if node.call("SET", "probe", node.number) == b"OK":
@@ -274,7 +324,7 @@ class Cluster:
                 except (ReplyError, OSError) as e:
                     if time.monotonic() > end:
                         raise AssertionError("node %d takes no writes: %s\n%s" % (node.number, e, node.log_tail()))
-                    time.sleep(0.1)
+                    time.sleep(0.02)
 
     def leader(self, seconds=20):
         end = time.monotonic() + seconds
@@ -316,14 +366,16 @@ class Cluster:
             bad = re.search(r".*(check failed|panic|ERROR: \w+Sanitizer|runtime error|WARNING: ThreadSanitizer).*", text)
             assert not bad, "node %d: %s\n%s" % (node.number, bad.group(0), node.log_tail(40))
 
+    def tell_logs(self):
+        for node in self.nodes:
+            print("--- node %d\n%s" % (node.number, node.log_tail()), file=sys.stderr)
+
     def close(self):
         for node in self.nodes:
             if node.running():
                 node.resume()
                 node.kill()
         if self.namespaces:
-            for node in self.nodes:
-                subprocess.run(["ip", "netns", "del", node.namespace], stderr=subprocess.DEVNULL)
-            subprocess.run(["ip", "link", "del", self.prefix], stderr=subprocess.DEVNULL)
+            take_network_away(self.prefix)
         if self.own_directory:
             shutil.rmtree(self.directory, ignore_errors=True)

@@ -1,0 +1,101 @@
+"""failover_tests.py -- how long writes stand still when the leader goes, with the default settings.
+
+A writer on each node that stays sends one SET after the other. Measured is the longest silence
+between two acknowledgements at any of them in the second after the signal, which is no shorter than the
+time from the kill to the next acknowledged write. An error reply at a writer fails the test.
+"""
+import statistics
+import threading
+import time
+
+from avow import Client, Cluster
+
+KILLS = 10
+MEDIAN_MS_MAX = 500
+
+
+class Writer(threading.Thread):
+    def __init__(self, node):
+        super().__init__(daemon=True)
+        self.node, self.ended, self.error = node, False, None
+        self.acknowledged = []  # when
+
+    def run(self):
+        try:
+            client = Client(self.node.address, 20)
+            while not self.ended:
+                client.call("SET", "failover:%d" % self.node.number, "%d" % len(self.acknowledged))
+                self.acknowledged.append(time.monotonic())
+            client.close()
+        except Exception as e:
+            self.error = "node %d: %r" % (self.node.number, e)
+
+    def stop(self):
+        self.ended = True
+        self.join(30)
+        assert self.error is None, "a client of a node that lives on got an error: " + self.error
+        value = self.node.call("GET", "failover:%d" % self.node.number)
+        assert int(value) == len(self.acknowledged) - 1, "an acknowledged write is lost: %r" % value
+
+    def longest_silence_ms(self, since):
+        times = [since] + [t for t in self.acknowledged if t > since] + [time.monotonic()]
+        return 1000 * max(b - a for a, b in zip(times, times[1:]))
+
+
+def wait_caught_up(cluster, seconds=20):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        applied = [int(node.info("raft")["raft_last_applied"]) for node in cluster.nodes]
+        if max(applied) - min(applied) < 100:
+            return
+        time.sleep(0.05)
+    raise AssertionError("not caught up: %r" % applied)
+
+
+def leader_goes(cluster, how):
+    """how(leader) ends it. Returns the longest silence at a client, in ms."""
+    leader = cluster.leader()
+    writers = [Writer(node) for node in cluster.nodes if node is not leader]
+    for writer in writers:
+        writer.start()
+    time.sleep(0.3)
+    gone = time.monotonic()
+    how(leader)
+    time.sleep(max(0.0, gone + 1 - time.monotonic()))
+    silence_ms = max(writer.longest_silence_ms(gone) for writer in writers)
+    for writer in writers:
+        writer.stop()
+    leader.start()
+    cluster.wait_writable(nodes=[leader])
+    wait_caught_up(cluster)
+    return silence_ms
+
+
+def measure(how):
+    cluster = Cluster()
+    try:
+        cluster.form()
+        times = sorted(leader_goes(cluster, how) for _ in range(KILLS))
+        print("    longest silence at a client in ms: median %.0f, from %.0f to %.0f"
+              % (statistics.median(times), times[0], times[-1]))
+        assert statistics.median(times) < MEDIAN_MS_MAX, times
+        cluster.check_equal()
+        cluster.check_logs()
+    except BaseException:
+        cluster.tell_logs()
+        raise
+    finally:
+        cluster.close()
+
+
+def writes_go_on_within_half_a_second_of_a_kill_of_the_leader():
+    measure(lambda leader: leader.kill())
+
+
+def a_planned_end_of_the_leader_costs_no_error():
+    def end(leader):
+        assert leader.terminate() == 0, "SIGTERM did not end with status 0:\n" + leader.log_tail()
+    measure(end)
+
+
+TESTS = [writes_go_on_within_half_a_second_of_a_kill_of_the_leader, a_planned_end_of_the_leader_costs_no_error]
