@@ -105,8 +105,8 @@ static int64_t in_type(const struct field *f, uint64_t value)
 }
 
 /* value + increment, exactly, against the limits of the type: 1 above, -1 below, 0 within. An
- * unsigned type has at most 63 bits, so that each of its numbers is an int64_t; what SET gives it is
- * taken as unsigned, so that a negative number lies above. */
+ * unsigned type has at most 63 bits, so that each of its numbers is an int64_t; what SET gives it
+ * is taken as unsigned, so that a negative number lies above. */
 static int compare_to_limits(const struct field *f, int64_t value, int64_t increment,
                              int64_t *min, int64_t *max)
 {

@@ -374,8 +374,9 @@ static void random_line(struct prng *p, char *line, size_t size)
         "copy k%u k%u replace", "move k%u %u", "getdel k%u", "getex k%u px %u", "mset k%u 1 k%u 2",
         "msetnx k%u 1 k%u 2", "swapdb %u %u", "select %u", "getset k%u v%u", "flushdb", "randomkey",
         "scan %u count %u", "append k%u \"a longer text, of more than 44 bytes, for k%u, so raw\"",
-        "setrange k%u %u0000 xyz", "setbit k%u %u1 1", "bitfield k%u incrby u7 #%u 3", "bitcount k%u",
-        "bitop xor k%u k%u k1", "bitop not k%u k%u", "bitpos k%u 1", "exists k%u k%u", "ttl k%u", "strlen k%u", "object encoding k%u",
+        "setrange k%u %u0000 xyz", "setbit k%u %u1 1", "bitfield k%u incrby u7 #%u 3",
+        "bitcount k%u", "bitop xor k%u k%u k1", "bitop not k%u k%u", "bitpos k%u 1",
+        "exists k%u k%u", "ttl k%u", "strlen k%u", "object encoding k%u",
     };
     const char *form = forms[prng_below(p, ARRAY_COUNT(forms))];
     if (strcmp(form, "flushdb") == 0 && !prng_chance(p, 1, 20))
