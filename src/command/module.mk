@@ -19,7 +19,7 @@ tests_unit_command_shell_LDADD = $(COMMAND_LIBS)
 
 COMMAND_TESTS = tests/unit/test_command tests/unit/test_command_replies
 check_PROGRAMS += $(COMMAND_TESTS)
-EXTRA_DIST += tests/unit/command
+EXTRA_DIST += tests/unit/command redis-tests/random-commands
 
 tests_unit_test_command_replies_SOURCES = tests/unit/test_command_replies.c $(COMMAND_WORLD)
 tests_unit_test_command_replies_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

@@ -146,7 +146,7 @@ static bool parse_int(struct bytes value, void *field)
 
 static bool parse_databases(struct bytes value, void *field)
 {
-    return parse_range(value, 1, DATABASES_DEFAULT, field); /* as many as the keyspace has */
+    return parse_range(value, 1, DATABASES_MAX, field);
 }
 
 static void print_number(const void *field, struct buf *out)
@@ -303,7 +303,7 @@ const char *setting_refusal(const struct setting *s, struct bytes value)
         {parse_int, "argument couldn't be parsed into an integer",
          "argument must be between -2147483648 and 2147483647 inclusive"},
         {parse_databases, "argument couldn't be parsed into an integer",
-         "argument must be between 1 and 16 inclusive"},
+         "argument must be between 1 and 256 inclusive"},
         {parse_bool, "argument must be 'yes' or 'no'", NULL},
         {parse_policy,
          "argument(s) must be one of the following: volatile-lru, volatile-lfu, volatile-random, "

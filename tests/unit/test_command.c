@@ -223,7 +223,8 @@ static const struct {
     {"notify-keyspace-events", "q", NULL,
      "Invalid event class character. Use 'Ag$lshzxeKEtmdn'."},
     {"requirepass", "secret", "secret", NULL},
-    {"databases", "16", "16", NULL},
+    {"databases", "256", "256", NULL},
+    {"databases", "257", NULL, "argument must be between 1 and 256 inclusive"}, /* ours */
 };
 
 static void settings_print_as_config_get_does(void **state)
