@@ -196,8 +196,27 @@ void admin_close(struct consensus *c)
 
 /* --- membership ------------------------------------------------------------------------------- */
 
+/* What the core knows of a member; false: it knows none of that number. */
+static bool find_progress(const struct consensus *c, raft_node node, struct raft_peer_status *found)
+{
+    struct raft_status status;
+    raft_status(c->raft, &status);
+    for (size_t i = 0; i < status.peer_count; i++) {
+        if (status.peers[i].node != node)
+            continue;
+        *found = status.peers[i];
+        return true;
+    }
+    return false;
+}
+
+/* A node that has acknowledged entries and is empty now has lost what it promised to keep: it must
+ * come back as somebody new (§6.4), not under its old id. */
 void admin_introduce(struct consensus *c, raft_node node)
 {
+    struct raft_peer_status progress;
+    if (!find_progress(c, node, &progress) || progress.match_index > 0)
+        return;
     struct block *members = config_block(c, &c->config);
     buf_reset(&c->out);
     wire_encode_introduce(&c->out, c->identity.cluster_id, node, block_bytes(members));
@@ -269,6 +288,7 @@ static void start_add(struct consensus *c, struct change *change)
         change->node = known;
         change->step = CHANGE_CATCH_UP;
         change->deadline_us = c->now_us + CATCH_UP_US;
+        change->proof_us = c->now_us + election_us(c);
     } else {
         change->node = c->next_node;
         change->step = CHANGE_CONTACT;
@@ -357,23 +377,29 @@ static bool entry_is_committed(const struct consensus *c, const struct change *c
            c->config_index <= c->commit_index;
 }
 
+/* Is it still who it was when it comes back, or was its directory emptied? An empty node is not
+ * introduced again and stays silent; so what it acknowledged earlier counts only once it speaks. */
+void admin_peer_lost(struct consensus *c, raft_node node)
+{
+    for (size_t i = 0; i < c->changes_used; i++)
+        if (c->changes[i].step == CHANGE_CATCH_UP && c->changes[i].node == node)
+            c->changes[i].proof_us = c->now_us + election_us(c);
+}
+
 static void catch_up(struct consensus *c, struct change *change)
 {
-    struct raft_status status;
-    raft_status(c->raft, &status);
-    const struct raft_peer_status *p = NULL;
-    for (size_t i = 0; i < status.peer_count; i++)
-        if (status.peers[i].node == change->node)
-            p = &status.peers[i];
-    if (p == NULL) {
+    struct raft_peer_status progress;
+    if (!find_progress(c, change->node, &progress)) {
         change_end(c, change, false, "node %" PRIu64 " was removed meanwhile", change->node);
         return;
     }
-    if (p->match_index == 0 && c->now_us - change->told_us > SECOND_US) {
+    if (progress.match_index == 0 && c->now_us - change->told_us > SECOND_US) {
         change->told_us = c->now_us;
         admin_introduce(c, change->node);
     }
-    if (p->match_index == 0 || p->match_index + CATCH_UP_LAG < status.last_index)
+    const struct peer *p = peer_find(c, change->node);
+    if (p == NULL || p->heard_us <= change->proof_us || progress.match_index == 0 ||
+        progress.match_index + CATCH_UP_LAG < entry_cache_next(&c->cache))
         return;
     struct raft_config target = settled_config(c);
     node_set_remove(&target.learners, change->node);
@@ -438,8 +464,8 @@ static void time_is_over(struct consensus *c, struct change *change)
         change_end(c, change, false, "node %" PRIu64 " did not take over in time", change->node);
         return;
     case CHANGE_CATCH_UP:
-        change_end(c, change, false, "node %" PRIu64 " is a learner, but does not catch up",
-                   change->node);
+        change_end(c, change, false, "node %" PRIu64 " is a learner, but does not catch up; if "
+                   "its directory was emptied, remove this number and add it anew", change->node);
         return;
     default:
         change_end(c, change, false, "%s", c->leader == 0

@@ -154,6 +154,7 @@ void admin_introduce(struct consensus *c, raft_node node); /* tells a learner wh
 void admin_close(struct consensus *c);
 void admin_stop(struct consensus *c);
 void admin_leader_up(struct consensus *c);     /* what was forwarded may have been lost: again */
+void admin_peer_lost(struct consensus *c, raft_node node);
 raft_node best_successor(const struct consensus *c); /* voter with the longest log; 0 = none */
 
 /* consensus.c */

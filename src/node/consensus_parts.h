@@ -132,6 +132,7 @@ struct change {
     uint64_t id;              /* CHANGE_FORWARDED: under which the leader knows it */
     raft_index index;         /* of the CONFIG entry */
     uint64_t deadline_us, told_us;
+    uint64_t proof_us; /* CATCH_UP: what it acknowledged counts once it was heard after this */
 };
 
 #endif

@@ -476,6 +476,7 @@ void consensus_peer_event(struct consensus *c, uint64_t node, enum peer_channel 
     case PEER_BROKEN: /* a leader goes back to probing; our own leader's must be refused, too */
         p->up[channel] = false;
         p->unreachable = p->unreachable || is_leader(c);
+        admin_peer_lost(c, node);
         break;
     case PEER_REFUSED:
         p->up[channel] = false;

@@ -536,6 +536,15 @@ void net_crash(struct net *n, int slot, enum kv_mem_crash how)
     links_changed(node, PEER_REFUSED);
 }
 
+void net_wipe(struct net *n, int slot)
+{
+    struct node *node = &n->nodes[slot];
+    assert_false(node->up);
+    kv_mem_disk_free(node->disk);
+    node->disk = kv_mem_disk_new(prng_next(&n->prng));
+    node->state = node->durable = (struct state){0};
+}
+
 /* --- running ---------------------------------------------------------------------------------- */
 
 static void event_run(struct net *n, struct event *e)
@@ -591,10 +600,7 @@ bool net_run_until(struct net *n, uint64_t us, bool (*done)(struct net *n, void 
     return false;
 }
 
-void net_run(struct net *n, uint64_t us)
-{
-    net_run_until(n, us, NULL, NULL);
-}
+void net_run(struct net *n, uint64_t us) { net_run_until(n, us, NULL, NULL); }
 
 struct net *net_new(uint64_t seed)
 {
@@ -763,10 +769,7 @@ void net_form(struct net *n, int count)
     }
 }
 
-static bool is_stopped(struct net *n, void *context)
-{
-    return n->nodes[*(int *)context].stopped;
-}
+static bool is_stopped(struct net *n, void *context) { return n->nodes[*(int *)context].stopped; }
 
 void net_stop(struct net *n, int slot)
 {

@@ -34,6 +34,7 @@ void net_set_cache(struct net *n, size_t bytes);
 /* Node slot starts on its disk, whatever is there; cluster_init: a new cluster of one. */
 void net_start(struct net *n, int slot, bool cluster_init);
 void net_crash(struct net *n, int slot, enum kv_mem_crash how);
+void net_wipe(struct net *n, int slot); /* of a node that is down: an empty disk */
 bool net_is_up(const struct net *n, int slot);
 void net_cut(struct net *n, int from, int to, bool cut); /* frames one way */
 void net_stall(struct net *n, int slot, bool stalled); /* its log writes take for ever */

@@ -101,6 +101,38 @@ static void a_node_is_removed_and_the_id_is_not_used_again(void **state)
     net_free(n);
 }
 
+/* A learner that acknowledged entries and was emptied must not become a voter under its old id. */
+static void a_wiped_learner_comes_back_as_somebody_new_or_not_at_all(void **state)
+{
+    (void)state;
+    struct net *n = net_new(15);
+    net_form(n, 2);
+    net_start(n, 2, false);
+    for (int to = 0; to < 2; to++)
+        net_cut(n, 2, to, true);
+    const struct admin add = {.op = ADMIN_ADD, .host = "net", .port = 7002};
+    char text[ADMIN_TEXT_MAX];
+    assert_false(net_admin(n, 0, &add, text)); /* introduced, but never heard of again */
+    assert_non_null(strstr(text, "does not catch up"));
+    assert_int_equal(net_view(n, 2).node, 3);
+    for (int to = 0; to < 2; to++)
+        net_cut(n, 2, to, false);
+    net_run(n, SECOND);
+    assert_int_equal(net_view(n, 2).applied_index, net_view(n, 0).applied_index);
+
+    net_crash(n, 2, KV_MEM_KILL);
+    net_wipe(n, 2);
+    net_start(n, 2, false);
+    assert_false(net_admin(n, 0, &add, text));
+    assert_int_equal(net_view(n, 2).node, 0);
+    assert_true(net_admin(n, 0, &(struct admin){.op = ADMIN_REMOVE, .node = 3}, text));
+    if (!net_admin(n, 0, &add, text))
+        fail_msg("%s", text);
+    assert_int_equal(net_view(n, 2).node, 4);
+    assert_settles(n);
+    net_free(n);
+}
+
 static void the_leader_removes_itself_and_another_takes_over(void **state)
 {
     (void)state;
@@ -377,6 +409,7 @@ int main(void)
         cmocka_unit_test(a_cluster_grows_to_three_by_adding_empty_nodes),
         cmocka_unit_test(a_node_that_cannot_be_reached_is_not_added),
         cmocka_unit_test(a_node_is_removed_and_the_id_is_not_used_again),
+        cmocka_unit_test(a_wiped_learner_comes_back_as_somebody_new_or_not_at_all),
         cmocka_unit_test(the_leader_removes_itself_and_another_takes_over),
         cmocka_unit_test(leadership_is_handed_over_on_request_and_when_stopping),
         cmocka_unit_test(a_dead_leader_is_replaced_within_a_moment),
