@@ -75,8 +75,7 @@ struct config {
     /* the rest */
     int64_t loops;
     int64_t enable_debug_command;
-    int64_t slowlog_log_slower_than, slowlog_max_len, latency_monitor_threshold;
-    bool latency_tracking;
+    int64_t slowlog_log_slower_than, slowlog_max_len;
 
     char *text[CONFIG_ROWS_MAX]; /* of row n, canonical; owned */
     char *file;                  /* absolute path, NULL = none */

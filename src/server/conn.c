@@ -315,7 +315,7 @@ static void protocol_error(struct conn *c, struct bytes text)
     struct slot *slot = slot_push(c, NULL);
     slot->is_silent = false;
     resp_error(slot_out(slot), text);
-    stats_count_error(&c->server->stats, "ERR");
+    stats_count_errors(&c->server->stats, "ERR", 1);
     slot_complete(slot);
     log_info("client", "protocol error", "id=%llu addr=%s %.*s", (unsigned long long)c->id,
              c->address, (int)text.size, (const char *)text.data);

@@ -66,8 +66,7 @@ static void begin_exec(struct exec *x, struct slot *slot, const struct incoming 
 static struct slot *push(struct incoming *in)
 {
     struct slot *slot = slot_push(in->conn, in->info);
-    const struct config *config = &in->conn->server->config;
-    if (config->slowlog_log_slower_than >= 0 && config->slowlog_max_len > 0)
+    if (in->conn->server->slow_ticks != UINT64_MAX)
         slowlog_words(&slot->words, in->parsed, in->arg_count);
     else
         buf_reset(&slot->words);
@@ -83,7 +82,7 @@ static enum dispatch answer_error(struct incoming *in, struct bytes text)
     struct exec x;
     begin_exec(&x, slot, in);
     reply_error_bytes(&x, text);
-    stats_count_error(&in->conn->server->stats, x.reply.error_code);
+    stats_count_errors(&in->conn->server->stats, x.reply.error_code, 1);
     slot_complete(slot);
     return DISPATCH_TAKEN;
 }
@@ -401,7 +400,7 @@ static bool admit(struct incoming *in, enum dispatch *outcome)
         buf_clear(&text);
         return false;
     }
-    if (strncmp(in->info->name, "debug|", 6) == 0 && !may_debug(in->conn)) {
+    if (in->info->is_debug && !may_debug(in->conn)) {
         *outcome = reject_text(in, "ERR DEBUG command not allowed. If the enable-debug-command "
                                    "option is set to \"local\", you can run it from a local "
                                    "connection, otherwise you need to set this option in the "
@@ -413,7 +412,10 @@ static bool admit(struct incoming *in, enum dispatch *outcome)
         return false;
     }
     if (!s->is_ready && !(in->command->flags & (CMD_LOADING | CMD_NOT_YET | CMD_PURE))) {
-        *outcome = reject_text(in, "LOADING Redis is loading the dataset in memory");
+        *outcome = reject_text(in, s->shard == NULL
+                                       ? "LOADING this node belongs to no cluster yet: RAFT ADD "
+                                         "it on a member"
+                                       : "LOADING Redis is loading the dataset in memory");
         return false;
     }
     if (s->is_ready && s->settings->requirepass.size == 0)
@@ -491,15 +493,11 @@ enum dispatch dispatch_end(struct conn *c, size_t *rewind)
 static void note_slow(struct slot *slot, uint64_t ticks)
 {
     struct server *s = slot->conn->server;
-    const int64_t limit_us = s->config.slowlog_log_slower_than;
-    if (limit_us < 0 || s->config.slowlog_max_len == 0 ||
-        slot->info->command->flags & CMD_SKIP_SLOWLOG)
+    if (slot->info->command->flags & CMD_SKIP_SLOWLOG)
         return;
-    const uint64_t duration_us = ticks_to_us(ticks);
-    if (duration_us < (uint64_t)limit_us)
-        return;
-    const struct slowlog_event event = {s->now_ms / 1000, duration_us, buf_bytes(&slot->words),
-                                        slot->conn->address, slot->conn->session.name};
+    const struct slowlog_event event = {s->now_ms / 1000, ticks_to_us(ticks),
+                                        buf_bytes(&slot->words), slot->conn->address,
+                                        slot->conn->session.name};
     slowlog_add(&s->slowlog, &event, (uint64_t)s->config.slowlog_max_len);
 }
 
@@ -512,7 +510,8 @@ void dispatch_account(struct slot *slot, const struct reply *reply)
     slot->info->ticks += ticks;
     if (reply->errors > 0) {
         slot->info->failed++;
-        stats_count_error(stats, reply->error_code);
+        stats_count_errors(stats, reply->error_code, reply->errors);
     }
-    note_slow(slot, ticks);
+    if (ticks >= slot->conn->server->slow_ticks)
+        note_slow(slot, ticks);
 }

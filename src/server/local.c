@@ -78,7 +78,7 @@ void local_execute(struct server *s, struct conn *c, struct exec *x)
     const struct command_info *info = commands_info_of(s->commands, x->command);
     if (info->local != NULL)
         info->local->run(s, c, x);
-    else if (strncmp(info->name, "debug|", 6) == 0)
+    else if (info->is_debug)
         local_debug(s, c, x);
     else if (strncmp(info->name, "cluster", 7) == 0)
         local_no_cluster(s, c, x);

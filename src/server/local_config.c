@@ -4,7 +4,6 @@
 
 #include "server/local.h"
 
-#include "base/log.h"
 #include "base/panic.h"
 #include "command/glob.h"
 #include "server/route.h"
@@ -138,12 +137,6 @@ static bool check_values(struct exec *x, struct buf *local)
     return is_good;
 }
 
-static void take_effect(struct server *s)
-{
-    static const enum log_level levels[] = {LOG_DEBUG, LOG_INFO, LOG_INFO, LOG_WARN};
-    log_set_level(levels[s->config.loglevel]);
-}
-
 static void assign_local(struct server *s, struct bytes local)
 {
     struct reader r;
@@ -154,7 +147,7 @@ static void assign_local(struct server *s, struct bytes local)
         config_assign(&s->config, config_row_at(number), reader_bytes(&r, size));
         CHECK(!r.failed);
     }
-    take_effect(s);
+    server_settings_changed(s);
 }
 
 /* The replicated ones among the arguments, by the name of the setting. */

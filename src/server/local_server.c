@@ -2,7 +2,6 @@
 
 #include "server/local.h"
 
-#include <malloc.h>
 #include "base/panic.h"
 #include "resp/resp_write.h"
 #include "server/pending.h"
@@ -47,8 +46,8 @@ void local_save(struct server *s, struct conn *c, struct exec *x)
 
 static void start_flush(struct server *s)
 {
-    if (s->shard != NULL && shard_flush(s->shard))
-        s->last_save_ms = s->now_ms;
+    if (s->shard != NULL)
+        shard_flush(s->shard); /* whether there is anything to flush makes no difference */
 }
 
 void local_bgsave(struct server *s, struct conn *c, struct exec *x)
@@ -170,7 +169,7 @@ void memory_purge(struct server *s, struct conn *c, struct exec *x)
 {
     (void)s;
     (void)c;
-    malloc_trim(0);
+    server_purge_memory();
     reply_ok(x);
 }
 

@@ -1,6 +1,13 @@
 /* memory.c -- what the process uses, for INFO and MEMORY STATS. */
 
+#ifdef HAVE_CONFIG_H
+#include <config.h> /* not ours beside it: the build's */
+#endif
+#ifdef HAVE_JEMALLOC
+#include <jemalloc/jemalloc.h>
+#else
 #include <malloc.h>
+#endif
 #include <stdio.h>
 #include <unistd.h>
 #include "keyspace/graveyard.h"
@@ -21,12 +28,19 @@ static uint64_t resident_bytes(void)
 
 static uint64_t allocated_bytes(void)
 {
-#if defined(__GLIBC__) && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 33)
+#ifdef HAVE_JEMALLOC
+    uint64_t epoch = 1;
+    size_t size = sizeof(epoch), allocated = 0;
+    if (mallctl("epoch", &epoch, &size, &epoch, sizeof(epoch)) == 0) { /* figures of now */
+        size = sizeof(allocated);
+        if (mallctl("stats.allocated", &allocated, &size, NULL, 0) == 0)
+            return allocated;
+    }
+    return resident_bytes();
+#else
     const struct mallinfo2 m = mallinfo2();
-    if (m.uordblks > 0)
-        return m.uordblks + m.hblkhd;
+    return m.uordblks + m.hblkhd;
 #endif
-    return resident_bytes(); /* another allocator */
 }
 
 void server_memory(struct server *s, struct memory_figures *memory)
@@ -63,4 +77,15 @@ bool server_database(struct server *s, uint32_t n, struct database_figures *db)
         return false;
     *db = (struct database_figures){keyspace_size(k, n), keyspace_expires(k, n)};
     return true;
+}
+
+void server_purge_memory(void)
+{
+#ifdef HAVE_JEMALLOC
+    char name[64];
+    snprintf(name, sizeof(name), "arena.%u.purge", (unsigned)MALLCTL_ARENAS_ALL);
+    mallctl(name, NULL, NULL, NULL, 0);
+#else
+    malloc_trim(0);
+#endif
 }

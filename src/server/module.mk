@@ -1,5 +1,5 @@
 noinst_LIBRARIES += libserver.a
-libserver_a_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(HIREDIS_CFLAGS) $(OPENSSL_CFLAGS)
+libserver_a_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(JEMALLOC_CFLAGS)
 libserver_a_SOURCES = \
 	%D%/config.h %D%/config.c %D%/config_file.c %D%/config_table.h %D%/config_table.c \
 	%D%/conn.h %D%/conn.c %D%/stream.h %D%/stream_tcp.c %D%/listener.h %D%/listener.c \
@@ -12,7 +12,7 @@ libserver_a_SOURCES = \
 
 SERVER_TESTS = tests/unit/test_config tests/unit/test_conn
 SERVER_TEST_LIBS = libserver.a libmachine.a libcommand.a libkeyspace.a libresp.a libkv.a libbase.a \
-	$(ROCKSDB_LIBS) $(EVENT_LIBS) $(CMOCKA_LIBS) -lm
+	$(ROCKSDB_LIBS) $(EVENT_LIBS) $(JEMALLOC_LIBS) $(CMOCKA_LIBS) -lm
 check_PROGRAMS += $(SERVER_TESTS)
 
 tests_unit_test_config_SOURCES = tests/unit/test_config.c

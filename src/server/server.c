@@ -111,21 +111,11 @@ static void propose_initial(struct server *s)
     }
 }
 
-static const char *role_text(uint8_t role)
-{
-    return role == RAFT_LEADER ? "leader" : role == RAFT_FOLLOWER ? "follower" : "candidate";
-}
-
 static void look_at_shard(struct server *s)
 {
     struct shard_status *status = &s->status;
-    const uint64_t leader = status->leader, term = status->term;
-    const uint8_t role = status->role;
     shard_status(s->shard, status);
     s->settings = machine_settings(shard_machine(s->shard));
-    if (status->leader != leader || status->term != term || status->role != role)
-        log_info("raft", "role", "role=%s term=%llu leader=%llu", role_text(status->role),
-                 (unsigned long long)status->term, (unsigned long long)status->leader);
     if (status->ready && !s->is_ready) {
         s->is_ready = true;
         log_info("server", "ready", "node=%llu leader=%llu applied=%llu",
@@ -156,6 +146,7 @@ static void cron(struct server *s)
         return;
     s->next_cron_us = s->now_us + CRON_US;
     ticks_calibrate();
+    server_settings_changed(s); /* the rate of ticks is known better */
     stats_sample(&s->stats, s->now_us);
     conns_cron(s);
 }

@@ -77,16 +77,19 @@ struct server {
     struct stats stats;
     struct commands_info *commands;
     struct slowlog slowlog;
-    uint32_t monitor_count, blocked_count;
+    uint64_t slow_ticks;         /* a command that takes as long goes to the slow log */
+    uint32_t monitor_count;
 
     enum pause pause;
     uint64_t pause_until_ms;
-    uint64_t last_save_ms;
     bool is_full;                /* somebody found no room in the shard */
     bool is_ready;               /* serves data; else -LOADING */
     bool initial_sent;           /* the file's replicated settings were proposed */
     bool is_stopping, has_stopped;
 };
+
+/* What follows from settings that were changed, and from the clocks' rates. */
+void server_settings_changed(struct server *s);
 
 /* Memory alone; config is set by the caller. */
 void server_init(struct server *s);
@@ -112,6 +115,7 @@ struct memory_figures {
     uint64_t keys, hits, misses, buried;  /* hits and misses of the row cache; buried objects */
 };
 void server_memory(struct server *s, struct memory_figures *memory);
+void server_purge_memory(void); /* the allocator gives back to the system what it does not use */
 struct database_figures {
     uint64_t keys, expires;
 };

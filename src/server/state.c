@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/panic.h"
 #include "base/prng.h"
 #include "server/local.h"
@@ -27,6 +28,17 @@ void server_init(struct server *s)
     for (size_t i = 0; i < sizeof(id); i++)
         snprintf(s->run_id + 2 * i, 3, "%02x", id[i]);
     ticks_calibrate();
+    s->slow_ticks = UINT64_MAX;
+}
+
+void server_settings_changed(struct server *s)
+{
+    static const enum log_level levels[] = {LOG_DEBUG, LOG_INFO, LOG_INFO, LOG_WARN};
+    const int64_t slow_us = s->config.slowlog_log_slower_than;
+    log_set_level(levels[s->config.loglevel]);
+    s->slow_ticks = slow_us < 0 || s->config.slowlog_max_len == 0
+                        ? UINT64_MAX
+                        : ticks_from_us((uint64_t)slow_us);
 }
 
 void server_clear(struct server *s)

@@ -46,6 +46,7 @@ static void add(struct commands_info *all, const struct command *command,
     const struct bytes full = command_full_name(command, info->name);
     info->name[full.size] = '\0';
     info->op = op_of(info->name);
+    info->is_debug = strncmp(info->name, "debug|", 6) == 0;
     for (size_t i = 0; i < count && info->local == NULL; i++)
         if (strcmp(locals[i].name, info->name) == 0)
             info->local = &locals[i];
@@ -95,9 +96,9 @@ size_t commands_info_count(const struct commands_info *all)
 
 /* --- counters --------------------------------------------------------------------------------- */
 
-void stats_count_error(struct stats *s, const char *code)
+void stats_count_errors(struct stats *s, const char *code, uint32_t count)
 {
-    s->error_replies++;
+    s->error_replies += count;
     size_t i = 0;
     while (i < s->error_code_count && strcmp(s->errors[i].code, code) != 0)
         i++;
@@ -109,7 +110,7 @@ void stats_count_error(struct stats *s, const char *code)
         s->errors[i].code[size] = '\0';
         s->error_code_count++;
     }
-    s->errors[i].count++;
+    s->errors[i].count += count;
 }
 
 static uint64_t per_second(uint64_t now, uint64_t *last, uint64_t elapsed_us)
@@ -187,4 +188,10 @@ uint64_t ticks_to_us(uint64_t ticks)
     if (ticks_per_1024_us == 0)
         return 0;
     return (uint64_t)((double)ticks * 1024 / (double)ticks_per_1024_us);
+}
+
+uint64_t ticks_from_us(uint64_t us)
+{
+    const double ticks = (double)us * (double)ticks_per_1024_us / 1024;
+    return ticks_per_1024_us == 0 || ticks >= 9e18 ? UINT64_MAX : (uint64_t)ticks;
 }

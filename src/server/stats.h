@@ -25,6 +25,7 @@ struct command_info {
     const struct command *command;
     const struct local_row *local; /* CMD_LOCAL: who answers; NULL: nobody yet */
     uint8_t op;
+    bool is_debug; /* a subcommand of DEBUG */
     uint64_t calls, failed, rejected, ticks;
     char name[COMMAND_NAME_MAX];
 };
@@ -59,7 +60,7 @@ struct command_info *commands_info_of(struct commands_info *all, const struct co
 struct command_info *commands_info_at(struct commands_info *all, size_t n); /* NULL: the end */
 size_t commands_info_count(const struct commands_info *all);
 
-void stats_count_error(struct stats *s, const char *code);
+void stats_count_errors(struct stats *s, const char *code, uint32_t count);
 /* One sample of the rates, by the cron. */
 void stats_sample(struct stats *s, uint64_t now_us);
 uint64_t stats_rate(const uint64_t samples[static RATE_SAMPLES]);
@@ -69,6 +70,7 @@ void stats_reset(struct stats *s, struct commands_info *all);
 /* A cheap clock for durations of commands: the processor's counter where there is one. */
 uint64_t ticks_now(void);
 uint64_t ticks_to_us(uint64_t ticks);
+uint64_t ticks_from_us(uint64_t us); /* UINT64_MAX until the rate is known */
 void ticks_calibrate(void); /* by the cron: compares it with the real clock */
 
 #endif
