@@ -33,11 +33,28 @@
 
 /* --- answers ---------------------------------------------------------------------------------- */
 
-static void give_back(struct consensus *c, struct admin *admin)
+static bool mail_back(struct consensus *c, struct admin *admin)
 {
     const struct shard_mail m = {.kind = MAIL_ADMIN_DONE, .admin = admin};
-    if (!mailbox_send(c->o.outbox, &m)) /* far more room is kept free than requests are taken */
-        panic("no room for the answer of an administration request");
+    return mailbox_send(c->o.outbox, &m);
+}
+
+/* Those that the full mailbox did not take wait here: one for each client that asked, at most. */
+static void give_back(struct consensus *c, struct admin *admin)
+{
+    if (c->answered.size > 0 || !mail_back(c, admin))
+        buf_append(&c->answered, &admin, sizeof(admin));
+}
+
+void admin_give_back(struct consensus *c)
+{
+    while (c->answered.size > 0) {
+        struct admin *admin;
+        memcpy(&admin, buf_data(&c->answered), sizeof(admin));
+        if (!mail_back(c, admin))
+            return;
+        buf_consume(&c->answered, sizeof(admin));
+    }
 }
 
 static void change_end(struct consensus *c, struct change *change, bool ok, const char *format, ...)
@@ -192,6 +209,8 @@ void admin_close(struct consensus *c)
     for (size_t i = 0; i < CHANGES_MAX; i++)
         if (c->changes[i].step != CHANGE_FREE && c->changes[i].admin != NULL)
             answer_at_once(c, c->changes[i].admin, false, "this node stops");
+    admin_give_back(c);
+    buf_clear(&c->answered);
 }
 
 /* --- membership ------------------------------------------------------------------------------- */

@@ -121,6 +121,7 @@ uint64_t consensus_turn(struct consensus *c)
         rounds_turn(c);
         admin_turn(c);
     }
+    admin_give_back(c);
     return c->again ? c->now_us : c->next_tick_us;
 }
 

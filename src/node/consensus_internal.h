@@ -75,6 +75,7 @@ struct consensus {
     struct change changes[CHANGES_MAX];
     uint64_t next_change;
     size_t changes_used; /* all behind are free */
+    struct buf answered; /* struct admin *: given back when there is room */
     bool stopping, stop_transferred;
     uint64_t stop_deadline_us;
 
@@ -150,6 +151,7 @@ void admin_mail(struct consensus *c, struct admin *admin);
 void admin_receive(struct consensus *c, raft_node from, const struct wire_admin *request);
 void admin_reply(struct consensus *c, const struct wire_admin_reply *reply);
 void admin_turn(struct consensus *c);
+void admin_give_back(struct consensus *c);
 void admin_introduce(struct consensus *c, raft_node node); /* tells a learner who it is */
 void admin_close(struct consensus *c);
 void admin_stop(struct consensus *c);

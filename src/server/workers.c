@@ -13,7 +13,7 @@
 #include "base/panic.h"
 
 #define WORKERS 2       /* enum worker */
-#define JOBS_MAX 256    /* waiting for one worker: flushes go one by one, reads one per peer */
+#define JOBS_MAX 65536  /* waiting for one worker: of each client one at most (RAFT LOG) */
 #define FULL_WAIT_NS 200000
 #define RUN_AT_ONCE 32
 
