@@ -138,7 +138,8 @@ void tell_expired(struct exec *x)
     struct buf name = {0};
     uint32_t db;
     while (keyspace_take_expired(x->keyspace, &db, &name)) {
-        x->host->changed(x->host_context, x, EVENT_EXPIRED, "expired", db, buf_bytes(&name));
+        const struct key_change change = {EVENT_EXPIRED, "expired", db, buf_bytes(&name)};
+        x->host->changed(x->host_context, x, &change);
         buf_reset(&name);
     }
     buf_clear(&name);
@@ -148,7 +149,8 @@ void key_event(struct exec *x, enum event_class event_class, const char *event, 
                struct bytes key)
 {
     tell_expired(x); /* happened before */
-    x->host->changed(x->host_context, x, event_class, event, db, key);
+    const struct key_change change = {event_class, event, db, key};
+    x->host->changed(x->host_context, x, &change);
 }
 
 static bool is_empty_collection(const struct object *o)

@@ -32,14 +32,9 @@ enum command_flags {
     CMD_READ = 1 << 0,
     CMD_WRITE = 1 << 1,
     CMD_LOCAL = 1 << 2,
-    CMD_FAST = 1 << 3,
-    CMD_DENY_OOM = 1 << 4,
-    CMD_BLOCKING = 1 << 5,
+    CMD_FAST = 1 << 3, CMD_DENY_OOM = 1 << 4, CMD_BLOCKING = 1 << 5,
     CMD_BARRIER = 1 << 6,   /* alone in its connection's order (§3.10); all CMD_LOCAL ones are */
-    CMD_ADMIN = 1 << 7,
-    CMD_PUBSUB = 1 << 8,
-    CMD_NO_SCRIPT = 1 << 9,
-    CMD_NO_MULTI = 1 << 10,
+    CMD_ADMIN = 1 << 7, CMD_PUBSUB = 1 << 8, CMD_NO_SCRIPT = 1 << 9, CMD_NO_MULTI = 1 << 10,
     CMD_NO_AUTH = 1 << 11,  /* allowed before AUTH */
     CMD_LOADING = 1 << 12,  /* allowed while the node is not ready */
     CMD_STALE = 1 << 13,
@@ -47,9 +42,7 @@ enum command_flags {
     CMD_ALLOW_BUSY = 1 << 15,
     CMD_NO_MANDATORY_KEYS = 1 << 16,
     CMD_NO_ASYNC_LOADING = 1 << 17,
-    CMD_ASKING = 1 << 18,
-    CMD_SKIP_MONITOR = 1 << 19,
-    CMD_SKIP_SLOWLOG = 1 << 20,
+    CMD_ASKING = 1 << 18, CMD_SKIP_MONITOR = 1 << 19, CMD_SKIP_SLOWLOG = 1 << 20,
     CMD_NOT_YET = 1 << 21,
     CMD_PURE = 1 << 22,
     CMD_PLAIN = 1 << 23,    /* Redis does not call it readonly or write, as we route it */
@@ -106,12 +99,18 @@ struct exec {
     bool in_exec, in_script;
 };
 
+/* A key was changed; with name not NULL also a keyspace event of that class. */
+struct key_change {
+    uint32_t event_class;
+    const char *name;
+    uint32_t db;
+    struct bytes key;
+};
+
 /* What commands ask of whoever runs them. Called on every node, in apply order, for writes. */
 struct exec_host {
-    /* A key was changed (tracking, waiters) and, with event not NULL, a keyspace event of that
-     * class and name. A command may tell of one key more than once. */
-    void (*changed)(void *context, const struct exec *x, uint32_t event_class, const char *event,
-                    uint32_t db, struct bytes key);
+    /* A command may tell of one key more than once. */
+    void (*changed)(void *context, const struct exec *x, const struct key_change *change);
     /* A whole database was emptied; db -1: all. */
     void (*flushed)(void *context, const struct exec *x, int64_t db);
     /* Runs a CMD_LOCAL command at its place, replying through x. Only where x->client is real. */

@@ -13,8 +13,8 @@ struct block {
     uint8_t data[];
 };
 
-struct block *block_new(struct bytes content);          /* one reference, a copy of content */
-struct block *block_alloc(size_t size);                 /* one reference, to be filled by the caller */
+struct block *block_new(struct bytes content); /* one reference, a copy of content */
+struct block *block_alloc(size_t size);    /* one reference, to be filled by the caller */
 struct block *block_ref(struct block *b);               /* b with one more */
 void block_unref(struct block *b);                      /* the last one frees; NULL is fine */
 

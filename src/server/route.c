@@ -118,15 +118,11 @@ static void host_reply_end(void *context, struct reply_slot *shard, const struct
 }
 
 /* Nothing listens to changes yet: the seam for keyspace events and tracking. */
-static void host_changed(void *context, const struct exec *x, uint32_t event_class,
-                         const char *event, uint32_t db, struct bytes key)
+static void host_changed(void *context, const struct exec *x, const struct key_change *change)
 {
     (void)x;
-    (void)event;
-    (void)db;
-    (void)key;
     struct server *s = context;
-    if (event_class & EVENT_EXPIRED)
+    if (change->event_class & EVENT_EXPIRED)
         s->stats.expired_keys++;
 }
 

@@ -52,10 +52,9 @@ static void reply_end(void *context, struct reply_slot *slot, const struct reply
     call->complete(n->sim, call, (const char *)buf_data(&call->reply));
 }
 
-static void changed(void *context, const struct exec *x, uint32_t event_class, const char *event,
-                    uint32_t db, struct bytes key)
+static void changed(void *context, const struct exec *x, const struct key_change *change)
 {
-    (void)context, (void)x, (void)event_class, (void)event, (void)db, (void)key;
+    (void)context, (void)x, (void)change;
 }
 
 static void flushed(void *context, const struct exec *x, int64_t db)

@@ -41,15 +41,15 @@ void world_close(struct world *w)
 
 /* --- the host --------------------------------------------------------------------------------- */
 
-static void on_changed(void *context, const struct exec *x, uint32_t event_class, const char *event,
-                       uint32_t db, struct bytes key)
+static void on_changed(void *context, const struct exec *x, const struct key_change *change)
 {
     struct world *w = context;
     (void)x;
-    if (event == NULL || event_class == EVENT_EXPIRED) /* Redis tells it by its own clock */
+    if (change->name == NULL || change->event_class == EVENT_EXPIRED) /* Redis has its own clock */
         return;
-    buf_printf(&w->events, "%s%s %.*s@%u", w->events.size > 0 ? " " : "", event, (int)key.size,
-               key.size == 0 ? "" : (const char *)key.data, db);
+    buf_printf(&w->events, "%s%s %.*s@%u", w->events.size > 0 ? " " : "", change->name,
+               (int)change->key.size, change->key.size == 0 ? "" : (const char *)change->key.data,
+               change->db);
 }
 
 static void on_flushed(void *context, const struct exec *x, int64_t db)

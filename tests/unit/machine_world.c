@@ -42,15 +42,13 @@ static void reply_end(void *context, uint64_t batch, uint32_t ordinal, const str
     assert_ptr_equal(reply->out, &w->replies);
 }
 
-static void host_changed(void *context, const struct exec *x, uint32_t event_class,
-                         const char *event, uint32_t db, struct bytes key)
+static void host_changed(void *context, const struct exec *x, const struct key_change *change)
 {
     struct world *w = context;
     (void)x;
-    (void)event_class;
-    (void)db;
-    if (event != NULL)
-        buf_printf(&w->events, "%s %.*s|", event, (int)key.size, (const char *)key.data);
+    if (change->name != NULL)
+        buf_printf(&w->events, "%s %.*s|", change->name, (int)change->key.size,
+                   (const char *)change->key.data);
 }
 
 static void host_flushed(void *context, const struct exec *x, int64_t db)

@@ -79,15 +79,11 @@ static void reply_end(void *context, struct reply_slot *slot, const struct reply
         w->on_done(w, r);
 }
 
-static void host_changed(void *context, const struct exec *x, uint32_t event_class,
-                         const char *event, uint32_t db, struct bytes key)
+static void host_changed(void *context, const struct exec *x, const struct key_change *change)
 {
     (void)context;
     (void)x;
-    (void)event_class;
-    (void)event;
-    (void)db;
-    (void)key;
+    (void)change;
 }
 
 static void host_flushed(void *context, const struct exec *x, int64_t db)
