@@ -26,6 +26,7 @@ struct listener {
     struct event events[SOCKETS_MAX];
     int sockets[SOCKETS_MAX];
     size_t count;
+    bool is_paused; /* out of file descriptors: asking on and on would only burn time */
 };
 
 /* --- accepting -------------------------------------------------------------------------------- */
@@ -104,6 +105,26 @@ static void admit(struct server *s, int fd, const struct sockaddr_storage *addre
     conn_new(s, fd)->is_local = is_loopback(address);
 }
 
+static void pause_accepting(struct listener *l, int why)
+{
+    if (l->is_paused)
+        return;
+    log_warn("client", "no file descriptors for new connections", "error=%s", strerror(why));
+    l->is_paused = true;
+    for (size_t i = 0; i < l->count; i++)
+        event_del(&l->events[i]);
+}
+
+void listener_resume(struct listener *l)
+{
+    if (!l->is_paused)
+        return;
+    l->is_paused = false;
+    for (size_t i = 0; i < l->count; i++)
+        if (event_add(&l->events[i], NULL) != 0)
+            panic("event_add failed");
+}
+
 static void on_connection(evutil_socket_t socket, short what, void *context)
 {
     (void)what;
@@ -117,9 +138,8 @@ static void on_connection(evutil_socket_t socket, short what, void *context)
             admit(l->server, fd, &address);
             continue;
         }
-        if (errno == EMFILE || errno == ENFILE)
-            log_warn("client", "no file descriptors for a new connection", "error=%s",
-                     strerror(errno));
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            pause_accepting(l, errno);
         if (errno != EINTR && errno != ECONNABORTED)
             return;
     }

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/panic.h"
 #include "base/prng.h"
+#include "keyspace/keyspace.h"
 #include "machine/machine.h"
 #include "server/listener.h"
 #include "server/local.h"
@@ -111,20 +112,39 @@ static void propose_initial(struct server *s)
     }
 }
 
+/* Before that no client is let in: a password is among them. */
+static bool initial_applied(const struct server *s)
+{
+    const struct config *config = &s->config;
+    if (!node_is_new(s->node))
+        return true;
+    for (size_t i = 0; i < config->initial_count; i++) {
+        struct bytes value;
+        bool is_last = true; /* of several for one name the last counts */
+        for (size_t j = i + 1; j < config->initial_count; j++)
+            is_last = is_last && strcmp(config->initial[i].name, config->initial[j].name) != 0;
+        if (is_last && (!keyspace_setting(shard_keyspace(s->shard), config->initial[i].name,
+                                          &value) ||
+                        !bytes_equal(value, bytes_from_string(config->initial[i].value))))
+            return false;
+    }
+    return true;
+}
+
 static void look_at_shard(struct server *s)
 {
     struct shard_status *status = &s->status;
     shard_status(s->shard, status);
     s->settings = machine_settings(shard_machine(s->shard));
-    if (status->ready && !s->is_ready) {
+    if (status->ready && !s->initial_sent)
+        propose_initial(s);
+    if (status->ready && !s->is_ready && initial_applied(s)) {
         s->is_ready = true;
         log_info("server", "ready", "node=%llu leader=%llu applied=%llu",
                  (unsigned long long)node_id(s->node), (unsigned long long)status->leader,
                  (unsigned long long)status->applied_index);
         conns_resume(s);
     }
-    if (s->is_ready && !s->initial_sent)
-        propose_initial(s);
     if (s->is_full && shard_has_room(s->shard)) {
         s->is_full = false;
         conns_resume(s);
@@ -148,6 +168,7 @@ static void cron(struct server *s)
     ticks_calibrate();
     server_settings_changed(s); /* the rate of ticks is known better */
     stats_sample(&s->stats, s->now_us);
+    listener_resume(s->listener);
     conns_cron(s);
 }
 
