@@ -329,6 +329,8 @@ static void info_peers(struct server *s, struct buf *to)
     }
 }
 
+static const char *const space_names[] = {"plenty", "low", "none"}; /* enum space_level */
+
 static void raft_fields(struct server *s, struct buf *to)
 {
     const struct consensus_status *status = &s->consensus;
@@ -355,6 +357,8 @@ static void raft_fields(struct server *s, struct buf *to)
     number(to, "raft_elections", status->elections);
     number(to, "raft_ready", s->is_ready);
     buf_printf(to, "raft_digest:%016llx\r\n", U(s->status.digest));
+    text(to, "raft_disk_space", space_names[status->space]);
+    number(to, "raft_disk_free", status->disk_free);
     number(to, "raft_messages_sent", status->messages_sent);
     number(to, "raft_messages_received", status->messages_received);
     number(to, "raft_log_writes", writer.jobs);

@@ -34,6 +34,9 @@ uint64_t kv_mem_disk_operations(const struct kv_mem_disk *m);
 enum kv_mem_fault { KV_MEM_FAIL, KV_MEM_FULL, KV_MEM_DIE };
 void kv_mem_disk_fault(struct kv_mem_disk *m, enum kv_mem_fault fault, uint64_t count);
 
+/* What disk_space() tells from now on; at first a TiB. Nothing is refused for want of it. */
+void kv_mem_disk_set_space(struct kv_mem_disk *m, uint64_t bytes);
+
 /* Silent damage to a closed database; false when there is no such database, row, or byte. _damage
  * flips a bit of a value, both by chance. */
 bool kv_mem_disk_damage(struct kv_mem_disk *m, const char *path);

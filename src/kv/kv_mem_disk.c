@@ -20,6 +20,7 @@ struct kv_mem_disk *kv_mem_disk_new(uint64_t seed)
     struct kv_mem_disk *m = xcalloc(1, sizeof(*m));
     m->base.ops = &mem_disk_ops;
     m->epoch = 1;
+    m->space_bytes = MEM_SPACE_BYTES;
     prng_seed(&m->prng, seed);
     return m;
 }
@@ -113,6 +114,11 @@ enum status mem_operation(struct kv_mem_disk *m, enum mem_access access, const c
     }
     *done = true;
     return STATUS_OK;
+}
+
+void kv_mem_disk_set_space(struct kv_mem_disk *m, uint64_t bytes)
+{
+    m->space_bytes = bytes;
 }
 
 uint64_t kv_mem_disk_operations(const struct kv_mem_disk *m)
@@ -439,7 +445,7 @@ static enum status mem_space(struct disk *d, const char *path, uint64_t *free_by
                              struct error *e)
 {
     bool done;
-    *free_bytes = MEM_SPACE_BYTES;
+    *free_bytes = mem_of(d)->space_bytes;
     return mem_operation(mem_of(d), MEM_READS, path, &done, e);
 }
 

@@ -46,6 +46,7 @@ struct kv_mem_disk {
     uint64_t operations;
     uint64_t epoch; /* crashes so far: what was opened before is dead */
     uint64_t fault_count;
+    uint64_t space_bytes; /* that disk_space() tells */
     enum kv_mem_fault fault;
     bool dead;
 };

@@ -102,6 +102,8 @@ static enum taken take(struct consensus *c, raft_node node, const struct wire_pr
     *last = 0;
     if (!is_leader(c) || p->term != c->term)
         return REFUSED;
+    if (c->space.level == SPACE_NONE)
+        return REFUSED_BUSY;
     struct origin *o = origin_of(c, node);
     if (o == NULL)
         return REFUSED_BUSY;

@@ -87,6 +87,7 @@ static void take_ticks(struct consensus *c)
             continue;
         step_quietly(c, &(struct raft_input){.type = RAFT_TICK});
         health_tick(c);
+        space_tick(c);
     }
 }
 
@@ -357,6 +358,7 @@ enum status consensus_open(const struct consensus_options *options, struct conse
     c->now_us = c->o.clock.boot_us(c->o.clock.context);
     c->next_tick_us = c->now_us + (uint64_t)c->o.tick_ms * 1000;
     c->next_node = c->identity.node_id + 1;
+    space_open(c);
 
     if (c->identity.node_id != 0) {
         if (c->o.self.host[0] != '\0')
@@ -460,6 +462,8 @@ void consensus_fill_status(struct consensus *c, struct consensus_status *status)
         .batches_taken = c->batches_taken,
         .batches_refused = c->batches_refused,
         .frames_bad = c->frames_bad,
+        .disk_free = c->space.free_bytes,
+        .space = (uint8_t)c->space.own,
         .waiting = c->raft == NULL,
     };
     struct log_store_stats stats;

@@ -17,6 +17,7 @@
 
 struct block;
 struct consensus;
+struct disk;
 struct lease;
 struct mailbox;
 
@@ -36,6 +37,9 @@ struct consensus_options {
     uint32_t tick_ms, heartbeat_ticks, election_ticks, lease_ms;
     uint64_t seed;
     size_t cache_bytes;                  /* recent entries kept in memory; 0 = 32 MiB */
+    struct disk *disk;                   /* looked at when disk_reserve > 0 (space.c) */
+    const char *dir;
+    uint64_t disk_reserve;               /* bytes that stay free of what clients write */
     struct lease *lease;                 /* published there; NULL = not (lease.h) */
     struct peer_address self;            /* as other nodes reach this one's peer port */
     bool cluster_init;                   /* an empty directory becomes a cluster of one */
@@ -91,6 +95,8 @@ struct consensus_status {
     uint64_t persists, messages_sent, messages_received, elections;
     uint64_t cached_entries, cached_bytes; /* recent entries in memory */
     uint64_t batches_taken, batches_refused, frames_bad;
+    uint64_t disk_free;
+    uint8_t space; /* enum space_level */
     bool waiting; /* an empty node that nobody has introduced yet */
 };
 

@@ -7,7 +7,8 @@
  *   batches.c      proposals: our own batches on their way, the leader's books and clock
  *   rounds.c       read rounds: ours and our peers'
  *   admin.c        changes of membership, transfer, stop
- *   health.c       when a leader hands over by itself: slow disk, wrong clock */
+ *   health.c       when a leader hands over by itself: slow disk, wrong clock
+ *   space.c        what a disk that is nearly full stops */
 
 #ifndef NODE_CONSENSUS_INTERNAL_H
 #define NODE_CONSENSUS_INTERNAL_H
@@ -86,6 +87,7 @@ struct consensus {
     uint64_t batches_taken, batches_refused, frames_bad;
     uint64_t durable_applied;
 
+    struct space space;
     bool ineligible; /* the core was told not to campaign */
     uint64_t disk_transfer_us, disk_warned_us, clock_transfer_us;
 };
@@ -112,6 +114,13 @@ void deliver_applied(struct consensus *c, raft_index index);
 
 /* health.c */
 void health_tick(struct consensus *c);
+
+/* space.c */
+void space_open(struct consensus *c);
+void space_tick(struct consensus *c);
+void space_heard(struct consensus *c, raft_node from, const struct wire_raft *raft);
+/* Whether m is dropped, as if it were lost: the log has no room for it. */
+bool space_refuses(const struct consensus *c, const struct raft_message *m);
 
 /* peers.c */
 void peers_init(struct consensus *c);

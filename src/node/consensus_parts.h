@@ -67,9 +67,26 @@ struct peer {
     uint64_t heard_us;           /* 0 = never */
     int64_t wall_ahead_ms;       /* of our wall clock */
     bool wall_known;
+    uint8_t space; /* enum space_level, as it says */
     struct fetch *fetch;         /* under way */
     struct queue waiting;        /* struct held_message: APPENDs behind the fetch */
     uint32_t waiting_count;
+};
+
+/* --- space.c ---------------------------------------------------------------------------------- */
+
+struct space {
+    struct job job;
+    struct disk *disk;
+    const char *dir;
+    enum status status; /* of the last look */
+    struct error error;
+    uint64_t found_bytes;
+    bool is_looking, is_blind;
+    uint64_t free_bytes, looked_us, hand_over_us;
+    enum space_level own, leader; /* of our disk; as the leader says */
+    enum space_level level;       /* the worse of the two: what is refused here */
+    enum space_level told;        /* in frames of ours */
 };
 
 struct inbound {

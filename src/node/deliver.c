@@ -114,6 +114,8 @@ static void mail_status(struct consensus *c)
         .leader = c->leader,
         .commit_index = c->commit_index,
         .voters = c->config.incoming.count,
+        .space = (uint8_t)c->space.level,
+        .space_own = (uint8_t)c->space.own,
     };
     c->status_due = !mailbox_send(c->o.outbox, &m);
 }

@@ -39,7 +39,7 @@ struct consensus_mail {
 enum shard_mail_kind {
     MAIL_COMMITTED, /* .index .term .entry_kind .block (payload; NULL: none): in order, no gaps */
     MAIL_READ_INDEX,/* .read_id .ok .index .clock_ms: the leader's clock when it was asked */
-    MAIL_STATUS,    /* .role .term .leader .commit_index .voters */
+    MAIL_STATUS,    /* .role .term .leader .commit_index .voters .space .space_own */
     MAIL_ADMIN_DONE,
     MAIL_STOPPED,
 };
@@ -48,6 +48,7 @@ struct shard_mail {
     enum shard_mail_kind kind;
     uint8_t entry_kind;
     uint8_t role; /* enum raft_role */
+    uint8_t space, space_own; /* enum space_level */
     bool ok;
     uint32_t voters;
     struct block *block;

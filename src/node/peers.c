@@ -194,6 +194,7 @@ static void send_parts(struct consensus *c, const struct raft_message *m, struct
     const struct wire_raft_out out = {
         .message = m,
         .wall_ms = c->o.clock.wall_ms(c->o.clock.context),
+        .space = (uint8_t)c->space.told,
         .entries = a->entries,
     };
     buf_reset(&c->out);
@@ -396,6 +397,9 @@ static void receive_raft(struct consensus *c, raft_node from, struct wire_raft *
         p->wall_ahead_ms = (int64_t)(raft->wall_ms - c->o.clock.wall_ms(c->o.clock.context));
         p->wall_known = true;
     }
+    space_heard(c, from, raft);
+    if (space_refuses(c, m))
+        return;
     cache_fill(c); /* NOOPs of our own come before what this may append */
     raft_index first;
     const enum status status =

@@ -137,6 +137,8 @@ static void take_status(struct shard *s, const struct shard_mail *mail)
     const bool changed = mail->leader != s->leader || mail->term != s->status_term;
     s->leader = mail->leader;
     s->role = mail->role;
+    s->space = mail->space;
+    s->space_own = mail->space_own;
     s->status_term = mail->term;
     s->term = MAX(s->term, mail->term);
     if (mail->leader != 0 && !s->contacted) {
@@ -273,6 +275,8 @@ void shard_status(const struct shard *s, struct shard_status *status)
         .leader = s->leader,
         .term = s->term,
         .role = s->role,
+        .space = s->space,
+        .space_own = s->space_own,
         .ready = s->ready,
         .requests_in_flight = s->pool.requests,
         .bytes_in_flight = s->pool.bytes,

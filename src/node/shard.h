@@ -102,6 +102,7 @@ struct shard_status {
     uint64_t applied_index, applied_term, clock_ms, durable_applied, digest;
     uint64_t leader, term;
     uint8_t role;
+    uint8_t space, space_own; /* enum space_level: what is refused, and by our own disk alone */
     bool ready; /* what the first leader it knew had committed at contact is applied */
     uint64_t requests_in_flight, bytes_in_flight;
     uint64_t batches, batched_requests, reads, read_rounds, duplicates;

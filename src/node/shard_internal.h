@@ -45,6 +45,7 @@ struct shard {
     /* What consensus said last. */
     uint64_t leader, status_term, term; /* term: the newest known, also by applied entries */
     uint8_t role;
+    uint8_t space, space_own;
     bool contacted, ready;
     uint64_t contact_index;
 

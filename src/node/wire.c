@@ -7,6 +7,7 @@
 
 enum raft_flags { FLAG_REJECT = 1, FLAG_TRANSFER = 2, FLAG_WANT_SNAPSHOT = 4 };
 #define FLAGS_ALL (FLAG_REJECT | FLAG_TRANSFER | FLAG_WANT_SNAPSHOT)
+#define SPACE_SHIFT 6 /* the two highest bits of the flags: enum space_level */
 
 static void head(struct buf *to, enum wire_type type)
 {
@@ -23,7 +24,8 @@ void wire_encode_raft(struct buf *to, const struct wire_raft_out *raft)
     head(to, WIRE_RAFT);
     buf_append_u8(to, (uint8_t)m->type);
     buf_append_u8(to, (uint8_t)((m->reject ? FLAG_REJECT : 0) | (m->transfer ? FLAG_TRANSFER : 0) |
-                                (m->want_snapshot ? FLAG_WANT_SNAPSHOT : 0)));
+                                (m->want_snapshot ? FLAG_WANT_SNAPSHOT : 0) |
+                                raft->space << SPACE_SHIFT));
     buf_append_le64(to, m->term);
     buf_append_le64(to, m->index);
     buf_append_le64(to, m->log_term);
@@ -65,8 +67,10 @@ static bool decode_raft(struct reader *r, struct wire_raft *raft)
     struct raft_message *m = &raft->message;
     *m = (struct raft_message){0};
     const uint8_t type = reader_u8(r);
-    const uint8_t flags = reader_u8(r);
-    if (type > RAFT_MSG_TIMEOUT_NOW || (flags & ~FLAGS_ALL) != 0)
+    const uint8_t flags_and_space = reader_u8(r);
+    const uint8_t flags = flags_and_space & ((1 << SPACE_SHIFT) - 1);
+    raft->space = flags_and_space >> SPACE_SHIFT;
+    if (type > RAFT_MSG_TIMEOUT_NOW || (flags & ~FLAGS_ALL) != 0 || raft->space >= SPACE_LEVELS)
         return false;
     m->type = (enum raft_message_type)type;
     m->reject = (flags & FLAG_REJECT) != 0;

@@ -15,6 +15,9 @@
 #define WIRE_FRAME_MAX (8u << 20)   /* an APPEND of append_bytes_max and one entry, with room */
 #define WIRE_PAYLOAD_MAX (4u << 20) /* of one entry or batch: ENTRY_SIZE_MAX and a large request */
 
+/* Room on a node's disk: the free space is above its reserve, below, below a quarter of it. */
+enum space_level { SPACE_PLENTY, SPACE_LOW, SPACE_NONE, SPACE_LEVELS };
+
 enum wire_type {
     WIRE_RAFT = 1,     /* a message of the core */
     WIRE_PROPOSE,      /* origin -> leader: a sealed batch */
@@ -32,6 +35,7 @@ enum wire_type {
 struct wire_raft {
     struct raft_message message; /* from, to: the connection's business */
     uint64_t wall_ms;            /* the sender's clock */
+    uint8_t space;               /* enum space_level (space.c) */
     struct raft_entry entries[RAFT_APPEND_ENTRIES_MAX];
     struct bytes payloads[RAFT_APPEND_ENTRIES_MAX]; /* borrowed from the frame */
     struct members members;      /* what message.config points into, when it is not NULL */
@@ -94,6 +98,7 @@ struct wire_frame {
 struct wire_raft_out {
     const struct raft_message *message;
     uint64_t wall_ms;
+    uint8_t space;
     const struct raft_entry *entries; /* message->entry_count of them */
     struct bytes config;
 };

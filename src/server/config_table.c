@@ -89,6 +89,7 @@ const struct config_row config_rows[] = {
     INT("lease-ms", lease_ms, "150", 1, 60000, FIXED),
     INT("quorum-wait-ms", quorum_wait_ms, "5000", 1, 3600000, FIXED),
     MEMORY("cache-size", cache_size, "268435456", 0, INT64_MAX, FIXED),
+    MEMORY("disk-reserve", disk_reserve, "268435456", 0, INT64_MAX, FIXED),
     MEMORY("flush-log-bytes", flush_log_bytes, "268435456", 1 << 20, INT64_MAX, FIXED),
     INT("flush-interval", flush_interval, "60", 1, 86400, FIXED),
     INT("loops", loops, "2", 1, 2, FIXED),

@@ -1,6 +1,7 @@
 #include "server/dispatch.h"
 
 #include "base/panic.h"
+#include "node/wire.h"
 #include "resp/resp_write.h"
 #include "server/local.h"
 #include "server/route.h"
@@ -223,6 +224,39 @@ static struct request plain_request(const struct incoming *in, uint32_t db)
                             .args = in->parsed, .arg_count = in->arg_count};
 }
 
+/* --- a disk that is nearly full (§6.4) -------------------------------------------------------- */
+
+/* Whether commands with these flags are refused; deletes go on while there is a little room. */
+static bool lacks_space(const struct server *s, uint32_t flags)
+{
+    if (s->status.space == SPACE_PLENTY || !(flags & CMD_WRITE))
+        return false;
+    return s->status.space == SPACE_NONE || (flags & CMD_DENY_OOM) != 0;
+}
+
+#define SPACE_OWN                                                                               \
+    "MISCONF the disk of this node is nearly full, the command was not executed: free space there " \
+    "(disk-reserve, INFO raft)"
+#define SPACE_OTHERS                                                                            \
+    "MISCONF the disks of the cluster are nearly full, the command was not executed: free space " \
+    "there (disk-reserve, INFO raft of each node)"
+#define SPACE_EXEC "EXECABORT Transaction discarded because of: "
+
+static bool is_own_disk(const struct server *s)
+{
+    return s->status.space_own == s->status.space;
+}
+
+static const char *space_text(const struct server *s)
+{
+    return is_own_disk(s) ? SPACE_OWN : SPACE_OTHERS;
+}
+
+static const char *space_exec_text(const struct server *s)
+{
+    return is_own_disk(s) ? SPACE_EXEC SPACE_OWN : SPACE_EXEC SPACE_OTHERS;
+}
+
 /* --- transactions ----------------------------------------------------------------------------- */
 
 static enum dispatch queue_command(struct incoming *in)
@@ -277,6 +311,10 @@ static enum dispatch dispatch_exec(struct incoming *in)
         session_multi_end(session);
         return answer_error(
             in, BYTES("EXECABORT Transaction discarded because of previous errors."));
+    }
+    if (lacks_space(in->conn->server, session->flags_any)) {
+        session_multi_end(session);
+        return answer_error(in, bytes_from_string(space_exec_text(in->conn->server)));
     }
     if (session->queue_count == 0 && session->watch_count == 0)
         return exec_empty(in);
@@ -416,6 +454,10 @@ static bool admit(struct incoming *in, enum dispatch *outcome)
                                        ? "LOADING this node belongs to no cluster yet: RAFT ADD "
                                          "it on a member"
                                        : "LOADING Redis is loading the dataset in memory");
+        return false;
+    }
+    if (lacks_space(s, in->command->flags)) {
+        *outcome = reject_text(in, space_text(s));
         return false;
     }
     if (s->is_ready && s->settings->requirepass.size == 0)

@@ -23,6 +23,10 @@ class ReplyError(Exception):
     pass
 
 
+class Skipped(Exception):
+    """The scenario needs what is not allowed here."""
+
+
 class Client:
     """One connection. call() returns int, bytes, None, list, or raises ReplyError."""
 
@@ -325,6 +329,16 @@ class Cluster:
                     if time.monotonic() > end:
                         raise AssertionError("node %d takes no writes: %s\n%s" % (node.number, e, node.log_tail()))
                     time.sleep(0.02)
+
+    def wait_ready(self, node, seconds=30):
+        """The node serves reads."""
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                return node.call("EXISTS", "probe")
+            except (ReplyError, OSError) as e:
+                assert time.monotonic() < end, "node %d: %s\n%s" % (node.number, e, node.log_tail())
+                time.sleep(0.02)
 
     def leader(self, seconds=20):
         end = time.monotonic() + seconds

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import time
 
-from avow import Client, Cluster, ReplyError, SERVER, free_ports, run
+from avow import Client, Cluster, ReplyError, SERVER, free_ports
 
 
 def with_one_node(test):
@@ -179,40 +179,6 @@ def a_wrong_secret_is_refused_and_said():
         assert "secret" in cluster.nodes[1].log_tail(100), cluster.nodes[1].log_tail()
     finally:
         cluster.close()
-
-
-def a_full_disk_refuses_writes_and_loses_nothing():
-    if os.geteuid() != 0:
-        return
-    with tempfile.TemporaryDirectory() as d:
-        run("mount", "-t", "tmpfs", "-o", "size=192m", "tmpfs", d)
-        cluster = Cluster(count=1, namespaces=False, directory=d)
-        node = cluster.nodes[0]
-        try:
-            cluster.form()
-            acknowledged, refused = [], None
-            for i in range(4000):
-                try:
-                    assert node.call("SET", "fill:%d" % i, os.urandom(100000)) == b"OK"
-                    acknowledged.append(i)
-                except ReplyError as e:
-                    refused = str(e)
-                    break
-                except OSError:
-                    break
-            assert acknowledged, "not one write went in"
-            assert refused is not None and refused.startswith("MISCONF"), \
-                "a full disk was answered %r:\n%s" % (refused, node.log_tail())
-            assert node.running(), "the node ended:\n" + node.log_tail()
-            assert len(node.call("GET", "fill:%d" % acknowledged[-1])) == 100000
-            node.terminate()
-            node.start()
-            for i in acknowledged[:: max(1, len(acknowledged) // 50)]:
-                assert len(node.call("GET", "fill:%d" % i)) == 100000, i
-        finally:
-            cluster.close()
-            time.sleep(0.1)
-            run("umount", d)
 
 
 TESTS = [

@@ -502,6 +502,7 @@ void net_start(struct net *n, int slot, bool cluster_init)
         .cache_bytes = n->cache_bytes,
         .self = {.host = "net", .port = (uint16_t)(PORT_BASE + slot)},
         .cluster_init = cluster_init,
+        .disk = kv_mem_disk(node->disk), .dir = "node", .disk_reserve = NET_DISK_RESERVE,
         .introduced = introduced,
         .context = node,
     };
@@ -643,6 +644,7 @@ bool net_is_up(const struct net *n, int slot) { return n->nodes[slot].up; }
 void net_cut(struct net *n, int from, int to, bool cut) { n->cut[from][to] = cut; }
 void net_stall(struct net *n, int slot, bool stalled) { n->nodes[slot].stalled = stalled; }
 void net_skew(struct net *n, int slot, int64_t ms) { n->nodes[slot].skew_ms = ms; }
+struct kv_mem_disk *net_disk(struct net *n, int slot) { return n->nodes[slot].disk; }
 uint64_t net_now_us(const struct net *n) { return 1000000 + n->now_us; }
 uint64_t net_frames(const struct net *n) { return n->frames; }
 struct lease *net_lease(struct net *n, int slot) { return &n->nodes[slot].lease; }

@@ -338,6 +338,55 @@ static void a_leader_whose_clock_is_wrong_hands_over(void **state)
     net_free(n);
 }
 
+/* A quarter of the reserve is where nothing is written any more (space.c). */
+static void a_full_disk_takes_nothing_while_the_others_go_on(void **state)
+{
+    (void)state;
+    struct net *n = net_new(15);
+    net_form(n, 3);
+    net_set_load(n, true, true);
+    net_run(n, SECOND);
+    assert_int_equal(net_leader(n), 0);
+    kv_mem_disk_set_space(net_disk(n, 0), NET_DISK_RESERVE / 4 - 1);
+    net_run(n, SECOND);
+    assert_true(net_leader(n) > 0); /* handed over */
+    const uint64_t applied = net_view(n, 0).applied_index, settled = net_view(n, 1).settled;
+    net_run(n, 2 * SECOND);
+    assert_int_equal(net_view(n, 0).applied_index, applied);
+    assert_true(net_view(n, 1).settled > settled);
+    kv_mem_disk_set_space(net_disk(n, 0), NET_DISK_RESERVE);
+    net_run(n, SECOND);
+    assert_true(net_view(n, 0).applied_index > applied);
+    assert_settles(n);
+    net_free(n);
+}
+
+static void when_no_disk_has_room_leaders_and_reads_remain(void **state)
+{
+    (void)state;
+    struct net *n = net_new(16);
+    net_form(n, 3);
+    net_set_load(n, true, true);
+    net_run(n, SECOND);
+    for (int slot = 0; slot < 3; slot++)
+        kv_mem_disk_set_space(net_disk(n, slot), NET_DISK_RESERVE / 4 - 1);
+    net_run(n, SECOND);
+    const uint64_t settled = net_view(n, 1).settled;
+    net_crash(n, net_leader(n), KV_MEM_KILL); /* the next one's NOOP finds its way */
+    net_run(n, 2 * SECOND);
+    const int leader = net_leader(n);
+    assert_true(leader >= 0);
+    const uint64_t reads = net_view(n, leader).reads_ok;
+    net_run(n, SECOND);
+    assert_true(net_view(n, leader).reads_ok > reads);
+    assert_int_equal(net_view(n, 1).settled, settled);
+    for (int slot = 0; slot < 3; slot++)
+        kv_mem_disk_set_space(net_disk(n, slot), UINT64_MAX);
+    net_run(n, SECOND);
+    assert_true(net_view(n, leader).settled > settled);
+    net_free(n);
+}
+
 static void shake(struct net *n, int nodes)
 {
     struct prng *p = net_prng(n);
@@ -420,6 +469,8 @@ int main(void)
         cmocka_unit_test(a_minority_answers_no_reads_and_loses_no_batch),
         cmocka_unit_test(a_leader_with_a_dying_disk_hands_over),
         cmocka_unit_test(a_leader_whose_clock_is_wrong_hands_over),
+        cmocka_unit_test(a_full_disk_takes_nothing_while_the_others_go_on),
+        cmocka_unit_test(when_no_disk_has_room_leaders_and_reads_remain),
         cmocka_unit_test(whatever_crashes_batches_are_applied_exactly_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

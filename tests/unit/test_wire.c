@@ -161,7 +161,7 @@ static void a_message_of_each_kind_comes_back(void **state)
         if (type == RAFT_MSG_SNAPSHOT)
             encode_members(&config);
         const struct wire_raft_out out = {
-            .message = &m, .wall_ms = 77, .config = buf_bytes(&config)};
+            .message = &m, .wall_ms = 77, .space = SPACE_NONE, .config = buf_bytes(&config)};
         buf_reset(&frame);
         wire_encode_raft(&frame, &out);
         assert_decodes(WIRE_RAFT);
@@ -177,6 +177,7 @@ static void a_message_of_each_kind_comes_back(void **state)
         assert_int_equal(got->transfer, m.transfer);
         assert_int_equal(got->want_snapshot, m.want_snapshot);
         assert_int_equal(decoded->raft.wall_ms, 77);
+        assert_int_equal(decoded->raft.space, SPACE_NONE);
         assert_int_equal(got->config != NULL, type == RAFT_MSG_SNAPSHOT);
         buf_clear(&config);
     }
