@@ -25,6 +25,7 @@ struct listener {
     struct server *server;
     struct event events[SOCKETS_MAX];
     int sockets[SOCKETS_MAX];
+    bool is_ready[SOCKETS_MAX]; /* somebody knocks */
     size_t count;
     bool is_paused; /* out of file descriptors: asking on and on would only burn time */
 };
@@ -125,10 +126,17 @@ void listener_resume(struct listener *l)
             panic("event_add failed");
 }
 
+/* Only noted: those who have gone meanwhile make room first (listener_turn). */
 static void on_connection(evutil_socket_t socket, short what, void *context)
 {
     (void)what;
     struct listener *l = context;
+    for (size_t i = 0; i < l->count; i++)
+        l->is_ready[i] |= l->sockets[i] == socket;
+}
+
+static void accept_some(struct listener *l, int socket)
+{
     for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
         struct sockaddr_storage address;
         socklen_t size = sizeof(address);
@@ -142,6 +150,16 @@ static void on_connection(evutil_socket_t socket, short what, void *context)
             pause_accepting(l, errno);
         if (errno != EINTR && errno != ECONNABORTED)
             return;
+    }
+}
+
+void listener_turn(struct listener *l)
+{
+    for (size_t i = 0; i < l->count; i++) {
+        if (!l->is_ready[i] || l->is_paused)
+            continue;
+        l->is_ready[i] = false;
+        accept_some(l, l->sockets[i]);
     }
 }
 

@@ -11,6 +11,8 @@ struct server;
 /* Listens on all addresses of bind ("*", "-::*", host names; a '-' before an address: skip it when
  * the system does not have it). */
 enum status listener_open(struct server *s, struct listener **listener, struct error *e) MUST_CHECK;
+/* Lets in who knocks, after the turn's other connections had theirs. */
+void listener_turn(struct listener *l);
 /* By the cron: accepts again after the process ran out of file descriptors. */
 void listener_resume(struct listener *l);
 void listener_close(struct listener *l);

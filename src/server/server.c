@@ -182,6 +182,7 @@ uint64_t server_turn(struct server *s)
     if (s->shard == NULL)
         s->shard = node_shard(s->node);
     bool busy = conns_turn(s);
+    listener_turn(s->listener);
     uint64_t due_us = s->next_cron_us;
     if (s->shard != NULL) {
         due_us = MIN(due_us, shard_turn(s->shard));
@@ -190,8 +191,10 @@ uint64_t server_turn(struct server *s)
     due_us = MIN(due_us, pending_turn(s));
     if (s->pause != PAUSE_NONE)
         due_us = MIN(due_us, s->now_us + (s->pause_until_ms - s->now_ms) * 1000);
-    if (!queue_is_empty(&s->ready)) /* replies have made room for what was waiting */
-        busy = conns_turn(s) || true;
+    if (!queue_is_empty(&s->ready)) { /* replies have made room for what was waiting */
+        conns_turn(s);
+        busy = true; /* what came of it is the shard's next turn */
+    }
     conns_flush(s);
     conns_reap(s);
     arena_reset(&s->arena);
