@@ -12,18 +12,25 @@ EXTRA_DIST += %D%/README.md
 COMMAND_LIBS = libcommand.a libresp.a libkeyspace.a libkv.a libbase.a $(ROCKSDB_LIBS)
 COMMAND_WORLD = tests/unit/command_world.h tests/unit/command_world.c
 
-# By hand: make tests/unit/command_shell
-EXTRA_PROGRAMS += tests/unit/command_shell
+# By hand, and for redis-tests/check.
+noinst_PROGRAMS += tests/unit/command_shell
 tests_unit_command_shell_SOURCES = tests/unit/command_shell.c $(COMMAND_WORLD)
 tests_unit_command_shell_LDADD = $(COMMAND_LIBS)
 
-COMMAND_TESTS = tests/unit/test_command tests/unit/test_command_replies
+dist_check_SCRIPTS += redis-tests/check
+EXTRA_DIST += redis-tests/random-commands
+
+COMMAND_TESTS = tests/unit/test_command tests/unit/test_command_replies tests/unit/test_elements
 check_PROGRAMS += $(COMMAND_TESTS)
 EXTRA_DIST += tests/unit/command redis-tests/random-commands
 
 tests_unit_test_command_replies_SOURCES = tests/unit/test_command_replies.c $(COMMAND_WORLD)
 tests_unit_test_command_replies_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_command_replies_LDADD = $(COMMAND_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_elements_SOURCES = tests/unit/test_elements.c $(COMMAND_WORLD)
+tests_unit_test_elements_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_elements_LDADD = $(COMMAND_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_command_SOURCES = tests/unit/test_command.c $(COMMAND_WORLD)
 tests_unit_test_command_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

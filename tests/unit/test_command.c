@@ -365,6 +365,10 @@ static void scan_gives_every_key_once(void **state)
 
 /* --- determinism ------------------------------------------------------------------------------ */
 
+/* Some of these, and a packed map becomes rows. */
+#define LONG_64 "................................................................"
+#define LONG LONG_64 LONG_64 LONG_64 LONG_64 LONG_64 LONG_64 LONG_64 LONG_64
+
 /* A random line about few keys: of the written forms, some do not fit, which is part of it. */
 static void random_line(struct prng *p, char *line, size_t size)
 {
@@ -375,6 +379,11 @@ static void random_line(struct prng *p, char *line, size_t size)
         "copy k%u k%u replace", "move k%u %u", "getdel k%u", "getex k%u px %u", "mset k%u 1 k%u 2",
         "msetnx k%u 1 k%u 2", "swapdb %u %u", "select %u", "getset k%u v%u", "flushdb", "randomkey",
         "scan %u count %u", "append k%u \"a longer text, of more than 44 bytes, for k%u, so raw\"",
+        "hset h%u f%u " LONG, "hset h%u f%u 1", "hincrby h%u f%u 3", "hdel h%u f%u", "hgetall h%u",
+        "hrandfield h%u -%u withvalues", "sadd s%u %u", "sadd s%u m%u" LONG, "srem s%u %u",
+        "spop s%u", "spop s%u %u", "srandmember s%u %u", "smove s%u s%u 3", "sunion s%u s%u",
+        "sinterstore s%u s%u s1", "sunionstore s%u s%u s1", "sdiffstore s%u s%u s1", "sscan s%u 0",
+        "copy s%u h%u", "rename h%u s%u",
         "setrange k%u %u0000 xyz", "setbit k%u %u1 1", "bitfield k%u incrby u7 #%u 3",
         "bitcount k%u", "bitop xor k%u k%u k1", "bitop not k%u k%u", "bitpos k%u 1",
         "exists k%u k%u", "ttl k%u", "strlen k%u", "object encoding k%u",
@@ -413,7 +422,7 @@ static void state_depends_on_commands_alone(void **state)
         worlds[2].null_sink = true;
         prng_seed(&p, seed);
         for (int step = 0; step < 3000; step++) {
-            char line[256];
+            char line[1024];
             random_line(&p, line, sizeof(line));
             const uint64_t ms = prng_below(&p, 500);
             for (size_t i = 0; i < ARRAY_COUNT(worlds); i++) {
