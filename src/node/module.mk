@@ -22,7 +22,7 @@ tests_unit_test_shard_random_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_shard_random_LDADD = $(NODE_LIBS) $(CMOCKA_LIBS)
 
 CONSENSUS_TEST_LIBS = libnode.a libraft.a libkv.a libbase.a $(ROCKSDB_LIBS) $(CMOCKA_LIBS)
-NODE_CONSENSUS_TESTS = tests/unit/test_consensus tests/unit/test_leader_clock \
+NODE_CONSENSUS_TESTS = tests/unit/test_consensus tests/unit/test_leader_clock tests/unit/test_leader_books \
 	tests/unit/test_wire tests/unit/test_node_parts tests/fuzz/fuzz_wire
 check_PROGRAMS += $(NODE_CONSENSUS_TESTS)
 
@@ -35,6 +35,11 @@ tests_unit_test_leader_clock_SOURCES = tests/unit/test_leader_clock.c tests/unit
 	src/machine/entry.c
 tests_unit_test_leader_clock_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_leader_clock_LDADD = $(CONSENSUS_TEST_LIBS)
+
+tests_unit_test_leader_books_SOURCES = tests/unit/test_leader_books.c tests/unit/test.h \
+	src/machine/entry.c
+tests_unit_test_leader_books_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_leader_books_LDADD = $(CONSENSUS_TEST_LIBS)
 
 tests_unit_test_wire_SOURCES = tests/unit/test_wire.c
 tests_unit_test_wire_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

@@ -158,6 +158,10 @@ static void a_node_that_hears_a_leader_refuses_and_keeps_its_term(void **state)
     story_receive(&t, &m);
     assert_true(story_sent(&t, RAFT_MSG_VOTE_REPLY, 3)->reject);
     assert_int_equal(t.out.term, 4);
+    m.type = RAFT_MSG_PRE_VOTE; /* nor is anybody encouraged to campaign */
+    story_receive(&t, &m);
+    assert_true(story_sent(&t, RAFT_MSG_PRE_VOTE_REPLY, 3)->reject);
+    m.type = RAFT_MSG_VOTE;
     m.transfer = true; /* the leader itself wants it */
     story_receive(&t, &m);
     assert_false(story_sent(&t, RAFT_MSG_VOTE_REPLY, 3)->reject);

@@ -329,6 +329,20 @@ static void a_late_copy_cuts_nothing(void **state)
     story_close(&t);
 }
 
+/* No leader sends this; what was committed stays all the same. */
+static void what_is_committed_is_never_rewritten(void **state)
+{
+    (void)state;
+    struct story t;
+    story_open(&t, &(struct story_setup){TERMS(1, 1, 1), .commit_index = 3, .current_term = 4});
+    const raft_term terms[] = {4, 4};
+    receive_append(&t, append(2, 4, 1, 1), terms, 2);
+    assert_int_equal(story_term(&t, 2), 1);
+    assert_int_equal(story_term(&t, 3), 1);
+    assert_int_equal(story_sent(&t, RAFT_MSG_APPEND_REPLY, 2)->index, 3);
+    story_close(&t);
+}
+
 static void malformed_messages_are_refused(void **state)
 {
     (void)state;
@@ -541,6 +555,7 @@ int main(void)
         cmocka_unit_test(no_more_writes_are_given_out_than_may_be_outstanding),
         cmocka_unit_test(a_follower_commits_what_matches_and_no_more),
         cmocka_unit_test(a_late_copy_cuts_nothing),
+        cmocka_unit_test(what_is_committed_is_never_rewritten),
         cmocka_unit_test(malformed_messages_are_refused),
         cmocka_unit_test(a_full_log_refuses_proposals_and_appends),
         cmocka_unit_test(others_than_the_leader_take_nothing),
