@@ -26,3 +26,9 @@ dist_check_SCRIPTS += %D%/check-sim
 check-sim: tests/sim/simulate
 	SEEDS='$(SEEDS)' $(srcdir)/tests/sim/check-sim
 .PHONY: check-sim
+
+# Breaks one rule at a time and shows that some test notices: some minutes.
+check-mutants:
+	$(srcdir)/tests/mutants/run
+.PHONY: check-mutants
+EXTRA_DIST += tests/mutants/run tests/mutants/mutants.txt %D%/README.md

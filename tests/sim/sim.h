@@ -90,10 +90,11 @@ struct sim_profile {
     const char *name;
     uint32_t fault_interval_ms;  /* mean; 0 = none */
     uint32_t crash, crash_all, crash_leader, pause, cut_link, cut_node, swizzle, break_connection;
-    uint32_t slow_disk, dying_disk, clock_jump, transfer;
+    uint32_t slow_disk, dying_disk, clock_jump, transfer, sleeper;
     uint32_t delay_max_us;       /* of a frame */
     uint32_t frame_loss_ppm;     /* a lost frame breaks its connection, late */
     uint32_t frame_copy_ppm;     /* delivered twice */
+    uint32_t frame_stray_ppm;    /* and once more much later, as by a former connection */
     uint32_t drift_ppm, skew_ms;
     bool power_loss;             /* crashes lose what was not synced */
 };
@@ -110,7 +111,7 @@ struct sim_options {
     const struct sim_profile *profile;
     uint32_t node_count, client_count, pipe_count;
     uint64_t duration_us;
-    uint32_t lease_ms;
+    uint32_t lease_ms, workload;
     bool verbose;
 };
 

@@ -18,12 +18,15 @@
 #define LINEAR_STEPS 3000000
 #define WAIT_MAX_US 20000000
 
-#define BRIEF_READS 6             /* of a key that goes by itself, after it was set */
 #define BRIEF_MAX_MS 400
 
-static const uint32_t weights[OP_KINDS] = {
-    [OP_GET] = 8, [OP_SET] = 5, [OP_INCR] = 6, [OP_DEL] = 1, [OP_CAS] = 3,
-    [OP_PAIR_INCR] = 2, [OP_PAIR_READ] = 2, [OP_EXPIRE] = 2, [OP_STALE] = 1,
+/* What clients do how often. One for each seed. */
+static const uint32_t workloads[SIM_WORKLOADS][OP_KINDS] = {
+    {[OP_GET] = 8, [OP_SET] = 5, [OP_INCR] = 6, [OP_DEL] = 1, [OP_CAS] = 3, [OP_PAIR_INCR] = 2,
+     [OP_PAIR_READ] = 2, [OP_BRIEF_SET] = 2, [OP_BRIEF_GET] = 5, [OP_STALE] = 1},
+    {[OP_BRIEF_SET] = 1, [OP_BRIEF_GET] = 9},
+    {[OP_GET] = 30, [OP_SET] = 1, [OP_PAIR_READ] = 5, [OP_PAIR_INCR] = 1},
+    {[OP_CAS] = 6, [OP_DEL] = 1, [OP_SET] = 1, [OP_GET] = 2},
 };
 
 /* --- requests --------------------------------------------------------------------------------- */
@@ -96,23 +99,21 @@ static bool send_compare_and_set(struct sim_client *c)
     return sent;
 }
 
-/* SET with a deadline of a key that is this client's alone, then some reads of it. */
+/* SET with a deadline of a key that is this client's alone, or a read of it. */
 static bool send_brief(struct sim_client *c)
 {
     char name[48], ttl[INT64_DIGITS];
     const long number = c - c->sim->clients;
     const struct bytes key = bytes_of(name, (size_t)snprintf(name, sizeof(name), "brief:%ld:%u",
-                                                             number, c->brief_generation));
-    if (c->phase > 0) {
+                                                             number, c->brief.generation));
+    if (c->op == OP_BRIEF_GET) {
         const struct bytes words[2] = {BYTES("GET"), key};
         const struct request r = command_of(words, 2);
         return submit(c, &r, WAY_READ);
     }
-    c->brief_ttl_us = (uint64_t)(1 + c->argument % BRIEF_MAX_MS) * 1000;
-    c->brief_set_us = c->sim->now_us;
-    c->brief_gone = false;
+    c->expected = 1 + (int64_t)sim_random(c->sim, BRIEF_MAX_MS); /* ms */
     const struct bytes words[5] = {BYTES("SET"), key, BYTES("7"), BYTES("PX"),
-                                   bytes_from_int64((int64_t)c->brief_ttl_us / 1000, ttl)};
+                                   bytes_from_int64(c->expected, ttl)};
     const struct request r = command_of(words, 5);
     return submit(c, &r, WAY_WRITE);
 }
@@ -137,7 +138,8 @@ static bool send(struct sim_client *c)
     case OP_PAIR_INCR:
     case OP_PAIR_READ:
         return send_pair(c);
-    case OP_EXPIRE:
+    case OP_BRIEF_SET:
+    case OP_BRIEF_GET:
         return send_brief(c);
     default:
         return send_simple(c);
@@ -265,31 +267,31 @@ static bool complete_compare_and_set(struct sim_client *c, uint64_t end, const c
 
 /* A key with a deadline: there before it, gone after it, and never back. By how much the clocks of
  * the profile may differ, nobody is held to; a lease's clock may lag behind by the lease. */
-static bool complete_brief(struct sim_client *c, uint64_t end, const char *text)
+static void complete_brief(struct sim_client *c, uint64_t end, const char *text)
 {
     struct sim *s = c->sim;
-    if (c->phase == 0) {
-        c->brief_done_us = end;
-        return true;
-    }
+    struct sim_brief *b = &c->brief;
+    if (b->set_us == 0) /* of another life of this name, or never */
+        return;
     const bool gone = sim_parse_number(&text) == LINEAR_ABSENT;
     const bool clocks_agree = s->profile->skew_ms == 0 && s->profile->drift_ppm == 0;
     const uint64_t lag_us = (uint64_t)s->options.lease_ms * 1000 + 2000;
-    if (c->brief_gone && !gone)
+    if (b->gone && !gone)
         sim_fail(s, "a key came back after its deadline");
-    if (clocks_agree && gone && end + 2000 < c->brief_set_us + c->brief_ttl_us)
+    if (clocks_agree && gone && end + 2000 < b->asked_us + b->ttl_us)
         sim_fail(s, "a key was gone before its deadline");
-    if (clocks_agree && !gone && c->call.start_us > c->brief_done_us + c->brief_ttl_us + lag_us)
+    if (clocks_agree && !gone && c->call.start_us > b->set_us + b->ttl_us + lag_us)
         sim_fail(s, "a key was still there after its deadline");
-    c->brief_gone = gone;
-    return c->phase < BRIEF_READS;
+    b->gone = gone;
 }
 
 /* What became of it nobody knows: the next attempt is with another key. */
 static void forget_brief(struct sim_client *c)
 {
-    if (c->op == OP_EXPIRE && c->phase == 0)
-        c->brief_generation++;
+    if (c->op != OP_BRIEF_SET)
+        return;
+    c->brief.generation++;
+    c->brief.set_us = 0;
 }
 
 static bool judge(struct sim_client *c, const char *text)
@@ -314,8 +316,15 @@ static bool judge(struct sim_client *c, const char *text)
     case OP_PAIR_READ:
         complete_pair(c, s->now_us, text);
         return false;
-    case OP_EXPIRE:
-        return complete_brief(c, s->now_us, text);
+    case OP_BRIEF_SET:
+        c->brief.asked_us = c->call.start_us;
+        c->brief.ttl_us = (uint64_t)c->expected * 1000;
+        c->brief.set_us = s->now_us;
+        c->brief.gone = false;
+        return false;
+    case OP_BRIEF_GET:
+        complete_brief(c, s->now_us, text);
+        return false;
     case OP_STALE:
         return false;
     default:
@@ -347,6 +356,7 @@ static void choose_node(struct sim_client *c)
 static void choose_operation(struct sim_client *c)
 {
     struct sim *s = c->sim;
+    const uint32_t *weights = workloads[s->options.workload];
     uint32_t sum = 0, op = 0;
     for (uint32_t i = 0; i < OP_KINDS; i++)
         sum += weights[i];
@@ -377,7 +387,6 @@ static void step(struct sim *s, struct sim_event *event)
         choose_operation(c);
     }
     if (!c->at->up || c->at->shard == NULL || !send(c)) {
-        forget_brief(c);
         c->phase = 0;
         sim_at(s, event, 1000 + sim_random(s, THINK_MAX_US));
         return;

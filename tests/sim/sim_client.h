@@ -16,6 +16,7 @@
 #define SIM_PIPES_MAX 3
 #define SIM_PIPE_DEPTH 12
 #define SIM_KEYS 6
+#define SIM_WORKLOADS 4
 
 struct sim;
 struct sim_node;
@@ -46,7 +47,8 @@ bool sim_submit(struct sim_node *n, struct sim_call *call, const struct request 
 /* --- one thing after another ------------------------------------------------------------------ */
 
 enum sim_op {
-    OP_GET, OP_SET, OP_INCR, OP_DEL, OP_CAS, OP_PAIR_INCR, OP_PAIR_READ, OP_EXPIRE, OP_STALE,
+    OP_GET, OP_SET, OP_INCR, OP_DEL, OP_CAS, OP_PAIR_INCR, OP_PAIR_READ, OP_BRIEF_SET, OP_BRIEF_GET,
+    OP_STALE,
     OP_KINDS
 };
 
@@ -60,10 +62,11 @@ struct sim_client {
     uint32_t phase, key;
     int64_t argument, expected;
     uint64_t watch_number, watch_stamp;
-    /* a key of its own that goes by itself */
-    uint32_t brief_generation;     /* part of its name; rises when nobody knows what was done */
-    uint64_t brief_set_us, brief_ttl_us, brief_done_us;
-    bool brief_gone;
+    struct sim_brief {       /* a key of its own that goes by itself */
+        uint32_t generation; /* part of its name; rises when nobody knows what was done */
+        uint64_t asked_us, ttl_us, set_us; /* set_us 0: never */
+        bool gone;
+    } brief;
 };
 
 struct sim_history {
@@ -77,7 +80,7 @@ struct sim_pipe_call {
     struct sim_call call;
     struct sim_pipe *pipe;
     uint64_t sequence;
-    bool increments;
+    bool increments, judged;
 };
 
 /* INCR and riding GET of one key in a stream: what each is told must rise in the order sent. */

@@ -9,11 +9,12 @@
 #define RESTART_MAX_US 2000000
 #define CUT_MAX_US 3000000
 #define PAUSE_MAX_US 1500000
+#define AWAKE_US 400000
 
 const struct sim_profile sim_profiles[] = {
     {.name = "calm", .delay_max_us = 500, .fault_interval_ms = 0},
     {.name = "lossy", .delay_max_us = 20000, .fault_interval_ms = 400, .break_connection = 5,
-     .frame_loss_ppm = 3000, .frame_copy_ppm = 5000, .transfer = 1},
+     .frame_loss_ppm = 3000, .frame_copy_ppm = 5000, .frame_stray_ppm = 5000, .transfer = 1},
     {.name = "split", .delay_max_us = 3000, .fault_interval_ms = 700, .cut_link = 4, .cut_node = 4,
      .transfer = 1},
     {.name = "swizzle", .delay_max_us = 3000, .fault_interval_ms = 900, .swizzle = 1},
@@ -25,11 +26,15 @@ const struct sim_profile sim_profiles[] = {
      .power_loss = true},
     {.name = "skew", .delay_max_us = 1000, .fault_interval_ms = 500, .clock_jump = 4, .crash = 1,
      .drift_ppm = 300, .skew_ms = 60000},
+    {.name = "sleepy", .delay_max_us = 1000, .fault_interval_ms = 900, .sleeper = 4, .pause = 1},
+    {.name = "far", .delay_max_us = 90000, .fault_interval_ms = 600, .crash = 2, .crash_leader = 3,
+     .slow_disk = 2, .cut_node = 1, .transfer = 1, .frame_copy_ppm = 5000,
+     .frame_stray_ppm = 10000, .power_loss = true},
     {.name = "all", .delay_max_us = 5000, .fault_interval_ms = 400, .crash = 2, .crash_leader = 1,
      .crash_all = 1, .pause = 2, .cut_link = 2, .cut_node = 2, .swizzle = 1,
      .break_connection = 2, .slow_disk = 2, .dying_disk = 1, .clock_jump = 1, .transfer = 1,
-     .frame_loss_ppm = 500, .frame_copy_ppm = 500, .drift_ppm = 100, .skew_ms = 5000,
-     .power_loss = true},
+     .sleeper = 1, .frame_loss_ppm = 500, .frame_copy_ppm = 500, .frame_stray_ppm = 500,
+     .drift_ppm = 100, .skew_ms = 5000, .power_loss = true},
     {.name = NULL},
 };
 
@@ -85,30 +90,38 @@ static void end_pause(struct sim *s, struct sim_event *e)
     s->nodes[t->a].paused = false;
 }
 
-static void fault_crash_leader(struct sim *s)
+/* Who takes itself for the leader, or anybody. */
+static struct sim_node *leader_of(struct sim *s)
 {
     for (uint32_t i = 0; i < s->options.node_count; i++) {
         struct sim_node *n = &s->nodes[i];
         struct shard_status at = {0};
         if (n->shard != NULL)
             shard_status(n->shard, &at);
-        if (n->up && at.role == RAFT_LEADER) {
-            crash(s, n);
-            return;
-        }
+        if (n->up && at.role == RAFT_LEADER)
+            return n;
     }
+    return any_node(s);
 }
 
-static void fault_pause(struct sim *s)
+static void fault_crash_leader(struct sim *s)
 {
-    struct sim_node *n = any_node(s);
-    const uint64_t for_us = sim_random(s, PAUSE_MAX_US);
+    crash(s, leader_of(s));
+}
+
+static void stand_still(struct sim *s, struct sim_node *n, uint64_t for_us)
+{
     sim_trace(s, "node %u stands still for %u ms", n->position + 1, (unsigned)(for_us / 1000));
     n->paused = true;
     struct sim_timer *t = take_timer(s);
     t->event.happen = end_pause;
     t->a = n->position;
     sim_at(s, &t->event, for_us);
+}
+
+static void fault_pause(struct sim *s)
+{
+    stand_still(s, any_node(s), sim_random(s, PAUSE_MAX_US));
 }
 
 static void end_cut(struct sim *s, struct sim_event *e)
@@ -150,6 +163,21 @@ static void fault_cut_node(struct sim *s)
             cut(s, a, b, for_us);
         if (kind != 2)
             cut(s, b, a, for_us);
+    }
+}
+
+/* The leader sleeps, and is still cut off for a while when it wakes up: nobody has told it yet that
+ * its time is over, but its clients ask. */
+static void fault_sleeper(struct sim *s)
+{
+    struct sim_node *n = leader_of(s);
+    const uint64_t for_us = sim_random(s, PAUSE_MAX_US);
+    stand_still(s, n, for_us);
+    for (uint32_t b = 0; b < s->options.node_count; b++) {
+        if (b == n->position)
+            continue;
+        cut(s, n->position, b, for_us + AWAKE_US);
+        cut(s, b, n->position, for_us + AWAKE_US);
     }
 }
 
@@ -216,7 +244,7 @@ static void fault(struct sim *s, struct sim_event *event)
         {p->cut_link, fault_cut_link}, {p->cut_node, fault_cut_node}, {p->swizzle, fault_swizzle},
         {p->break_connection, fault_break}, {p->slow_disk, fault_slow_disk},
         {p->dying_disk, fault_dying_disk}, {p->clock_jump, fault_clock_jump},
-        {p->transfer, fault_transfer},
+        {p->transfer, fault_transfer}, {p->sleeper, fault_sleeper},
     };
     uint32_t sum = 0;
     for (size_t i = 0; i < ARRAY_COUNT(faults); i++)

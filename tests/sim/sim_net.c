@@ -12,12 +12,15 @@
 #define RETRY_US 100000
 #define DOOMED_MIN_US 50000
 #define DOOMED_MAX_US 1000000
+#define STRAY_MAX_US 2000000
 
 struct sim_frame {
     struct sim_event event;
     struct sim_connection *connection;
+    struct sim_node *to;
     uint64_t generation, target_life;
     uint64_t from; /* node id of the sender, who may be somebody else by now */
+    bool stray;    /* whatever became of the connection */
     struct block *block;
 };
 
@@ -94,10 +97,11 @@ static void arrive(struct sim *s, struct sim_event *e)
 {
     struct sim_frame *f = container_of(e, struct sim_frame, event);
     struct sim_connection *c = f->connection;
-    struct sim_node *to = target_of(s, c);
-    const bool valid = (c->state == CONNECTION_UP || c->state == CONNECTION_LINGERS) &&
-                       c->generation == f->generation && to->up && to->life == f->target_life;
-    if (valid && s->cut[c->dialer->position][to->position]) {
+    struct sim_node *to = f->to;
+    const bool connected = (c->state == CONNECTION_UP || c->state == CONNECTION_LINGERS) &&
+                           c->generation == f->generation;
+    const bool valid = (connected || f->stray) && to->up && to->life == f->target_life;
+    if (valid && !f->stray && s->cut[c->dialer->position][to->position]) {
         doom(s, c);
     } else if (valid) {
         SIM_RUN_NODE(s, to, consensus_receive(to->consensus, f->from, block_bytes(f->block)));
@@ -107,18 +111,32 @@ static void arrive(struct sim *s, struct sim_event *e)
     free(f);
 }
 
-static void deliver(struct sim *s, struct sim_connection *c, struct block *block, uint64_t delay_us)
+static struct sim_frame *new_frame(struct sim *s, struct sim_connection *c, struct block *block)
 {
     struct sim_frame *f = xcalloc(1, sizeof(*f));
     f->event.happen = arrive;
     f->event.owns_memory = true;
     f->connection = c;
     f->generation = c->generation;
-    f->target_life = target_of(s, c)->life;
+    f->to = target_of(s, c);
+    f->target_life = f->to->life;
     f->from = c->dialer->node_id;
     f->block = block;
+    return f;
+}
+
+static void deliver(struct sim *s, struct sim_connection *c, struct block *block, uint64_t delay_us)
+{
+    struct sim_frame *f = new_frame(s, c, block);
     c->last_arrival_us = MAX(c->last_arrival_us, s->now_us + delay_us);
     sim_at(s, &f->event, c->last_arrival_us - s->now_us);
+}
+
+static void deliver_stray(struct sim *s, struct sim_connection *c, struct block *block)
+{
+    struct sim_frame *f = new_frame(s, c, block);
+    f->stray = true;
+    sim_at(s, &f->event, sim_random(s, STRAY_MAX_US));
 }
 
 static struct sim_peer *peer_of(struct sim_node *n, uint64_t node_id)
@@ -155,6 +173,8 @@ static void net_send(void *context, uint64_t to, enum peer_channel channel,
     const uint64_t delay_us = 50 + sim_random(s, s->quiet ? 200 : s->profile->delay_max_us);
     if (sim_random(s, 1000000) < s->profile->frame_copy_ppm)
         deliver(s, c, block_ref(block), delay_us);
+    if (sim_random(s, 1000000) < s->profile->frame_stray_ppm)
+        deliver_stray(s, c, block_ref(block));
     deliver(s, c, block, delay_us);
 }
 

@@ -20,9 +20,9 @@
 #define GAP_MAX_US 4000
 #define REST_MAX_US 300000
 
-static struct bytes key_of(uint32_t number, char name[static 16])
+static struct bytes key_of(uint32_t number, char name[static 24])
 {
-    return bytes_of(name, (size_t)snprintf(name, 16, "pipe:%u", number));
+    return bytes_of(name, (size_t)snprintf(name, 24, "pipe:%u", number));
 }
 
 /* --- what is told must rise ------------------------------------------------------------------- */
@@ -69,6 +69,8 @@ static void complete(struct sim *s, struct sim_call *call, const char *text)
         sim_fail(s, "pipeline %u was answered %s", p->number, text);
         return;
     }
+    if (!c->judged)
+        return;
     int64_t value = sim_parse_number(&text);
     if (value == LINEAR_ABSENT)
         value = 0;
@@ -77,6 +79,14 @@ static void complete(struct sim *s, struct sim_call *call, const char *text)
 }
 
 /* --- sending ---------------------------------------------------------------------------------- */
+
+/* One that may be due just now: to read it must change nothing. */
+static struct bytes brief_key(struct sim *s, char name[static 24])
+{
+    const uint64_t client = sim_random(s, s->options.client_count);
+    return bytes_of(name, (size_t)snprintf(name, 24, "brief:%" PRIu64 ":%u", client,
+                                           s->clients[client].brief.generation));
+}
 
 static struct sim_pipe_call *free_call(struct sim_pipe *p)
 {
@@ -91,11 +101,12 @@ static void send_one(struct sim *s, struct sim_pipe *p)
     struct sim_pipe_call *c = free_call(p);
     if (c == NULL)
         return;
-    char name[16];
+    char name[24];
     c->increments = sim_random(s, 3) != 0;
+    c->judged = c->increments || sim_random(s, 3) != 0;
     c->sequence = p->next_sequence++;
     const struct bytes words[2] = {c->increments ? BYTES("INCR") : BYTES("GET"),
-                                   key_of(p->number, name)};
+                                   c->judged ? key_of(p->number, name) : brief_key(s, name)};
     const struct request r = {.kind = REQ_COMMAND, .args = words, .arg_count = 2,
                               .flags = c->increments ? 0 : REQUEST_READ};
     p->in_flight++;
@@ -187,7 +198,7 @@ static void look(struct sim *s, struct sim_event *event)
         return;
     }
     struct sim_node *n = &s->nodes[r->node];
-    char name[16];
+    char name[24];
     struct bytes key = key_of(r->key - SIM_KEYS, name);
     if (r->key < SIM_KEYS)
         key = bytes_of(name, (size_t)snprintf(name, sizeof(name), "key:%u", r->key));

@@ -42,6 +42,7 @@ static struct sim_options options_of(uint64_t seed, const struct arguments *a)
         .pipe_count = (uint32_t)(of % 3),
         .duration_us = DURATION_US,
         .lease_ms = of % 4 == 1 ? 150 : 0,
+        .workload = of % 5 < 2 ? 0 : (uint32_t)(of % 5 - 1),
         .verbose = a->verbose,
     };
 }
