@@ -296,10 +296,20 @@ static void describe_arg(struct bytes arg, struct buf *to)
         buf_append_string(to, "\"\"");
 }
 
+/* Passwords are not shown to whoever may read the log. */
+static bool is_secret(const struct request *r, uint32_t i)
+{
+    if (r->kind == REQ_SETTING)
+        return i % 2 == 1 && bytes_equal_nocase_string(r->args[i - 1], "requirepass");
+    return r->kind == REQ_COMMAND && i > 0 &&
+           (bytes_equal_nocase_string(r->args[0], "auth") ||
+            bytes_equal_nocase_string(r->args[0], "hello"));
+}
+
 static void describe_args(const struct request *r, struct buf *to)
 {
     for (uint32_t i = 0; i < MIN(r->arg_count, DESCRIBE_ARGS_MAX); i++)
-        describe_arg(r->args[i], to);
+        describe_arg(is_secret(r, i) ? BYTES("(redacted)") : r->args[i], to);
     if (r->arg_count > DESCRIBE_ARGS_MAX)
         buf_printf(to, " ...(%u arguments)", r->arg_count);
 }

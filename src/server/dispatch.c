@@ -64,11 +64,28 @@ static void begin_exec(struct exec *x, struct slot *slot, const struct incoming 
     };
 }
 
+/* The arguments as others may see them. */
+static const struct bytes *shown_args(const struct incoming *in)
+{
+    if (!in->info->has_secret)
+        return in->parsed;
+    const bool is_config = strcmp(in->info->name, "config|set") == 0;
+    struct bytes *args = arena_alloc(&in->conn->server->arena, in->arg_count * sizeof(*args));
+    for (uint32_t i = 0; i < in->arg_count; i++) {
+        const bool is_secret =
+            is_config ? i > 2 && (bytes_equal_nocase_string(in->parsed[i - 1], "requirepass") ||
+                                  bytes_equal_nocase_string(in->parsed[i - 1], "masterauth"))
+                      : i > 0;
+        args[i] = is_secret ? BYTES("(redacted)") : in->parsed[i];
+    }
+    return args;
+}
+
 static struct slot *push(struct incoming *in)
 {
     struct slot *slot = slot_push(in->conn, in->info);
     if (in->conn->server->slow_ticks != UINT64_MAX)
-        slowlog_words(&slot->words, in->parsed, in->arg_count);
+        slowlog_words(&slot->words, shown_args(in), in->arg_count);
     else
         buf_reset(&slot->words);
     slot->begun = ticks_now();
@@ -521,7 +538,7 @@ enum dispatch dispatch_request(struct conn *c, const struct resp_request *r, siz
         outcome = dispatch_plain(&in);
     if (outcome == DISPATCH_TAKEN && s->monitor_count > 0 && !c->is_dead &&
         !(in.command->flags & (CMD_SKIP_MONITOR | CMD_ADMIN)))
-        monitor_feed(s, c, in.parsed, in.arg_count);
+        monitor_feed(s, c, shown_args(&in), in.arg_count);
     return outcome;
 }
 

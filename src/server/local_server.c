@@ -139,11 +139,9 @@ void monitor_feed(struct server *s, const struct conn *c, const struct bytes *ar
     struct buf line = {0};
     buf_printf(&line, "+%llu.%06llu [%u %s]", (unsigned long long)(s->now_ms / 1000),
                (unsigned long long)(s->now_ms % 1000 * 1000), c->session.db, c->address);
-    const bool is_secret = bytes_equal_nocase_string(args[0], "auth") ||
-                           bytes_equal_nocase_string(args[0], "hello");
     for (size_t i = 0; i < count; i++) {
         buf_append_u8(&line, ' ');
-        append_shown(&line, is_secret && i > 0 ? BYTES("(redacted)") : args[i]);
+        append_shown(&line, args[i]);
     }
     buf_append_string(&line, "\r\n");
     struct queue_node *node = queue_first(&s->conns);

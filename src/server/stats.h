@@ -25,7 +25,8 @@ struct command_info {
     const struct command *command;
     const struct local_row *local; /* CMD_LOCAL: who answers; NULL: nobody yet */
     uint8_t op;
-    bool is_debug; /* a subcommand of DEBUG */
+    bool is_debug;   /* a subcommand of DEBUG */
+    bool has_secret; /* its arguments may be passwords: not for slow log and MONITOR */
     uint64_t calls, failed, rejected, ticks;
     char name[COMMAND_NAME_MAX];
 };

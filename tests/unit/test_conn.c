@@ -1,6 +1,7 @@
 /* test_conn.c -- connections over a real socket pair, in front of a shard that only writes down:
  * what is asked of it, in which order, and in which order replies come back. */
 
+#define _GNU_SOURCE /* memmem */
 #include "test.h"
 #include <fcntl.h>
 #include <stdio.h>
@@ -407,6 +408,26 @@ static void a_pause_holds_writes_back(void **state)
     check_call(1, WRITE, "SET a 1 ");
 }
 
+/* Others see neither in the slow log nor by MONITOR what was a password. */
+static void passwords_are_not_shown(void **state)
+{
+    struct world *w = *state;
+    int monitor;
+    connect_one(w->server, &monitor);
+    assert_int_equal(send(monitor, "MONITOR\r\n", 9, 0), 9);
+    turn(w);
+    send_text(w, "HELLO 2 AUTH default open-sesame\r\nCONFIG SET requirepass open-sesame\r\n");
+    turn(w);
+    char seen[1024] = "";
+    assert_true(recv(monitor, seen, sizeof(seen) - 1, 0) > 0);
+    assert_non_null(strstr(seen, "(redacted)"));
+    assert_null(strstr(seen, "open-sesame"));
+    assert_string_equal(fake_words(0), "requirepass open-sesame "); /* it did go to the log */
+    const struct slot *slot = w->conn->first;
+    assert_null(memmem(buf_data(&slot->words), slot->words.size, "open-sesame", 11));
+    close(monitor);
+}
+
 /* --- transactions ----------------------------------------------------------------------------- */
 
 /* Queued command n (from 0) of call as "db flags words". */
@@ -545,6 +566,7 @@ int main(void)
         TEST(a_password_keeps_others_out),
         TEST(a_node_that_is_not_ready_says_loading),
         TEST(a_pause_holds_writes_back),
+        TEST(passwords_are_not_shown),
         TEST(exec_is_one_request),
         TEST(errors_while_queueing_abort),
         TEST(a_transaction_of_reads_is_a_read),
