@@ -74,7 +74,7 @@ static void wake(const struct mailbox *m)
     CHECK(written == sizeof(one));
 }
 
-bool mailbox_send(struct mailbox *m, const void *message)
+static bool put(struct mailbox *m, const void *message, bool may_wake)
 {
     lock(m);
     const size_t count = atomic_load_explicit(&m->count, memory_order_relaxed);
@@ -87,14 +87,24 @@ bool mailbox_send(struct mailbox *m, const void *message)
         position -= m->capacity;
     memcpy(m->messages + position * m->message_size, message, m->message_size);
     atomic_store_explicit(&m->count, count + 1, memory_order_release);
-    const bool wakes = m->sleeping;
-    m->sleeping = false;
+    const bool wakes = may_wake && m->sleeping;
+    m->sleeping = m->sleeping && !wakes;
     m->wakes_unread += wakes;
     unlock(m);
 
     if (wakes)
         wake(m);
     return true;
+}
+
+bool mailbox_send(struct mailbox *m, const void *message)
+{
+    return put(m, message, true);
+}
+
+bool mailbox_leave(struct mailbox *m, const void *message)
+{
+    return put(m, message, false);
 }
 
 size_t mailbox_receive(struct mailbox *m, void *messages, size_t max)

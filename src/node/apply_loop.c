@@ -68,6 +68,7 @@ static uint32_t apply_one(struct shard *s, const struct committed *committed)
     s->applied_term = committed->term;
     s->term = MAX(s->term, committed->term);
     s->log_bytes += entry.payload.size;
+    s->quiet_bytes += entry.payload.size;
     if (b != NULL)
         propose_settle(s, b);
     const uint64_t duplicates = machine_duplicates(s->machine);

@@ -12,6 +12,8 @@
 
 #define MAILS_AT_ONCE 64
 #define MAILS_PER_TURN 4096
+#define QUIET_ENTRIES_MAX 256 /* applied without waking consensus: well below UNAPPLIED_MAX */
+#define QUIET_BYTES_MAX ((size_t)1 << 20)
 
 #define QUORUM_WAIT_MS 5000
 #define FLUSH_LOG_BYTES ((uint64_t)256 << 20)
@@ -61,7 +63,7 @@ enum status shard_open(const struct shard_options *options, struct shard **shard
     };
     s->machine = machine_new(&machine);
     const struct applied applied = keyspace_applied(s->keyspace);
-    s->applied_index = applied.index;
+    s->applied_index = s->woken_index = applied.index;
     s->applied_term = s->term = applied.term;
     flush_open(s);
     *shard = s;
@@ -186,13 +188,26 @@ static void take_mails(struct shard *s)
     }
 }
 
+/* Consensus needs the applied index to make room for more, which it has plenty of: it is woken for
+ * it only now and then, and finds it at its next turn, a tick away at most. */
+static bool mail_applied(struct shard *s)
+{
+    const struct consensus_mail mail = {
+        .kind = MAIL_APPLIED, .index = s->applied_index, .batch = s->settled_number};
+    if (s->applied_index - s->woken_index < QUIET_ENTRIES_MAX && s->quiet_bytes < QUIET_BYTES_MAX)
+        return mailbox_leave(s->o.outbox, &mail);
+    if (!shard_mail(s, &mail))
+        return false;
+    s->woken_index = s->applied_index;
+    s->quiet_bytes = 0;
+    return true;
+}
+
 static void tell_applied(struct shard *s)
 {
     if (s->applied_index == s->told_index && s->settled_number == s->told_number)
         return;
-    const struct consensus_mail mail = {
-        .kind = MAIL_APPLIED, .index = s->applied_index, .batch = s->settled_number};
-    if (!shard_mail(s, &mail))
+    if (!mail_applied(s))
         return;
     s->told_index = s->applied_index;
     s->told_number = s->settled_number;

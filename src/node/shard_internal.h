@@ -92,6 +92,8 @@ struct shard {
     bool purging;
 
     uint64_t told_index, told_number; /* by the last MAIL_APPLIED */
+    uint64_t woken_index;             /* of the last that woke consensus */
+    size_t quiet_bytes;               /* applied since */
     bool stop_due;
     uint64_t batches, batched_requests, reads, read_rounds, duplicates;
 };

@@ -57,6 +57,28 @@ static void a_full_mailbox_refuses_and_keeps_what_it_has(void **state)
     mailbox_free(m);
 }
 
+static void what_is_left_wakes_nobody_and_is_there(void **state)
+{
+    (void)state;
+    const int left = 1, sent = 2;
+    int out[4];
+    struct mailbox *m = mailbox_new(sizeof(int), 3);
+    assert_true(mailbox_sleep(m));
+    assert_true(mailbox_leave(m, &left));
+    assert_false(is_readable(m, 0));
+    assert_true(mailbox_send(m, &sent)); /* the sleeper was not taken for awake */
+    assert_true(is_readable(m, 0));
+    assert_true(mailbox_leave(m, &left));
+    assert_false(mailbox_leave(m, &left)); /* full */
+    mailbox_awake(m);
+    assert_int_equal(mailbox_receive(m, out, 4), 3);
+    assert_int_equal(out[0], left);
+    assert_int_equal(out[1], sent);
+    assert_true(mailbox_leave(m, &left));
+    assert_false(mailbox_sleep(m)); /* nobody goes to sleep on it */
+    mailbox_free(m);
+}
+
 static void only_the_first_send_to_a_sleeper_wakes(void **state)
 {
     (void)state;
@@ -143,6 +165,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_come_out_in_order_over_the_end_of_the_ring),
         cmocka_unit_test(a_full_mailbox_refuses_and_keeps_what_it_has),
+        cmocka_unit_test(what_is_left_wakes_nobody_and_is_there),
         cmocka_unit_test(only_the_first_send_to_a_sleeper_wakes),
         cmocka_unit_test(threads_lose_no_message_and_no_wake),
     };
