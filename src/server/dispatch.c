@@ -252,7 +252,8 @@ static bool lacks_space(const struct server *s, uint32_t flags)
 }
 
 #define SPACE_OWN                                                                               \
-    "MISCONF the disk of this node is nearly full, the command was not executed: free space there " \
+    "MISCONF the disk of this node is nearly full, the command was not executed: free space "   \
+    "there "                                                                                    \
     "(disk-reserve, INFO raft)"
 #define SPACE_OTHERS                                                                            \
     "MISCONF the disks of the cluster are nearly full, the command was not executed: free space " \
