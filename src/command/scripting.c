@@ -1,6 +1,35 @@
-/* scripting.c -- scripts and functions: rows, not supported yet. */
+/* scripting.c -- scripts and functions: rows, not supported yet. Only to forget all of them is
+ * possible already: there are none. Test suites and libraries begin with it. */
 
+#include "command/args.h"
 #include "command/table.h"
+
+static bool may_flush(const struct exec *x)
+{
+    return x->arg_count == 2 ||
+           (x->arg_count == 3 && (arg_is(x, 2, "sync") || arg_is(x, 2, "async")));
+}
+
+/* FUNCTION FLUSH [ASYNC | SYNC] */
+static void function_flush(struct exec *x)
+{
+    if (x->arg_count > 3)
+        reply_errorf(x, "ERR unknown subcommand or wrong number of arguments for '%.*s'."
+                        " Try FUNCTION HELP.", (int)x->args[1].size, (const char *)x->args[1].data);
+    else if (!may_flush(x))
+        reply_error(x, "ERR FUNCTION FLUSH only supports SYNC|ASYNC option");
+    else
+        reply_ok(x);
+}
+
+/* SCRIPT FLUSH [ASYNC | SYNC] */
+static void script_flush(struct exec *x)
+{
+    if (may_flush(x))
+        reply_ok(x);
+    else
+        reply_error(x, "ERR SCRIPT FLUSH only support SYNC|ASYNC option");
+}
 
 static const struct command function_subcommands[] = {
     {.name = "delete", .arity = 3, .flags = CMD_NOT_YET | CMD_WRITE | CMD_NO_SCRIPT,
@@ -10,7 +39,7 @@ static const struct command function_subcommands[] = {
     {.name = "dump", .arity = 2, .flags = CMD_NOT_YET | CMD_NO_SCRIPT,
      .acl = ACL_SCRIPTING, .group = "scripting", .since = "7.0.0", .complexity = "O(N)",
      .summary = "All libraries in serialized form."},
-    {.name = "flush", .arity = -2, .flags = CMD_NOT_YET | CMD_WRITE | CMD_NO_SCRIPT,
+    {.name = "flush", .run = function_flush, .arity = -2, .flags = CMD_WRITE | CMD_NO_SCRIPT,
      .acl = ACL_SCRIPTING, .group = "scripting", .since = "7.0.0", .complexity = "O(N)",
      .summary = "Deletes all libraries.",
      .tips = "request_policy:all_shards response_policy:all_succeeded"},
@@ -48,7 +77,7 @@ static const struct command script_subcommands[] = {
      .acl = ACL_SCRIPTING, .group = "scripting", .since = "2.6.0", .complexity = "O(N)",
      .summary = "Which of the scripts are stored.",
      .tips = "request_policy:all_shards response_policy:agg_logical_and"},
-    {.name = "flush", .arity = -2, .flags = CMD_NOT_YET | CMD_NO_SCRIPT,
+    {.name = "flush", .run = script_flush, .arity = -2, .flags = CMD_PURE | CMD_NO_SCRIPT,
      .acl = ACL_SCRIPTING, .group = "scripting", .since = "2.6.0", .complexity = "O(N)",
      .summary = "Forgets all stored scripts.",
      .tips = "request_policy:all_nodes response_policy:all_succeeded"},
