@@ -251,13 +251,12 @@ static bool lacks_space(const struct server *s, uint32_t flags)
     return s->status.space == SPACE_NONE || (flags & CMD_DENY_OOM) != 0;
 }
 
-#define SPACE_OWN                                                                               \
-    "MISCONF the disk of this node is nearly full, the command was not executed: free space "   \
-    "there "                                                                                    \
-    "(disk-reserve, INFO raft)"
-#define SPACE_OTHERS                                                                            \
-    "MISCONF the disks of the cluster are nearly full, the command was not executed: free space " \
-    "there (disk-reserve, INFO raft of each node)"
+#define SPACE_OWN                                                                           \
+    "MISCONF the disk of this node is nearly full, the command was not executed: free space " \
+    "there (disk-reserve, INFO raft)"
+#define SPACE_OTHERS                                                                        \
+    "MISCONF the disks of the cluster are nearly full, the command was not executed: free " \
+    "space there (disk-reserve, INFO raft of each node)"
 #define SPACE_EXEC "EXECABORT Transaction discarded because of: "
 
 static bool is_own_disk(const struct server *s)

@@ -1,12 +1,14 @@
 """input_tests.py -- bad input: each ends in a clear error, never in a crash or a loss."""
 import os
 import random
+import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
-from avow import Client, Cluster, ReplyError, SERVER, free_ports
+from avow import Client, Cluster, ReplyError, SERVER, Skipped, free_ports
 
 
 def with_one_node(test):
@@ -181,10 +183,220 @@ def a_wrong_secret_is_refused_and_said():
         cluster.close()
 
 
+def refusal(node, *words, timeout=60):
+    try:
+        return "no error but %r" % node.call(*words, timeout=timeout)
+    except ReplyError as e:
+        return str(e)
+
+
+def a_directory_that_may_not_be_written_is_named():
+    if os.geteuid() != 0:
+        raise Skipped("no root, which this takes to become nobody")
+    with tempfile.TemporaryDirectory() as d:
+        os.chmod(d, 0o755)  # root's: nobody may look, not write
+        server = os.path.join(d, "avow-server")
+        shutil.copy(SERVER, server)
+        os.chmod(server, 0o755)
+        home = os.path.join(d, "home")
+        os.mkdir(home, 0o755)
+        for path in (home, os.path.join(d, "new")):
+            done = subprocess.run([server, "--port", str(free_ports(1)[0]), "--dir", path, "--cluster-init", "yes",
+                                   "--cluster-secret", "x"], capture_output=True, text=True, timeout=20, user=65534)
+            text = done.stdout + done.stderr
+            assert done.returncode == 1 and path in text and "Permission denied" in text, text
+
+
+def a_taken_peer_port_is_named():
+    with tempfile.TemporaryDirectory() as d, socket.socket() as s:
+        port = free_ports(1)[0]
+        s.bind(("127.0.0.1", port + 10000))
+        s.listen()
+        fails_with(["--bind", "127.0.0.1", "--port", str(port), "--dir", d, "--cluster-init", "yes",
+                    "--cluster-secret", "x"], str(port + 10000))
+
+
+def a_directory_of_another_cluster_does_no_harm():
+    """A node of another cluster comes up where a member of ours was: same address, same secret."""
+    ours, theirs = Cluster(namespaces=False), Cluster(count=2, namespaces=False)
+    try:
+        ours.form()
+        theirs.form()
+        for node in theirs.nodes:
+            node.terminate()
+        lost = ours.nodes[2]
+        lost.terminate()
+        lost.home = theirs.nodes[1].home
+        lost.start("--cluster-init", "no")
+        for i in range(100):
+            assert ours.nodes[i % 2].call("SET", "ours:%d" % i, i) == b"OK"
+        time.sleep(1)
+        told = "".join(n.log_tail(1000) for n in ours.nodes)
+        assert "cluster" in told and "another cluster" in told, told
+        assert refusal(lost, "GET", "formed").startswith(("LOADING", "CLUSTERDOWN")), "it serves"
+        lost.kill()
+        lost.home = os.path.join(ours.directory, "node-3")
+        lost.start()
+        ours.wait_writable()
+        ours.check_equal()
+        ours.check_logs()
+    except BaseException:
+        ours.tell_logs()
+        raise
+    finally:
+        ours.close()
+        theirs.close()
+
+
+def adding_what_cannot_be_added_ends_with_an_error_and_harms_nothing():
+    cluster = Cluster(namespaces=False)
+    try:
+        cluster.form()
+        for node in cluster.nodes:
+            for host in ("127.0.0.1:%d" % (free_ports(1)[0] + 10000), "no-such-host.invalid:17001",
+                         "10.255.255.1:17001"):
+                begin = time.monotonic()
+                error = refusal(node, "RAFT", "ADD", host)
+                assert host in error or "reach" in error or "answer" in error, error
+                assert time.monotonic() - begin < 20, "it took %.1f s" % (time.monotonic() - begin)
+            for host in ("nonsense", "127.0.0.1:0", "127.0.0.1:99999", ":17001", "", "127.0.0.1:x"):
+                error = refusal(node, "RAFT", "ADD", host)
+                assert error.startswith("ERR"), "%r: %s" % (host, error)
+            assert refusal(node, "RAFT", "REMOVE", "77").startswith("ERR")
+            assert refusal(node, "RAFT", "TRANSFER", "77").startswith("ERR")
+            assert node.call("RAFT", "ADD", cluster.nodes[2].peer_address) == b"OK", "a member is a member"
+        assert cluster.nodes[0].info("raft")["raft_voters"] == "3"
+        assert cluster.nodes[0].info("raft")["raft_learners"] == "0"
+        cluster.wait_writable()
+        cluster.check_equal()
+        cluster.check_logs()
+    except BaseException:
+        cluster.tell_logs()
+        raise
+    finally:
+        cluster.close()
+
+
+def requests_that_want_too_much_end_with_an_error():
+    cluster = Cluster(namespaces=False)
+    try:
+        cluster.form()
+        node = cluster.nodes[1]
+        node.call("SET", "text", "x" * 1000000)
+        for words in (("SETRANGE", "big", "100000000000", "x"), ("SETBIT", "big", "4294967296000", "1"),
+                      ("LCS", "text", "text"), ("SETRANGE", "big", "-1", "x"), ("SETBIT", "big", "4294967296", "1"),
+                      ("BITFIELD", "big", "SET", "u8", "9999999999999", "1"), ("INCRBY", "text", "1"),
+                      ("EXPIRE", "text", "9223372036854775807"), ("SELECT", "99999999999"),
+                      ("SCAN", "0", "COUNT", "99999999999999999999"), ("GETRANGE", "text", "x", "1")):
+            assert refusal(node, *words).startswith("ERR"), "%r: %s" % (words, refusal(node, *words))
+        for data in (b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$536870913\r\n", b"*99999999999\r\n", 
+                     b"*2\r\n$99999999999999999999\r\n"):
+            assert talk(node.address, data).startswith(b"-ERR Protocol error"), data
+        for n in cluster.nodes:
+            assert n.running() and n.call("STRLEN", "text") == 1000000
+        cluster.check_equal()
+        cluster.check_logs()
+    finally:
+        cluster.close()
+
+
+class Counter(threading.Thread):
+    """INCRs one key until told to end, or the connection breaks; remembers the last acknowledged."""
+
+    def __init__(self, node, key):
+        super().__init__(daemon=True)
+        self.node, self.key, self.last, self.ended = node, key, 0, False
+
+    def run(self):
+        try:
+            client = Client(self.node.address, 20)
+            while not self.ended:
+                self.last = client.call("INCR", self.key)
+        except (OSError, ConnectionError, ReplyError):
+            pass
+
+
+def an_end_under_load_loses_nothing(count):
+    cluster = Cluster(count=count, namespaces=False)
+    try:
+        cluster.form()
+        counters = [Counter(cluster.nodes[i % count], "counter:%d" % i) for i in range(8)]
+        for counter in counters:
+            counter.start()
+        time.sleep(1)
+        for node in cluster.nodes:
+            node.process.terminate()
+        for node in cluster.nodes:
+            status = node.process.wait(20)
+            assert status == 0, "SIGTERM under load ended with %d:\n%s" % (status, node.log_tail())
+        for counter in counters:
+            counter.ended = True
+            counter.join(30)
+        for node in cluster.nodes:
+            node.start()
+        cluster.wait_writable()
+        for i, counter in enumerate(counters):
+            value = int(cluster.nodes[0].call("GET", "counter:%d" % i) or 0)
+            assert counter.last > 0 and counter.last <= value <= counter.last + 1, (counter.last, value)
+        cluster.check_equal()
+        cluster.check_logs()
+    finally:
+        cluster.close()
+
+
+def a_single_node_that_is_told_to_end_under_load_loses_nothing():
+    an_end_under_load_loses_nothing(1)
+
+
+def three_nodes_that_are_told_to_end_under_load_lose_nothing():
+    an_end_under_load_loses_nothing(3)
+
+
+def much_data_is_ready_within_seconds_after_a_kill_and_after_an_end():
+    cluster = Cluster(namespaces=False)
+    keys, step = 200000, 2000
+    try:
+        cluster.form()
+        client = Client(cluster.nodes[1].address, 60)
+        for first in range(0, keys, step):
+            for i in range(first, first + step):
+                client.send("SET", "key:%d" % i, "value %d of many, of some length" % i)
+            for _ in range(step):
+                assert client.receive() == b"OK"
+        client.close()
+        for how in ("kill", "terminate"):
+            for node in cluster.nodes:
+                getattr(node, how)()
+            begin = time.monotonic()
+            for node in cluster.nodes:
+                node.start(wait=False)
+            for node in cluster.nodes:
+                node.wait_port()
+            cluster.wait_writable()
+            took = time.monotonic() - begin
+            print("    all ready %.1f s after a %s of all" % (took, how))
+            assert took < 10, "%.1f s until a write after %s" % (took, how)
+            for node in cluster.nodes:
+                assert node.call("GET", "key:%d" % (keys - 1)) == b"value %d of many, of some length" % (keys - 1)
+                assert node.call("DBSIZE") >= keys
+        cluster.check_equal()
+        cluster.check_logs()
+    except BaseException:
+        cluster.tell_logs()
+        raise
+    finally:
+        cluster.close()
+
+
 TESTS = [
     malformed_requests_are_refused_and_the_connection_closed, random_bytes_on_both_ports_do_no_harm,
     half_sent_requests_hold_nothing_up, thousands_of_idle_connections_are_served_beside,
     more_clients_than_maxclients_are_told_so, a_second_process_on_the_directory_is_refused,
     configuration_errors_name_the_directive, an_unusable_directory_is_named, a_taken_port_is_named,
     a_node_of_another_cluster_is_refused_and_both_live_on, a_wrong_secret_is_refused_and_said,
+    a_directory_that_may_not_be_written_is_named, a_taken_peer_port_is_named,
+    a_directory_of_another_cluster_does_no_harm, adding_what_cannot_be_added_ends_with_an_error_and_harms_nothing,
+    requests_that_want_too_much_end_with_an_error, a_single_node_that_is_told_to_end_under_load_loses_nothing,
+    three_nodes_that_are_told_to_end_under_load_lose_nothing,
+    much_data_is_ready_within_seconds_after_a_kill_and_after_an_end,
 ]
