@@ -477,7 +477,8 @@ static void time_is_over(struct consensus *c, struct change *change)
     switch (change->step) {
     case CHANGE_CONTACT:
         change_end(c, change, false, "cannot reach an empty node with this cluster's secret at "
-                   "%.150s:%u", change->address.host, (unsigned)change->address.port);
+                   "%.120s:%u; what is wrong stands in the log of node %" PRIu64,
+                   change->address.host, (unsigned)change->address.port, c->identity.node_id);
         return;
     case CHANGE_TRANSFER:
         change_end(c, change, false, "node %" PRIu64 " did not take over in time", change->node);

@@ -333,7 +333,7 @@ static void take_proof(struct conn *c, const struct reply *r)
     uint8_t mac[HELLO_MAC];
     hello_prove(p->secret, PROOF_DIALER, buf_bytes(&c->said), buf_bytes(&c->answered), mac);
     if (!reply_is(r, "AVOW.PROOF", &given) || !hello_proof_is(mac, given)) {
-        conn_refuse(c, "wrong secret: all nodes of a cluster need the same peer-secret");
+        conn_refuse(c, "wrong secret: all nodes of a cluster need the same cluster-secret");
         return;
     }
     if (!incarnation_is_fresh(p, c->hello.from, c->hello.incarnation)) {
@@ -604,7 +604,7 @@ enum status peers_open(const struct peers_options *options, struct peers **peers
     CHECK(options->wake != NULL);
     const size_t secret_size = options->secret == NULL ? 0 : strlen(options->secret);
     if (secret_size == 0 || secret_size >= PEER_SECRET_MAX)
-        return fail(e, STATUS_INVALID, "the cluster's secret (peer-secret) must have 1 to %d bytes",
+        return fail(e, STATUS_INVALID, "the cluster's secret (cluster-secret) must have 1 to %d bytes",
                     PEER_SECRET_MAX - 1);
     int listener;
     const enum status status =

@@ -106,7 +106,7 @@ static void reply_outcome(struct pending *p, const struct admin *admin)
     struct exec x;
     begin_exec(&x, p);
     if (!admin->ok)
-        reply_error(&x, admin->text);
+        reply_errorf(&x, "ERR %s", admin->text);
     else
         reply_simple(&x, admin->text);
     end_exec(p, &x);

@@ -252,13 +252,12 @@ def adding_what_cannot_be_added_ends_with_an_error_and_harms_nothing():
     cluster = Cluster(namespaces=False)
     try:
         cluster.form()
-        for node in cluster.nodes:
-            for host in ("127.0.0.1:%d" % (free_ports(1)[0] + 10000), "no-such-host.invalid:17001",
-                         "10.255.255.1:17001"):
-                begin = time.monotonic()
-                error = refusal(node, "RAFT", "ADD", host)
-                assert host in error or "reach" in error or "answer" in error, error
-                assert time.monotonic() - begin < 20, "it took %.1f s" % (time.monotonic() - begin)
+        unreachable = ("127.0.0.1:%d" % (free_ports(1)[0] + 10000), "no-such-host.invalid:17001", "10.255.255.1:17001")
+        for node, host in zip(cluster.nodes, unreachable):
+            begin = time.monotonic()
+            error = refusal(node, "RAFT", "ADD", host)
+            assert error.startswith("ERR") and host in error, error
+            assert time.monotonic() - begin < 20, "it took %.1f s" % (time.monotonic() - begin)
             for host in ("nonsense", "127.0.0.1:0", "127.0.0.1:99999", ":17001", "", "127.0.0.1:x"):
                 error = refusal(node, "RAFT", "ADD", host)
                 assert error.startswith("ERR"), "%r: %s" % (host, error)
