@@ -69,8 +69,8 @@ static void smove(struct exec *x)
         changed(x, &from, EVENT_SET, "srem");
         if (to.type == TYPE_NONE)
             object_create(&to, TYPE_SET, ENCODING_INTSET);
-        const bool is_new = add_member(x, &to, x->args[3]);
-        changed(x, &to, EVENT_SET, is_new ? "sadd" : NULL);
+        if (add_member(x, &to, x->args[3])) /* else whoever watches it may go on, as in Redis */
+            changed(x, &to, EVENT_SET, "sadd");
     }
     object_close(&from);
     object_close(&to);

@@ -208,6 +208,22 @@ static void negative_counts_have_a_limit(void **state)
     world_close(&w);
 }
 
+/* WATCH compares stamps: SMOVE of what the destination has leaves its alone (upstream: "SMOVE only
+ * notify dstset when the addition is successful"). */
+static void smove_of_what_is_there_leaves_the_stamp(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, CACHE_BYTES);
+    check(&w, "sadd from a b", ":2\r\n");
+    check(&w, "sadd to a", ":1\r\n"); /* entry 2, request 1 */
+    check(&w, "smove from to a", ":1\r\n");
+    check(&w, "watch to", "*1\r\n*2\r\n:0\r\n:8193\r\n");
+    check(&w, "smove from to b", ":1\r\n");
+    check(&w, "watch to", "*1\r\n*2\r\n:0\r\n:16385\r\n");
+    world_close(&w);
+}
+
 /* --- results of several sets ------------------------------------------------------------------ */
 
 /* The destination is read as a source to the end, packed or in rows, whatever became of it. */
@@ -354,6 +370,7 @@ int main(void)
         cmocka_unit_test(random_elements_are_drawn_evenly),
         cmocka_unit_test(counted_draws_are_different_members),
         cmocka_unit_test(negative_counts_have_a_limit),
+        cmocka_unit_test(smove_of_what_is_there_leaves_the_stamp),
         cmocka_unit_test(a_destination_may_be_a_source),
         cmocka_unit_test(intsets_in_rows_come_by_number),
         cmocka_unit_test(results_over_apply_rows_max_are_refused),
