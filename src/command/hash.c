@@ -149,52 +149,22 @@ static void hincrbyfloat(struct exec *x)
 
 /* --- reading fields --------------------------------------------------------------------------- */
 
-/* Looks args[n] up in the hash args[1]. *there is false when either is absent; then the value is
- * empty. The hash stays open. False: it has replied. */
-static bool open_field(struct exec *x, struct object *hash, struct bytes *value, bool *there)
+static void reply_field(struct exec *x, struct object *hash, struct bytes field)
 {
-    if (!open_key(x, 1, TYPE_HASH, hash))
-        return false;
-    *there = object_get(hash, SPACE_FIELD, x->args[2], value);
-    return true;
+    struct bytes value;
+    if (object_get(hash, SPACE_FIELD, field, &value))
+        reply_bulk(x, value);
+    else
+        reply_null(x);
 }
 
 /* HGET key field */
 static void hget(struct exec *x)
 {
     struct object hash;
-    struct bytes value;
-    bool there;
-    if (!open_field(x, &hash, &value, &there))
+    if (!open_key(x, 1, TYPE_HASH, &hash))
         return;
-    if (there)
-        reply_bulk(x, value);
-    else
-        reply_null(x);
-    object_close(&hash);
-}
-
-/* HSTRLEN key field */
-static void hstrlen(struct exec *x)
-{
-    struct object hash;
-    struct bytes value;
-    bool there;
-    if (!open_field(x, &hash, &value, &there))
-        return;
-    reply_int64(x, there ? (int64_t)value.size : 0);
-    object_close(&hash);
-}
-
-/* HEXISTS key field */
-static void hexists(struct exec *x)
-{
-    struct object hash;
-    struct bytes value;
-    bool there;
-    if (!open_field(x, &hash, &value, &there))
-        return;
-    reply_int64(x, there);
+    reply_field(x, &hash, x->args[2]);
     object_close(&hash);
 }
 
@@ -205,13 +175,31 @@ static void hmget(struct exec *x)
     if (!open_key(x, 1, TYPE_HASH, &hash))
         return;
     reply_array(x, x->arg_count - 2);
-    for (uint32_t i = 2; i < x->arg_count; i++) {
-        struct bytes value;
-        if (object_get(&hash, SPACE_FIELD, x->args[i], &value))
-            reply_bulk(x, value);
-        else
-            reply_null(x);
-    }
+    for (uint32_t i = 2; i < x->arg_count; i++)
+        reply_field(x, &hash, x->args[i]);
+    object_close(&hash);
+}
+
+/* HSTRLEN key field; 0 where there is none */
+static void hstrlen(struct exec *x)
+{
+    struct object hash;
+    struct bytes value;
+    if (!open_key(x, 1, TYPE_HASH, &hash))
+        return;
+    object_get(&hash, SPACE_FIELD, x->args[2], &value);
+    reply_int64(x, (int64_t)value.size);
+    object_close(&hash);
+}
+
+/* HEXISTS key field */
+static void hexists(struct exec *x)
+{
+    struct object hash;
+    struct bytes value;
+    if (!open_key(x, 1, TYPE_HASH, &hash))
+        return;
+    reply_int64(x, object_get(&hash, SPACE_FIELD, x->args[2], &value));
     object_close(&hash);
 }
 
