@@ -19,6 +19,7 @@
 
 #include "base/panic.h"
 #include "kv/kv_backend.h"
+#include "kv/wal_fill.h"
 
 #define WRITE_BUFFER_BYTES ((size_t)32 << 20)
 #define BLOCK_CACHE_BYTES ((size_t)8 << 20)
@@ -48,6 +49,7 @@ struct kv_rocks {
     rocksdb_readoptions_t *read_options;
     rocksdb_writeoptions_t *write_options;
     rocksdb_writebatch_t *batch;
+    struct wal_fill fill; /* with WAL only */
     atomic_uint iterators;
 };
 
@@ -157,6 +159,7 @@ static void make_options(struct kv_rocks *k, const struct kv_options *options)
 
 static void rocks_free(struct kv_rocks *k)
 {
+    wal_fill_clear(&k->fill);
     if (k->family != NULL)
         rocksdb_column_family_handle_destroy(k->family);
     if (k->db != NULL)
@@ -246,6 +249,7 @@ enum status kv_rocks_open(struct disk *d, const struct kv_options *options, stru
         return status;
     struct kv_rocks *k = xcalloc(1, sizeof(*k));
     k->base.ops = &rocks_ops;
+    wal_fill_init(&k->fill);
     k->wal = options->wal;
     k->read_only = options->read_only;
     snprintf(k->path, sizeof(k->path), "%s", options->path);
@@ -459,6 +463,10 @@ static enum status rocks_write(struct kv *kv, const struct kv_change *changes, s
     }
     char *text = NULL;
     rocksdb_write(k->db, k->write_options, k->batch, &text);
+    size_t size = 0;
+    rocksdb_writebatch_data(k->batch, &size);
+    if (text == NULL)
+        wal_fill_written(&k->fill, k->path, size);
     return rocks_failed(k->path, text, e);
 }
 

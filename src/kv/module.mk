@@ -3,7 +3,7 @@ noinst_LIBRARIES += libkv.a
 libkv_a_CFLAGS = $(AM_CFLAGS) $(ROCKSDB_CFLAGS)
 libkv_a_SOURCES = \
 	%D%/disk.h %D%/disk.c %D%/kv.h %D%/kv.c %D%/kv_backend.h \
-	%D%/disk_real.c %D%/kv_rocks.c \
+	%D%/disk_real.c %D%/kv_rocks.c %D%/wal_fill.h %D%/wal_fill.c \
 	%D%/tree.h %D%/tree.c %D%/kv_mem.h %D%/kv_mem_internal.h %D%/kv_mem.c %D%/kv_mem_disk.c \
 	%D%/log_format.h %D%/log_format.c %D%/log_store.h %D%/log_store_internal.h \
 	%D%/log_store.c %D%/log_recover.c \

@@ -48,9 +48,11 @@ static int write_until_killed(const char *dir, int to)
     struct log_recovered found;
     if (open_log(&place, &store, &found, NULL) != STATUS_OK)
         return 1;
+    static uint8_t payload[2000]; /* enough for zeros to be laid ahead, and for several WAL files */
     for (uint64_t index = found.last_index + 1;; index++) {
         const struct log_hard_state hard = {index, 1, 0}; /* its term is the last index */
-        const struct log_entry entry = {index, 1, BYTES("payload")};
+        memset(payload, (int)(index % 251), sizeof(payload));
+        const struct log_entry entry = {index, 1, bytes_of(payload, sizeof(payload))};
         const struct log_write one = {
             .hard_state = &hard, .first = index, .entries = &entry, .entry_count = 1};
         if (log_store_write(store, &one, 1, NULL) != STATUS_OK ||
@@ -198,6 +200,82 @@ static void assert_refused(const struct place *place)
     assert_int_equal(open_log(place, &store, &found, &e), STATUS_CORRUPT);
     assert_null(store);
     assert_non_null(strstr(e.text, "remove its state and log"));
+}
+
+/* ---- zeros ahead of the records (wal_fill.h) ---- */
+
+#define ZEROS_BYTES (1 << 20)
+
+static void zeros_are_laid_ahead_and_cut_off_by_closing(void **state)
+{
+    (void)state;
+    struct place place;
+    char path[DISK_PATH_MAX];
+    uint64_t size;
+    place_open(&place, PLACE_REAL, 1);
+    struct log_store *store;
+    struct log_recovered found;
+    MUST(open_log(&place, &store, &found, error));
+    log_recovered_clear(&found);
+    for (uint64_t index = 1; index <= 100; index++)
+        append(store, index, 1, 1000);
+    assert_true(find_file(&place, place_path(&place, "log"), ".log", path, &size));
+    assert_true(size > ZEROS_BYTES);
+    log_store_close(store);
+    MUST(disk_size(place.disk, path, &size, error));
+    assert_true(size < 200 * 1000);
+
+    MUST(open_log(&place, &store, &found, error));
+    assert_int_equal(found.last_index, 100);
+    log_recovered_clear(&found);
+    for (uint64_t index = 101; index <= 3000; index++) /* several files, each filled anew */
+        append(store, index, 1, 1000);
+    append(store, 3001, 40, 64 << 10); /* beyond all zeros at once */
+    append(store, 3041, 1, 1000);
+    log_store_close(store);
+    MUST(open_log(&place, &store, &found, error));
+    assert_int_equal(found.last_index, 3041);
+    log_recovered_clear(&found);
+    log_store_close(store);
+    place_close(&place);
+}
+
+/* As a crash leaves it: the end of the record that was being written never reached the disk, and
+ * zeros stand there and behind it. */
+static void a_record_torn_among_zeros_is_dropped_unless_acknowledged(void **state)
+{
+    (void)state;
+    for (unsigned acknowledged = 0; acknowledged < 2; acknowledged++) {
+        struct place place;
+        char path[DISK_PATH_MAX];
+        uint64_t size;
+        struct buf mark = {0};
+        place_open(&place, PLACE_REAL, 1);
+        struct log_store *store;
+        struct log_recovered found;
+        MUST(open_log(&place, &store, &found, error));
+        log_recovered_clear(&found);
+        append(store, 1, 20, 100);
+        MUST(disk_read(place.disk, place_path(&place, "log.mark"), (struct disk_span){0, 8}, &mark,
+                       error));
+        append(store, 21, 1, 40 << 10); /* over more than one of the WAL's blocks */
+        log_store_close(store);
+        assert_true(find_file(&place, place_path(&place, "log"), ".log", path, &size));
+        assert_int_equal(truncate(path, (off_t)size - 5000), 0);
+        assert_int_equal(truncate(path, (off_t)size + ZEROS_BYTES), 0);
+        if (acknowledged == 1) {
+            assert_refused(&place);
+        } else {
+            MUST(disk_write(place.disk, place_path(&place, "log.mark"), 0, buf_bytes(&mark),
+                            error));
+            MUST(open_log(&place, &store, &found, error));
+            assert_int_equal(found.last_index, 20);
+            log_recovered_clear(&found);
+            log_store_close(store);
+        }
+        buf_clear(&mark);
+        place_close(&place);
+    }
 }
 
 static void an_acknowledged_record_that_is_cut_off_is_damage(void **state)
@@ -460,6 +538,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_acknowledged_outlives_kill_9),
         cmocka_unit_test(a_torn_record_at_the_end_is_dropped),
+        cmocka_unit_test(zeros_are_laid_ahead_and_cut_off_by_closing),
+        cmocka_unit_test(a_record_torn_among_zeros_is_dropped_unless_acknowledged),
         cmocka_unit_test(an_acknowledged_record_that_is_cut_off_is_damage),
         cmocka_unit_test(a_flipped_byte_anywhere_in_the_wal_is_damage),
         cmocka_unit_test(a_lost_file_is_damage),
