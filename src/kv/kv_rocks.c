@@ -32,6 +32,7 @@
 #define TABLE_FILE_BYTES ((uint64_t)64 << 20)
 #define SYNC_STEP_BYTES ((uint64_t)1 << 20) /* background files are written back as they grow */
 #define BLOOM_BITS_PER_KEY 10
+#define METADATA_PART_BYTES 4096
 #define RECLAIM_FILES_MIN 4       /* level-0 files of a log DB worth a compaction */
 #define RECOVER_POINT_IN_TIME 2   /* rocksdb WALRecoveryMode: up to the first torn record */
 #define INGEST_DIR "ingest"
@@ -135,6 +136,12 @@ static void set_table_options(struct kv_rocks *k, const struct kv_options *optio
         rocksdb_block_based_options_set_cache_index_and_filter_blocks(t, 1);
         rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(t, 1);
         rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(t, 1);
+        /* In parts: a filter or index in one piece outgrows a shard of the cache with some 100 k
+         * keys, and is then read and checksummed anew, all of it, for each key looked up. */
+        rocksdb_block_based_options_set_index_type(
+            t, rocksdb_block_based_table_index_type_two_level_index_search);
+        rocksdb_block_based_options_set_partition_filters(t, 1);
+        rocksdb_block_based_options_set_metadata_block_size(t, METADATA_PART_BYTES);
     }
     rocksdb_options_set_block_based_table_factory(k->options, t);
     rocksdb_block_based_options_destroy(t);

@@ -24,6 +24,8 @@
 #include "server/peer.h"
 #include "server/workers.h"
 
+#define STATE_BLOCK_CACHE_BYTES ((size_t)32 << 20) /* filters and indexes of some millions of keys */
+
 struct node {
     struct node_options options;
     const struct config *config;
@@ -105,7 +107,8 @@ static enum status identify_new(struct node *n, struct error *e)
 static enum status open_stores(struct node *n, struct log_recovered *recovered, struct error *e)
 {
     const struct log_store_options log = {.disk = disk_real(), .dir = n->config->dir};
-    const struct state_store_options state = {.disk = disk_real(), .dir = n->config->dir};
+    const struct state_store_options state = {
+        .disk = disk_real(), .dir = n->config->dir, .block_cache_bytes = STATE_BLOCK_CACHE_BYTES};
     enum status status = log_store_open(&log, &n->log, recovered, e);
     if (status == STATUS_OK)
         status = state_store_open(&state, &n->state, e);
