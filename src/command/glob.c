@@ -3,9 +3,12 @@
  * When what follows a '*' fails, only the last '*' need take one byte more: an earlier one could
  * only give the later one less to choose from. So there is no recursion, and "a*a*a*b" costs at
  * most pattern times text. What a pattern matches is Redis's stringmatchlen(), odd corners
- * included: a class without its ']' ends with the pattern; a '\' at the end stands for itself. */
+ * included: a class without its ']' ends with the pattern; a '\' at the end stands for itself; a
+ * pattern with more than GLOB_STARS_MAX runs of stars matches nothing that gets so far. */
 
 #include "command/glob.h"
+
+#define GLOB_STARS_MAX 1000 /* the depth of Redis's recursion; a star at the end is not counted */
 
 static uint8_t fold(uint8_t c, bool ignore_case)
 {
@@ -67,12 +70,18 @@ bool glob_match(struct bytes pattern, struct bytes text, bool ignore_case)
     const uint8_t *p = bytes_data(pattern);
     if (text.size == 0) /* Redis: not "**", since its loop never begins */
         return pattern.size == 0 || bytes_equal(pattern, BYTES("*"));
-    size_t at = 0, position = 0;
+    size_t at = 0, position = 0, stars = 0;
     size_t star = SIZE_MAX, star_position = 0; /* the last '*', and where its run ends so far */
     while (position < text.size) {
         size_t next;
         if (at < pattern.size && p[at] == '*') {
-            star = ++at;
+            while (at < pattern.size && p[at] == '*')
+                at++;
+            if (at == pattern.size)
+                return true;
+            if (++stars > GLOB_STARS_MAX)
+                return false;
+            star = at;
             star_position = position;
         } else if (at < pattern.size &&
                    takes(pattern, at, bytes_data(text)[position], ignore_case, &next)) {

@@ -130,6 +130,21 @@ static void hostile_patterns_end(void **state)
     assert_true(glob_match(p, t, false));
 }
 
+/* One star more than in hostile_patterns_end: Redis gives up at a depth of 1000. */
+static void a_thousand_stars_match_and_no_more(void **state)
+{
+    (void)state;
+    char text[4096], pattern[2004];
+    memset(text, 'a', sizeof(text));
+    for (size_t i = 0; i < sizeof(pattern); i += 2)
+        memcpy(pattern + i, "?*", 2);
+    const struct bytes t = bytes_of(text, sizeof(text));
+    assert_true(glob_match(bytes_of(pattern, 2002), t, false)); /* the last star ends the pattern */
+    assert_true(glob_match(bytes_of(pattern, 2001), t, false));
+    assert_false(glob_match(bytes_of(pattern, 2003), t, false));
+    assert_false(glob_match(bytes_of(pattern, 2004), t, false));
+}
+
 /* --- decimals --------------------------------------------------------------------------------- */
 
 static const struct {
@@ -480,6 +495,7 @@ int main(void)
         cmocka_unit_test(names_are_found_whatever_their_case),
         cmocka_unit_test(patterns_match_as_in_redis),
         cmocka_unit_test(hostile_patterns_end),
+        cmocka_unit_test(a_thousand_stars_match_and_no_more),
         cmocka_unit_test(decimals_add_exactly_and_round_once),
         cmocka_unit_test(settings_print_as_config_get_does),
         cmocka_unit_test(settings_follow_the_keyspace),
