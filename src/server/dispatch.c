@@ -276,6 +276,13 @@ static const char *space_exec_text(const struct server *s)
 
 /* --- transactions ----------------------------------------------------------------------------- */
 
+/* Then Redis queues nothing any more, be it a read: a queue takes memory too. */
+static bool is_out_of_memory(const struct server *s)
+{
+    return s->settings->maxmemory > 0 &&
+           keyspace_used_bytes(shard_keyspace(s->shard)) > s->settings->maxmemory;
+}
+
 static enum dispatch queue_command(struct incoming *in)
 {
     struct session *session = &in->conn->session;
@@ -287,6 +294,8 @@ static enum dispatch queue_command(struct incoming *in)
         session->has_failed = true;
         return answer_now(in);
     }
+    if (is_out_of_memory(in->conn->server))
+        return reject_text(in, "OOM command not allowed when used memory > 'maxmemory'.");
     const struct request request = plain_request(in, session->multi_db);
     if (!session_multi_add(session, &request, in->command->flags))
         return reject_text(in, "ERR too many commands in one transaction");
