@@ -12,7 +12,7 @@
 #define FILL_BYTES ((size_t)1 << 20)
 #define PIECE_BYTES ((size_t)64 << 10)
 #define WAL_BLOCK 32768 /* RocksDB's log::kBlockSize */
-#define WAL_HEADER 7    /* of each piece of a record; as much may be left over before the next block */
+#define WAL_HEADER 7    /* of each piece of a record; as much may be left before the next block */
 
 void wal_fill_init(struct wal_fill *f)
 {
@@ -74,7 +74,7 @@ static void fill(struct wal_fill *f)
     if (f->fd < 0 || fstat(f->fd, &info) != 0)
         return;
     if (info.st_size > f->end)
-        f->end = info.st_size; /* the records have overtaken our zeros: they end where the file ends */
+        f->end = info.st_size; /* the records overtook our zeros: they end where the file ends */
     if (info.st_size < f->end)
         return; /* it was closed, and another one takes over: at the next look */
     const off_t end = f->end + (off_t)FILL_BYTES;

@@ -5,10 +5,10 @@
  *   refused:      nothing      | what grows                      | every write
  *
  * A worker looks every LOOK_US. Each node tells its level by its HEARTBEAT_REPLYs; the leader, by
- * its HEARTBEATs, the level that a majority of voters is at, or NONE when it has no room itself. What
- * clients are refused by is the worse of the two; a level that is known to be NONE takes no batch
- * and no entries with data, so that no write of the log ever meets a full disk: it would end the
- * process (D16). A leader below its reserve hands over to a voter above it. */
+ * its HEARTBEATs, the level that a majority of voters is at, or NONE when it has no room itself.
+ * What clients are refused by is the worse of the two; a level that is known to be NONE takes no
+ * batch and no entries with data, so that no write of the log ever meets a full disk: it would end
+ * the process (D16). A leader below its reserve hands over to a voter above it. */
 
 #include "node/consensus_internal.h"
 

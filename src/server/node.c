@@ -24,7 +24,7 @@
 #include "server/peer.h"
 #include "server/workers.h"
 
-#define STATE_BLOCK_CACHE_BYTES ((size_t)32 << 20) /* filters and indexes of some millions of keys */
+#define STATE_BLOCK_CACHE_BYTES ((size_t)32 << 20) /* filters, indexes of some millions of keys */
 
 struct node {
     struct node_options options;

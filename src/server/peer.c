@@ -604,7 +604,8 @@ enum status peers_open(const struct peers_options *options, struct peers **peers
     CHECK(options->wake != NULL);
     const size_t secret_size = options->secret == NULL ? 0 : strlen(options->secret);
     if (secret_size == 0 || secret_size >= PEER_SECRET_MAX)
-        return fail(e, STATUS_INVALID, "the cluster's secret (cluster-secret) must have 1 to %d bytes",
+        return fail(e, STATUS_INVALID,
+                    "the cluster's secret (cluster-secret) must have 1 to %d bytes",
                     PEER_SECRET_MAX - 1);
     int listener;
     const enum status status =
