@@ -173,6 +173,15 @@ void changed(struct exec *x, struct object *o, enum event_class event_class, con
         key_event(x, EVENT_GENERIC, "del", x->db, name);
 }
 
+void delete_emptied(struct exec *x, struct object *o, enum event_class event_class,
+                    const char *event)
+{
+    const struct bytes name = o->name;
+    object_delete(o);
+    key_event(x, event_class, event, x->db, name);
+    key_event(x, EVENT_GENERIC, "del", x->db, name);
+}
+
 void delete_key(struct exec *x, struct object *o)
 {
     const struct bytes name = o->name;

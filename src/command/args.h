@@ -52,6 +52,11 @@ void changed(struct exec *x, struct object *o, enum event_class event_class, con
 void key_event(struct exec *x, enum event_class event_class, const char *event, uint32_t db,
                struct bytes key);
 
+/* For a collection that loses all its elements: deletes it as the one row it is, however large, and
+ * tells the host event and "del". */
+void delete_emptied(struct exec *x, struct object *o, enum event_class event_class,
+                    const char *event);
+
 /* Deletes o and tells the host "del". */
 void delete_key(struct exec *x, struct object *o);
 

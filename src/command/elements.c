@@ -23,14 +23,20 @@ void give_subkey(struct exec *x, struct object *o, struct bytes subkey, struct b
     reply_bulk(x, subkey);
 }
 
+static void give_all(struct exec *x, struct object *o, struct object_cursor *cursor,
+                     give_element *give)
+{
+    struct bytes subkey, value;
+    while (object_next(cursor, &subkey, &value))
+        give(x, o, subkey, value);
+    object_cursor_close(cursor);
+}
+
 void elements_give_all(struct exec *x, struct object *o, uint8_t space, give_element *give)
 {
     struct object_cursor cursor;
-    struct bytes subkey, value;
     object_seek(o, &cursor, space, BYTES_NONE, FORWARD);
-    while (object_next(&cursor, &subkey, &value))
-        give(x, o, subkey, value);
-    object_cursor_close(&cursor);
+    give_all(x, o, &cursor, give);
 }
 
 /* --- drawing ---------------------------------------------------------------------------------- */
@@ -71,7 +77,9 @@ uint64_t elements_draw(struct exec *x, struct object *o, uint8_t space, uint64_t
 {
     const uint64_t all = object_count(o);
     if (count >= all) {
-        elements_give_all(x, o, space, give);
+        struct object_cursor cursor; /* Redis gives a whole sorted set from its highest score on */
+        object_seek(o, &cursor, space, BYTES_NONE, o->type == TYPE_ZSET ? BACKWARD : FORWARD);
+        give_all(x, o, &cursor, give);
         return all;
     }
     if (all <= WALKED_MAX || count > all / SEEK_COST)
@@ -163,6 +171,30 @@ void reply_draw(struct exec *x, enum type type, uint8_t space, const struct draw
     object_close(&o);
 }
 
+void reply_random_pairs(struct exec *x, enum type type, uint8_t space, const char *word,
+                        give_element *pair)
+{
+    if (x->arg_count == 2) {
+        reply_random_element(x, type, space);
+        return;
+    }
+    struct draw d;
+    if (!arg_draw(x, 2, &d))
+        return;
+    const bool in_pairs = arg_is(x, 3, word);
+    if (x->arg_count > 4 || (x->arg_count == 4 && !in_pairs)) {
+        reply_syntax_error(x);
+        return;
+    }
+    if (in_pairs && d.count > INT64_MAX / 2) { /* they would be twice as many bulks */
+        reply_error(x, "ERR value is out of range");
+        return;
+    }
+    d.bulks = in_pairs && x->reply.protocol == 2 ? 2 : 1;
+    d.give = in_pairs ? pair : give_subkey;
+    reply_draw(x, type, space, &d);
+}
+
 void delete_elements(struct exec *x, enum type type, uint8_t space, enum event_class event_class,
                      const char *event)
 {
@@ -217,6 +249,7 @@ void elements_scan(struct exec *x, enum type type, uint8_t space, note_element *
         return;
     /* Redis does not look at the options when there is no such key. */
     const bool is_there = o.type != TYPE_NONE;
+    s.listpack = o.encoding == ENCODING_LISTPACK;
     if (!is_there || scan_parse_options(x, 3, false, &s)) {
         if (is_there)
             scan_object(&o, space, &s, note);

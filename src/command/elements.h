@@ -40,6 +40,11 @@ struct draw {
 bool arg_draw(struct exec *x, uint32_t n, struct draw *d);
 void reply_draw(struct exec *x, enum type type, uint8_t space, const struct draw *d);
 
+/* The whole of HRANDFIELD and ZRANDMEMBER: key [count [word]]. With word, pair gives subkey and
+ * value, in RESP3 as an array. */
+void reply_random_pairs(struct exec *x, enum type type, uint8_t space, const char *word,
+                        give_element *pair);
+
 /* HDEL, SREM, ZREM key subkey ... -> how many there were */
 void delete_elements(struct exec *x, enum type type, uint8_t space, enum event_class event_class,
                      const char *event);

@@ -257,36 +257,18 @@ static void hvals(struct exec *x)
 
 /* --- HRANDFIELD, HSCAN ------------------------------------------------------------------------ */
 
-static void give_pair_array(struct exec *x, struct object *o, struct bytes field,
-                            struct bytes value)
+static void give_random_pair(struct exec *x, struct object *o, struct bytes field,
+                             struct bytes value)
 {
-    reply_array(x, 2);
+    if (x->reply.protocol > 2)
+        reply_array(x, 2);
     give_pair(x, o, field, value);
 }
 
 /* HRANDFIELD key [count [WITHVALUES]] */
 static void hrandfield(struct exec *x)
 {
-    const bool with_values = arg_is(x, 3, "withvalues");
-    if (x->arg_count == 2) {
-        reply_random_element(x, TYPE_HASH, SPACE_FIELD);
-        return;
-    }
-    struct draw d;
-    if (!arg_draw(x, 2, &d))
-        return;
-    if (x->arg_count > 4 || (x->arg_count == 4 && !with_values)) {
-        reply_syntax_error(x);
-        return;
-    }
-    if (with_values && d.count > INT64_MAX / 2) { /* they would be twice as many bulks */
-        reply_error(x, "ERR value is out of range");
-        return;
-    }
-    const bool nested = with_values && x->reply.protocol > 2;
-    d.bulks = with_values && !nested ? 2 : 1;
-    d.give = nested ? give_pair_array : with_values ? give_pair : give_subkey;
-    reply_draw(x, TYPE_HASH, SPACE_FIELD, &d);
+    reply_random_pairs(x, TYPE_HASH, SPACE_FIELD, "withvalues", give_random_pair);
 }
 
 static void note_pair(struct scan *s, struct bytes field, struct bytes value)

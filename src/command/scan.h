@@ -16,6 +16,7 @@ struct scan {
     int64_t count;
     bool has_pattern;
     struct bytes pattern, type; /* type.data NULL: any */
+    bool listpack;              /* Redis would hold the object as a listpack */
     uint64_t last, next;        /* position of the last element seen; cursor of the next step */
     int64_t seen;
     struct buf found;           /* what to reply, as le32 size, bytes; owned */

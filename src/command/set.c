@@ -6,6 +6,7 @@
 #include "command/distinct.h"
 #include "command/elements.h"
 #include "command/settings.h"
+#include "command/sources.h"
 #include "command/table.h"
 
 /* --- members ---------------------------------------------------------------------------------- */
@@ -138,16 +139,12 @@ static void pop_one(struct exec *x)
     object_close(&set);
 }
 
-/* The whole set goes as one row, however large it is. */
 static void pop_all(struct exec *x, struct object *set)
 {
-    const struct bytes name = set->name;
     reply_set(x, object_count(set));
     if (reply_is_wanted(x))
         elements_give_all(x, set, SPACE_MEMBER, give_subkey);
-    object_delete(set);
-    key_event(x, EVENT_SET, "spop", x->db, name);
-    key_event(x, EVENT_GENERIC, "del", x->db, name);
+    delete_emptied(x, set, EVENT_SET, "spop");
 }
 
 /* SPOP key [count] */
@@ -240,57 +237,10 @@ static void reply_list(struct exec *x, const struct result *r)
         reply_bulk(x, r->list[i]);
 }
 
-struct source {
-    struct object set; /* TYPE_NONE: absent, which is as good as empty */
-    uint32_t position;
-};
-
-struct sources {
-    struct source *at;
-    uint32_t count;
-};
-
-static void close_sources(struct sources *s)
-{
-    for (uint32_t i = 0; i < s->count; i++)
-        object_close(&s->at[i].set);
-}
-
-/* Opens count sets from args[first] on. False: one is no set, and that is the reply. */
-static bool open_sources(struct exec *x, uint32_t first, uint32_t count, struct sources *s)
-{
-    s->at = arena_alloc(x->arena, count * sizeof(*s->at));
-    for (s->count = 0; s->count < count; s->count++) {
-        s->at[s->count].position = s->count;
-        if (!open_key(x, first + s->count, TYPE_SET, &s->at[s->count].set)) {
-            close_sources(s);
-            return false;
-        }
-    }
-    return true;
-}
-
-/* By size; equal ones stay as they were given: the order of the result hangs on it on all nodes. */
-static int compare_sources(const void *a, const void *b)
-{
-    const struct source *left = a, *right = b;
-    if (left->set.count != right->set.count)
-        return left->set.count < right->set.count ? -1 : 1;
-    return left->position < right->position ? -1 : 1;
-}
-
-static bool any_has(struct sources *s, uint32_t from, struct bytes member)
-{
-    for (uint32_t i = s->count; i > from; i--)
-        if (has_member(&s->at[i - 1].set, member))
-            return true;
-    return false;
-}
-
 static bool all_have(struct sources *s, uint32_t from, struct bytes member)
 {
     for (uint32_t i = from; i < s->count; i++)
-        if (!has_member(&s->at[i].set, member))
+        if (!source_has(&s->at[i], member))
             return false;
     return true;
 }
@@ -300,10 +250,10 @@ typedef void combine_sets(struct exec *x, struct sources *s, struct result *r);
 /* Walks the smallest set and looks its members up in the others, the next smallest first. */
 static void intersect(struct exec *x, struct sources *s, struct result *r)
 {
-    qsort(s->at, s->count, sizeof(*s->at), compare_sources);
+    sources_sort(s, 0);
     struct object_cursor cursor;
     struct bytes member, nothing;
-    object_seek(&s->at[0].set, &cursor, SPACE_MEMBER, BYTES_NONE, FORWARD);
+    object_seek(&s->at[0].object, &cursor, SPACE_MEMBER, BYTES_NONE, FORWARD);
     while (!is_complete(r) && object_next(&cursor, &member, &nothing))
         if (all_have(s, 1, member))
             take(x, r, member);
@@ -313,12 +263,12 @@ static void intersect(struct exec *x, struct sources *s, struct result *r)
 /* Walks the first set and looks its members up in the others, the largest first. */
 static void subtract(struct exec *x, struct sources *s, struct result *r)
 {
-    qsort(s->at + 1, s->count - 1, sizeof(*s->at), compare_sources);
+    sources_sort(s, 1);
     struct object_cursor cursor;
     struct bytes member, nothing;
-    object_seek(&s->at[0].set, &cursor, SPACE_MEMBER, BYTES_NONE, FORWARD);
+    object_seek(&s->at[0].object, &cursor, SPACE_MEMBER, BYTES_NONE, FORWARD);
     while (object_next(&cursor, &member, &nothing))
-        if (!any_has(s, 1, member))
+        if (!sources_any_has(s, 1, member))
             take(x, r, member);
     object_cursor_close(&cursor);
 }
@@ -330,7 +280,7 @@ static void unite(struct exec *x, struct sources *s, struct result *r)
     for (uint32_t i = 0; i < s->count; i++) {
         struct object_cursor cursor;
         struct bytes member, nothing;
-        object_seek(&s->at[i].set, &cursor, SPACE_MEMBER, BYTES_NONE, FORWARD);
+        object_seek(&s->at[i].object, &cursor, SPACE_MEMBER, BYTES_NONE, FORWARD);
         while (object_next(&cursor, &member, &nothing))
             if (r->store != NULL)
                 add_member(x, r->store, member);
@@ -344,49 +294,39 @@ static void reply_combined(struct exec *x, combine_sets *combine)
 {
     struct sources s;
     struct result r = {.are_numbers = true};
-    if (!open_sources(x, 1, x->arg_count - 1, &s))
+    if (!sources_open(x, 1, x->arg_count - 1, TYPE_SET, &s))
         return;
     if (reply_is_wanted(x))
         combine(x, &s, &r);
     reply_list(x, &r);
-    close_sources(&s);
-}
-
-/* At least as many members as combine can store. */
-static uint64_t result_max(const struct sources *s, combine_sets *combine)
-{
-    uint64_t sum = 0, min = UINT64_MAX;
-    for (uint32_t i = 0; i < s->count; i++) {
-        sum += s->at[i].set.count;
-        min = MIN(min, s->at[i].set.count);
-    }
-    if (combine == unite)
-        return sum;
-    return combine == intersect ? min : s->at[0].set.count;
+    sources_close(&s);
 }
 
 /* The destination may be one of the sources: they are read until it is saved. */
-static void store_combined(struct exec *x, combine_sets *combine, const char *event)
+static void store_combined(struct exec *x, enum combination combination, const char *event)
 {
+    static combine_sets *const functions[] = {
+        [UNION] = unite, [INTERSECTION] = intersect, [DIFFERENCE] = subtract,
+    };
     struct sources s;
     struct object to;
-    if (!open_sources(x, 2, x->arg_count - 2, &s))
+    if (!sources_open(x, 2, x->arg_count - 2, TYPE_SET, &s))
         return;
-    if (!may_write_rows(x, result_max(&s, combine))) {
-        close_sources(&s);
+    if (!may_write_rows(x, sources_result_max(&s, combination))) {
+        sources_close(&s);
         return;
     }
     object_open(x->keyspace, x->db, x->args[1], &to);
     object_replace(&to, TYPE_SET, ENCODING_INTSET);
     struct result r = {.store = &to};
-    combine(x, &s, &r);
+    functions[combination](x, &s, &r);
     const uint64_t count = object_count(&to);
     if (count > 0)
         changed(x, &to, EVENT_SET, event);
     else if (to.existed)
         delete_key(x, &to);
     object_close(&to);
-    close_sources(&s);
+    sources_close(&s);
     reply_int64(x, (int64_t)count);
 }
 
@@ -427,19 +367,19 @@ static void sdiff(struct exec *x)
 /* SINTERSTORE destination key ... -> how many members it has */
 static void sinterstore(struct exec *x)
 {
-    store_combined(x, intersect, "sinterstore");
+    store_combined(x, INTERSECTION, "sinterstore");
 }
 
 /* SUNIONSTORE destination key ... */
 static void sunionstore(struct exec *x)
 {
-    store_combined(x, unite, "sunionstore");
+    store_combined(x, UNION, "sunionstore");
 }
 
 /* SDIFFSTORE destination key ... */
 static void sdiffstore(struct exec *x)
 {
-    store_combined(x, subtract, "sdiffstore");
+    store_combined(x, DIFFERENCE, "sdiffstore");
 }
 
 static bool parse_sintercard(struct exec *x, uint32_t *key_count, int64_t *limit)
@@ -470,11 +410,11 @@ static void sintercard(struct exec *x)
     uint32_t key_count;
     int64_t limit = 0;
     struct sources s;
-    if (!parse_sintercard(x, &key_count, &limit) || !open_sources(x, 2, key_count, &s))
+    if (!parse_sintercard(x, &key_count, &limit) || !sources_open(x, 2, key_count, TYPE_SET, &s))
         return;
     struct result r = {.only_counted = true, .limit = (uint64_t)limit};
     intersect(x, &s, &r);
-    close_sources(&s);
+    sources_close(&s);
     reply_int64(x, (int64_t)r.count);
 }
 
