@@ -147,8 +147,7 @@ static void info_persistence(struct server *s, struct buf *to)
     const struct shard_status *status = &s->status;
     number(to, "loading", !s->is_ready);
     number(to, "async_loading", 0);
-    number(to, "rdb_changes_since_last_save",
-           status->applied_index - MIN(status->applied_index, status->durable_applied));
+    number(to, "rdb_changes_since_last_save", s->changes.all - s->changes.saved);
     number(to, "rdb_bgsave_in_progress", status->flush_running);
     number(to, "rdb_last_save_time", MAX(status->last_flush_ms, s->started_ms) / 1000);
     text(to, "rdb_last_bgsave_status", "ok");

@@ -117,20 +117,32 @@ static void host_reply_end(void *context, struct reply_slot *shard, const struct
     slot_complete(slot);
 }
 
+/* One command may tell of several changes. */
+static void count_change(struct change_counts *changes, const struct exec *x)
+{
+    const uint64_t stamp = keyspace_stamp(x->keyspace);
+    if (changes->last_stamp == stamp && changes->last_args == x->args)
+        return;
+    changes->last_stamp = stamp;
+    changes->last_args = x->args;
+    changes->all++;
+}
+
 /* Nothing listens to changes yet: the seam for keyspace events and tracking. */
 static void host_changed(void *context, const struct exec *x, const struct key_change *change)
 {
-    (void)x;
     struct server *s = context;
     if (change->event_class & EVENT_EXPIRED)
         s->stats.expired_keys++;
+    else
+        count_change(&s->changes, x);
 }
 
 static void host_flushed(void *context, const struct exec *x, int64_t db)
 {
-    (void)context;
-    (void)x;
     (void)db;
+    struct server *s = context;
+    count_change(&s->changes, x);
 }
 
 static void host_local(void *context, struct exec *x)

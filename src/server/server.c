@@ -131,10 +131,21 @@ static bool initial_applied(const struct server *s)
     return true;
 }
 
+/* What Redis's rdb_changes_since_last_save would count: commands not in a flush yet. */
+static void look_at_flushes(struct server *s, const struct shard_status *before)
+{
+    if (s->status.flushes != before->flushes)
+        s->changes.saved = s->changes.cut;
+    if (s->status.flush_running && !before->flush_running)
+        s->changes.cut = s->changes.all;
+}
+
 static void look_at_shard(struct server *s)
 {
     struct shard_status *status = &s->status;
+    const struct shard_status before = *status;
     shard_status(s->shard, status);
+    look_at_flushes(s, &before);
     s->settings = machine_settings(shard_machine(s->shard));
     if (status->ready && !s->initial_sent)
         propose_initial(s);

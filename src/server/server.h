@@ -75,6 +75,7 @@ struct server {
     struct slot *running;        /* of the local command that runs; NULL inside an entry */
     struct queue pendings;
     struct stats stats;
+    struct change_counts changes;
     struct commands_info *commands;
     struct slowlog slowlog;
     uint64_t slow_ticks;         /* a command that takes as long goes to the slow log */

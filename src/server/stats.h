@@ -54,6 +54,14 @@ struct stats {
     size_t sample;
 };
 
+/* Commands that changed something: all, those before the last flush began, those flushed. CONFIG
+ * RESETSTAT leaves them alone. */
+struct change_counts {
+    uint64_t all, cut, saved;
+    uint64_t last_stamp; /* of the last one; of an EXEC all share it, but not their arguments */
+    const void *last_args;
+};
+
 struct commands_info; /* all of them, by command */
 struct commands_info *commands_info_new(const struct local_row *locals, size_t count);
 void commands_info_free(struct commands_info *all);
