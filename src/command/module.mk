@@ -8,6 +8,7 @@ libcommand_a_SOURCES = \
 	%D%/connection.c %D%/acl.c %D%/bits.h %D%/bitmap.c %D%/bitfield.c %D%/cluster.c %D%/raft.c %D%/geo.c %D%/hash.c %D%/hll.c \
 	%D%/list.c %D%/pubsub.c %D%/scripting.c %D%/set.c %D%/sort.c %D%/stream.c %D%/zset.h %D%/zset.c \
 	%D%/zset_range.c %D%/zset_combine.c %D%/sources.h %D%/sources.c %D%/pop.h %D%/pop.c
+libcommand_a_SOURCES += %D%/hll_image.h %D%/hll_image.c
 EXTRA_DIST += %D%/README.md
 
 COMMAND_LIBS = libcommand.a libresp.a libkeyspace.a libkv.a libbase.a $(ROCKSDB_LIBS)
@@ -21,7 +22,8 @@ tests_unit_command_shell_LDADD = $(COMMAND_LIBS)
 dist_check_SCRIPTS += redis-tests/check
 EXTRA_DIST += redis-tests/random-commands
 
-COMMAND_TESTS = tests/unit/test_command tests/unit/test_command_replies tests/unit/test_elements
+COMMAND_TESTS = tests/unit/test_command tests/unit/test_command_replies tests/unit/test_elements \
+	tests/fuzz/fuzz_hll
 check_PROGRAMS += $(COMMAND_TESTS)
 EXTRA_DIST += tests/unit/command redis-tests/random-commands
 
@@ -36,3 +38,8 @@ tests_unit_test_elements_LDADD = $(COMMAND_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_command_SOURCES = tests/unit/test_command.c $(COMMAND_WORLD)
 tests_unit_test_command_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_command_LDADD = $(COMMAND_LIBS) $(CMOCKA_LIBS)
+
+tests_fuzz_fuzz_hll_SOURCES = tests/fuzz/fuzz_hll.c tests/fuzz/fuzz.h tests/fuzz/fuzz.c
+tests_fuzz_fuzz_hll_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/fuzz
+tests_fuzz_fuzz_hll_LDADD = libcommand.a libbase.a
+EXTRA_DIST += tests/fuzz/corpus/hll
