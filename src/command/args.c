@@ -7,10 +7,11 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/panic.h"
 #include "command/settings.h"
 #include "keyspace/expire.h"
 
-#define DOUBLE_TEXT_MAX 256 /* as long as Redis accepts a number */
+#define DOUBLE_TEXT_SMALL 256 /* longer ones go to the heap */
 
 bool arg_int64(struct exec *x, uint32_t n, int64_t *value)
 {
@@ -36,25 +37,34 @@ bool arg_int64_range(struct exec *x, uint32_t n, const int64_t range[static 2], 
     return false;
 }
 
-bool bytes_to_double(struct bytes b, double *value)
+/* text is terminated behind size bytes. */
+static bool text_to_double(const char *text, size_t size, double *value)
 {
-    char text[DOUBLE_TEXT_MAX];
-    if (b.size == 0 || b.size >= sizeof(text))
-        return false;
-    memcpy(text, b.data, b.size);
-    text[b.size] = '\0';
     if (text[0] == ' ' || (text[0] >= '\t' && text[0] <= '\r'))
         return false;
-
     char *end;
     errno = 0;
     const double parsed = strtod(text, &end);
-    if ((size_t)(end - text) != b.size || isnan(parsed))
+    if ((size_t)(end - text) != size || isnan(parsed))
         return false;
     if (errno == ERANGE && (isinf(parsed) || fpclassify(parsed) == FP_ZERO))
         return false;
     *value = parsed;
     return true;
+}
+
+bool bytes_to_double(struct bytes b, double *value)
+{
+    char small[DOUBLE_TEXT_SMALL];
+    if (b.size == 0)
+        return false;
+    char *text = b.size < sizeof(small) ? small : xmalloc(b.size + 1); /* Redis knows no limit */
+    memcpy(text, b.data, b.size);
+    text[b.size] = '\0';
+    const bool is_number = text_to_double(text, b.size, value);
+    if (text != small)
+        free(text);
+    return is_number;
 }
 
 bool arg_double(struct exec *x, uint32_t n, double *value)
