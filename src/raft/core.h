@@ -76,7 +76,8 @@ struct raft {
     struct progress peers[RAFT_PEERS_MAX];
     raft_index own_term_first; /* the NOOP of this leadership */
     uint32_t heartbeat_ticks;  /* since the last heartbeat to all */
-    uint64_t round;
+    uint64_t round, round_to_all; /* newest; newest that all were asked */
+    uint32_t answers_to_all;
     bool heartbeat_due, round_due, votes_due;
     bool campaign_by_transfer;
     raft_node transfer_to;

@@ -20,7 +20,9 @@ void progress_init(struct progress *p, raft_node node, raft_index next_index)
     p->match_index = 0;
     p->told_commit = 0;
     p->wanted_commit = 0;
+    p->round_asked = 0;
     p->round_answered = 0;
+    p->answer_rank = 0;
     p->vote = PROGRESS_VOTE_OPEN;
     p->snapshot_running = false;
     p->snapshot_wait_ticks = 0;

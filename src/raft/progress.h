@@ -35,7 +35,9 @@ struct progress {
     raft_index next_index, match_index;
     raft_index told_commit;   /* what it knows to be committed once our messages arrive */
     raft_index wanted_commit; /* tell commits at once until this one, 0 = no hurry */
-    uint64_t round_answered;  /* newest heartbeat round */
+    uint64_t round_asked;     /* newest heartbeat round sent */
+    uint64_t round_answered;  /* newest one answered */
+    uint32_t answer_rank;     /* among the answers to the last heartbeat to all, from 1; 0 = none */
     enum progress_vote vote;
     bool probe_sent;          /* PROBE: wait for the answer */
     bool is_broken;           /* its connection is: wait until it is heard */

@@ -212,6 +212,8 @@ enum status receive_heartbeat_reply(struct raft *r, const struct raft_message *m
         return STATUS_STALE;
     if (m->round > r->round)
         return STATUS_BAD_MESSAGE;
+    if (p->round_answered < r->round_to_all && m->round >= r->round_to_all)
+        p->answer_rank = ++r->answers_to_all;
     p->round_answered = MAX(p->round_answered, m->round);
     if (m->want_snapshot)
         snapshot_ask(r, p);
@@ -373,25 +375,79 @@ void replication_flush(struct raft *r)
         peer_flush(r, &r->peers[i]);
 }
 
-/* A read round asks the voters, the regular heartbeat all. */
+static void heartbeat_send(struct raft *r, struct progress *p)
+{
+    struct raft_message *m = message_new(r, RAFT_MSG_HEARTBEAT, p->node);
+    m->round = r->round;
+    m->lease_ms = r->timeout_now_sent ? 0 : r->options.lease_ms;
+    m->commit_index = MIN(p->match_index, r->commit_index);
+    p->told_commit = MAX(p->told_commit, m->commit_index);
+    p->round_asked = r->round;
+}
+
+/* Whether it may be one of the few that a read round asks: it owes no answer. */
+static bool is_prompt(const struct raft *r, const struct progress *p)
+{
+    return config_is_voter(raft_config(r), p->node) && !p->is_broken && p->answer_rank > 0 &&
+           p->round_asked == p->round_answered;
+}
+
+/* The prompt peer that answered the last heartbeat to all first, of those not asked this round. */
+static struct progress *promptest(struct raft *r)
+{
+    struct progress *best = NULL;
+    for (size_t i = RAFT_OTHERS; i < r->peer_count; i++) {
+        struct progress *p = &r->peers[i];
+        if (is_prompt(r, p) && (best == NULL || p->answer_rank < best->answer_rank))
+            best = p;
+    }
+    return best;
+}
+
+/* How many others have to answer; 0: there is no such number, ask all. */
+static size_t answers_needed(const struct raft *r)
+{
+    const struct raft_config *config = raft_config(r);
+    if (config->outgoing.count > 0 || !raft_self_is_voter(r))
+        return 0;
+    return config->incoming.count / 2;
+}
+
+/* A read round asks as many as it needs, those that were the quickest of late: each peer asked is a
+ * wake on both sides. If one of them falls silent the next regular heartbeat, which confirms the
+ * same reads, asks all, and as long as the answer is due the silent one is not chosen again. */
+static bool ask_promptest(struct raft *r)
+{
+    const size_t needed = answers_needed(r);
+    size_t prompt = 0;
+    for (size_t i = RAFT_OTHERS; i < r->peer_count; i++)
+        prompt += is_prompt(r, &r->peers[i]);
+    if (needed == 0 || prompt < needed)
+        return false;
+    for (size_t i = 0; i < needed; i++)
+        heartbeat_send(r, promptest(r));
+    return true;
+}
+
+/* A read round asks voters, the regular heartbeat all. */
 void heartbeats_flush(struct raft *r)
 {
     if (!r->heartbeat_due && !r->round_due)
         return;
     if (!r->round_due)
         r->round++;
-    for (size_t i = RAFT_OTHERS; i < r->peer_count; i++) {
-        struct progress *p = &r->peers[i];
-        if (!r->heartbeat_due && !config_is_voter(raft_config(r), p->node))
-            continue;
-        struct raft_message *m = message_new(r, RAFT_MSG_HEARTBEAT, p->node);
-        m->round = r->round;
-        m->lease_ms = r->timeout_now_sent ? 0 : r->options.lease_ms;
-        m->commit_index = MIN(p->match_index, r->commit_index);
-        p->told_commit = MAX(p->told_commit, m->commit_index);
+    if (r->heartbeat_due || !ask_promptest(r)) {
+        for (size_t i = RAFT_OTHERS; i < r->peer_count; i++) {
+            struct progress *p = &r->peers[i];
+            if (r->heartbeat_due || config_is_voter(raft_config(r), p->node))
+                heartbeat_send(r, p);
+        }
     }
-    if (r->heartbeat_due)
+    if (r->heartbeat_due) {
         r->heartbeat_ticks = 0;
+        r->round_to_all = r->round;
+        r->answers_to_all = 0;
+    }
     r->heartbeat_due = false;
     r->round_due = false;
 }

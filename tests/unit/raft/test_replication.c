@@ -483,6 +483,52 @@ static void a_commit_is_told_at_once_to_who_wants_it(void **state)
     story_close(&t);
 }
 
+static void answer(struct story *t, raft_node from, uint64_t round)
+{
+    story_receive(t, &(struct raft_message){.type = RAFT_MSG_HEARTBEAT_REPLY,
+                                            .from = from,
+                                            .term = story_status(t).term,
+                                            .round = round});
+}
+
+/* D13: the quickest of the last heartbeat to all, not one that owes an answer. */
+static void a_read_round_asks_as_few_as_it_needs(void **state)
+{
+    (void)state;
+    struct story t;
+    story_open(&t, &(struct story_setup){TERMS(1)});
+    story_lead(&t);
+    story_persist(&t);
+    story_ack(&t, 2, 2);
+    story_tick(&t, STORY_HEARTBEAT);
+    assert_int_equal(story_count(&t, RAFT_MSG_HEARTBEAT), 2);
+    const uint64_t round = story_sent(&t, RAFT_MSG_HEARTBEAT, 2)->round;
+    answer(&t, 3, round);
+    answer(&t, 2, round);
+    story_read(&t, 1);
+    assert_int_equal(story_count(&t, RAFT_MSG_HEARTBEAT), 1);
+    assert_int_equal(story_sent(&t, RAFT_MSG_HEARTBEAT, 3)->round, round + 1);
+    assert_int_equal(t.out.read_count, 0);
+    answer(&t, 3, round + 1);
+    assert_int_equal(t.out.read_count, 1);
+
+    story_read(&t, 2); /* 3 stays silent */
+    assert_non_null(story_sent(&t, RAFT_MSG_HEARTBEAT, 3));
+    story_read(&t, 3);
+    assert_int_equal(story_count(&t, RAFT_MSG_HEARTBEAT), 1);
+    assert_non_null(story_sent(&t, RAFT_MSG_HEARTBEAT, 2));
+    story_read(&t, 4); /* nobody is left of whom an answer can be expected soon */
+    assert_int_equal(story_count(&t, RAFT_MSG_HEARTBEAT), 2);
+    answer(&t, 2, round + 3);
+    assert_int_equal(t.out.read_count, 2);
+    story_tick(&t, STORY_HEARTBEAT);
+    assert_int_equal(story_count(&t, RAFT_MSG_HEARTBEAT), 2);
+    answer(&t, 2, story_sent(&t, RAFT_MSG_HEARTBEAT, 2)->round);
+    assert_int_equal(t.out.read_count, 1);
+    assert_true(t.out.reads[0].ok);
+    story_close(&t);
+}
+
 /* A follower takes it without comparing logs: so it must be one that it has acknowledged. */
 static void a_heartbeat_tells_no_commit_beyond_the_match(void **state)
 {
@@ -560,6 +606,7 @@ int main(void)
         cmocka_unit_test(a_full_log_refuses_proposals_and_appends),
         cmocka_unit_test(others_than_the_leader_take_nothing),
         cmocka_unit_test(a_commit_is_told_at_once_to_who_wants_it),
+        cmocka_unit_test(a_read_round_asks_as_few_as_it_needs),
         cmocka_unit_test(a_heartbeat_tells_no_commit_beyond_the_match),
         cmocka_unit_test(a_broken_connection_goes_back_to_probing),
         cmocka_unit_test(a_second_flush_has_nothing_left),
