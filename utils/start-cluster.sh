@@ -3,6 +3,7 @@
 # waits until each acknowledges a write. Run again, it starts what does not run and keeps all data.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
+self=$0
 
 usage() {
     cat <<'EOF'
@@ -15,6 +16,7 @@ usage: utils/start-cluster.sh [options]
   --kill I         kill -9 of node I
   --start I        starts node I again
   --clean          stops all nodes and deletes the directory
+Of the last five at most one at a time.
 EOF
 }
 
@@ -24,6 +26,10 @@ die() {
 }
 
 nodes="" base_port="" dir=$top/cluster action=start which=""
+act() {
+    [ "$action" = start ] || die "one thing at a time: not both --${action/_one/} and --${1/_one/}"
+    action=$1
+}
 while [ $# -gt 0 ]; do
     case $1 in
     --nodes | --base-port | --dir | --kill | --start)
@@ -31,21 +37,25 @@ while [ $# -gt 0 ]; do
     --nodes) nodes=$2; shift ;;
     --base-port) base_port=$2; shift ;;
     --dir) dir=$2; shift ;;
-    --kill) action=kill which=$2; shift ;;
-    --start) action=start_one which=$2; shift ;;
-    --status) action=status ;;
-    --stop) action=stop ;;
-    --clean) action=clean ;;
+    --kill) act kill; which=$2; shift ;;
+    --start) act start_one; which=$2; shift ;;
+    --status) act status ;;
+    --stop) act stop ;;
+    --clean) act clean ;;
     --help | -h) usage; exit 0 ;;
     *) usage >&2; die "unknown option '$1'" ;;
     esac
     shift
 done
 
-is_number() { [[ $1 =~ ^[0-9]+$ ]] && [ "$1" -ge "$2" ] && [ "$1" -le "$3" ]; }
+is_number() { [[ $1 =~ ^[1-9][0-9]{0,4}$ ]] && [ "$1" -ge "$2" ] && [ "$1" -le "$3" ]; }
 [ -z "$nodes" ] || is_number "$nodes" 1 15 || die "--nodes wants a number from 1 to 15, not '$nodes'"
 [ -z "$base_port" ] || is_number "$base_port" 1 55000 ||
     die "--base-port wants a port from 1 to 55000, not '$base_port'"
+
+[ -n "$dir" ] || die "--dir wants a directory"
+dir=$(realpath -m -- "$dir") # absolute, as it stands in the nodes' command lines
+[[ $dir != *$'\n'* ]] || die "a path with a line break in it will not do"
 
 # The directory remembers its ports and its size: a later call needs no options.
 settings=$dir/cluster.settings
@@ -58,11 +68,23 @@ if [ -f "$settings" ]; then
     nodes=${nodes:-$saved_nodes}
     [ "$nodes" -ge "$saved_nodes" ] || nodes=$saved_nodes
 elif [ "$action" != start ] && [ "$action" != clean ]; then
-    die "no cluster in $dir; start one first: utils/start-cluster.sh"
+    die "no cluster in $dir; start one first: $self"
 fi
 nodes=${nodes:-3}
 base_port=${base_port:-7001}
 [ -z "$which" ] || is_number "$which" 1 "$nodes" || die "node '$which' is not one of 1 to $nodes"
+
+# How to call this script again for the same cluster.
+again=$self
+[ "$dir" = "$top/cluster" ] || again="$self --dir $(printf %q "$dir")"
+
+# Two of these scripts at work on one directory would disturb each other. Nodes do not inherit it.
+one_at_a_time() {
+    exec 9>"$dir/.lock"
+    flock -n 9 || die "another $self is at work on $dir; wait until it ends"
+}
+
+is_empty() { [ -z "$(find "$1" -mindepth 1 ! -name .lock -print -quit)" ]; }
 
 port_of() { echo $((base_port + $1 - 1)); }
 home_of() { echo "$dir/node-$1"; }
@@ -73,14 +95,18 @@ ask() { # node, command ...
     timeout 7 redis-cli -h 127.0.0.1 -p "$port" "$@" 2>/dev/null | tr -d '\r' || true
 }
 
+is_alive() { # a zombie that nobody has waited for is not: its command line is empty
+    [ -n "$(tr -d '\0' 2>/dev/null <"/proc/$1/cmdline")" ]
+} 2>/dev/null
+
 # The process of node I, if it lives and is ours.
 pid_of() {
     local file pid
     file=$(home_of "$1")/avow.pid
     [ -f "$file" ] || return 1
     pid=$(cat "$file")
-    [ -n "$pid" ] && tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null |
-        grep -qxF "$(home_of "$1")/avow.conf" || return 1
+    [ -n "$pid" ] && [ -r "/proc/$pid/cmdline" ] || return 1
+    tr '\0' '\n' 2>/dev/null <"/proc/$pid/cmdline" | grep -qxF "$(home_of "$1")/avow.conf" || return 1
     echo "$pid"
 }
 
@@ -91,19 +117,19 @@ field() { # node, field of INFO raft
 show_node() {
     local pid role term
     if ! pid=$(pid_of "$1"); then
-        echo "node $1  127.0.0.1:$(port_of "$1")  down     utils/start-cluster.sh --start $1"
+        echo "node $1  127.0.0.1:$(port_of "$1")  down      (start it: $again --start $1)"
         return
     fi
     role=$(field "$1" raft_role)
     term=$(field "$1" raft_term)
-    printf 'node %s  127.0.0.1:%s  %-8s term %s  pid %s\n' "$1" "$(port_of "$1")" \
+    printf 'node %s  127.0.0.1:%s  %-9s term %s  pid %s\n' "$1" "$(port_of "$1")" \
         "${role:-starting}" "${term:-?}" "$pid"
 }
 
 wait_gone() { # pid, seconds
     local i
     for ((i = 0; i < $2 * 20; i++)); do
-        kill -0 "$1" 2>/dev/null || return 0
+        is_alive "$1" || return 0
         sleep 0.05
     done
     return 1
@@ -122,42 +148,62 @@ stop_all() {
     done
 }
 
+# A value of the configuration file, whatever is in it.
+quoted() {
+    local text=${1//\\/\\\\}
+    echo "\"${text//\"/\\\"}\""
+}
+
 make_home() {
     local home init=no
     home=$(home_of "$1")
     mkdir -p "$home"
-    [ -f "$home/avow.conf" ] && return
-    [ "$1" -eq 1 ] && init=yes
-    cat >"$home/avow.conf" <<EOF
+    [ ! -f "$home/avow.conf" ] || return 0
+    [ "$1" -ne 1 ] || init=yes
+    cat >"$home/avow.conf.new" <<EOF
 # Written once by utils/start-cluster.sh; change it as you like and restart the node.
 bind 127.0.0.1
 port $(port_of "$1")
 announce-host 127.0.0.1
-dir $home
-logfile $home/avow.log
-pidfile $home/avow.pid
-cluster-secret-file $dir/secret
+dir $(quoted "$home")
+logfile $(quoted "$home/avow.log")
+pidfile $(quoted "$home/avow.pid")
+cluster-secret-file $(quoted "$dir/secret")
 cluster-init $init
 enable-debug-command local
 EOF
+    mv "$home/avow.conf.new" "$home/avow.conf"
+}
+
+is_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# The ports of node I are free, or it is ours that has them.
+check_ports() {
+    local port
+    ! pid_of "$1" >/dev/null || return 0
+    port=$(port_of "$1")
+    for port in "$port" $((port + 10000)); do
+        ! is_taken "$port" || die "port $port, of node $1, is taken by another program: end that" \
+            "program, or use another --base-port (is it a node whose directory was deleted?" \
+            "See: pgrep -a avow-server)"
+    done
 }
 
 launch() {
     local home port
     home=$(home_of "$1")
     port=$(port_of "$1")
-    if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-        die "port $port is taken by another program; use --base-port, or end that program"
-    fi
+    check_ports "$1"
+    [ -x "$top/build/avow-server" ] || die "there is no build/avow-server; run $again to build it"
     rm -f "$home/avow.pid"
-    setsid "$top/build/avow-server" "$home/avow.conf" >>"$home/avow.out" 2>&1 </dev/null &
+    setsid "$top/build/avow-server" "$home/avow.conf" >"$home/avow.out" 2>&1 </dev/null 9>&- &
     local child=$! i
     disown
     for ((i = 0; i < 200; i++)); do
-        [ "$(ask "$1" PING)" != "" ] && return
-        kill -0 "$child" 2>/dev/null || {
-            tail -5 "$home/avow.log" "$home/avow.out" 2>/dev/null >&2 || true
-            die "node $1 ended at once; its last words are above ($home/avow.log)"
+        [ -z "$(ask "$1" PING)" ] || return 0
+        is_alive "$child" || {
+            tail -q -n 5 "$home/avow.log" "$home/avow.out" >&2 2>/dev/null || true
+            die "node $1 ended at once; its last words are above, more may be in $home/avow.log"
         }
         sleep 0.05
     done
@@ -168,19 +214,27 @@ member_count() { # as some living node knows it
     local i count
     for ((i = 1; i <= nodes; i++)); do
         count=$(field "$i" raft_voters)
-        [ -n "$count" ] && [ "$count" -gt 0 ] && { echo "$count"; return; }
+        if [ "${count:-0}" -gt 0 ]; then
+            echo "$count"
+            return
+        fi
     done
     echo 0
 }
 
-# Adds node I if the cluster does not know it yet; the leader may need a moment to be found.
+peer_of() { echo "127.0.0.1:$(($(port_of "$1") + 10000))"; }
+
+is_voter() { # as node 1 knows it
+    ask 1 INFO raft | grep -q "^raft_peer_[0-9]*:address=$(peer_of "$1"),voter=1"
+}
+
+# Adds node I if it does not vote yet; the leader may need a moment to be found.
 join() {
     local answer="" i
-    [ "$(field "$1" raft_node_id)" != 0 ] && return
     for ((i = 0; i < 40; i++)); do
-        answer=$(ask 1 RAFT ADD "127.0.0.1:$(($(port_of "$1") + 10000))")
-        [ "$answer" = OK ] && return
-        [ "$(field "$1" raft_role)" = follower ] && return
+        ! is_voter "$1" || return 0
+        answer=$(ask 1 RAFT ADD "$(peer_of "$1")")
+        [ "$answer" != OK ] || return 0
         sleep 0.25
     done
     die "node $1 could not join: ${answer:-no answer from node 1}"
@@ -190,23 +244,29 @@ wait_write() {
     local i answer=""
     for ((i = 0; i < 60; i++)); do
         answer=$(ask "$1" SET avow:start-cluster "node $1")
-        [ "$answer" = OK ] && return
+        [ "$answer" != OK ] || return 0
         sleep 0.25
     done
     die "no write through node $1 is acknowledged after 15 s (${answer:-no answer}); a majority of" \
-        "the $(member_count) nodes must run: utils/start-cluster.sh --status"
+        "the $(member_count) nodes must run: $again --status"
 }
 
 start_all() {
     "$top/deps/install.sh"
     "$top/utils/build.sh"
     mkdir -p "$dir" || die "cannot make $dir"
-    dir=$(cd "$dir" && pwd)
+    [ -w "$dir" ] || die "cannot write to $dir; use another --dir"
+    [ -f "$settings" ] || is_empty "$dir" ||
+        die "$dir is not empty and not made by this script; use another --dir"
+    one_at_a_time
+    local i
+    for ((i = 1; i <= nodes; i++)); do
+        check_ports "$i" # before anything is written down
+    done
+    printf 'saved_nodes=%s\nsaved_base_port=%s\n' "$nodes" "$base_port" >"$settings"
     if [ ! -f "$dir/secret" ]; then
         (umask 077 && head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$dir/secret")
     fi
-    printf 'saved_nodes=%s\nsaved_base_port=%s\n' "$nodes" "$base_port" >"$settings"
-    local i
     for ((i = 1; i <= nodes; i++)); do
         make_home "$i"
         pid_of "$i" >/dev/null || launch "$i"
@@ -225,14 +285,33 @@ start_all() {
     echo "ready; try: redis-cli -p $base_port"
 }
 
+start_one() {
+    local i running=0 members
+    ! pid_of "$which" >/dev/null || die "node $which runs already"
+    [ -f "$(home_of "$which")/avow.conf" ] || die "node $which was never started; run $again"
+    launch "$which"
+    for ((i = 1; i <= nodes; i++)); do
+        ! pid_of "$i" >/dev/null || running=$((running + 1))
+    done
+    members=$(member_count)
+    if [ $((running * 2)) -gt "$members" ]; then
+        wait_write "$which"
+        show_node "$which"
+    else
+        show_node "$which"
+        echo "$running of $members nodes run: writes wait for a majority; start another one"
+    fi
+}
+
+[ "$action" = start ] || command -v redis-cli >/dev/null ||
+    die "redis-cli is not there; install it: $top/deps/install.sh"
+case $action in
+start | clean | status) ;;
+*) one_at_a_time ;;
+esac
 case $action in
 start) start_all ;;
-start_one)
-    pid_of "$which" >/dev/null && die "node $which runs already"
-    launch "$which"
-    wait_write "$which"
-    show_node "$which"
-    ;;
+start_one) start_one ;;
 status)
     for ((i = 1; i <= nodes; i++)); do show_node "$i"; done
     ;;
@@ -241,17 +320,20 @@ stop)
     echo "stopped; data kept in $dir"
     ;;
 kill)
-    pid=$(pid_of "$which") || die "node $which does not run"
+    pid=$(pid_of "$which") || die "node $which does not run; start it: $again --start $which"
     kill -9 "$pid"
     wait_gone "$pid" 5 || die "process $pid does not go away"
-    echo "node $which killed; start it again: utils/start-cluster.sh --start $which"
+    echo "node $which killed; start it again: $again --start $which"
     ;;
 clean)
     if [ -f "$settings" ]; then
+        one_at_a_time
         stop_all
         rm -rf "$dir"
+    elif [ -d "$dir" ] && is_empty "$dir"; then
+        rm -rf "$dir"
     elif [ -e "$dir" ]; then
-        die "$dir was not made by utils/start-cluster.sh; delete it yourself if that is meant"
+        die "$dir was not made by this script; delete it yourself if that is meant"
     fi
     echo "clean"
     ;;

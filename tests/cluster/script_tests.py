@@ -1,0 +1,129 @@
+"""script_tests.py -- utils/start-cluster.sh in the hands of a stranger. It uses the build directory
+beside it, so these run there only."""
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+
+from avow import Skipped, free_ports
+
+TOP = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+SCRIPT = os.path.join(TOP, "utils", "start-cluster.sh")
+
+
+class Stranger:
+    """Calls the script with its own --dir, which has a blank and a quote in its name."""
+
+    def __init__(self, nodes):
+        if os.path.realpath("avow-server") != os.path.join(TOP, "build", "avow-server"):
+            raise Skipped("not in the directory build/ of the source tree")
+        if shutil.which("redis-cli") is None:
+            raise Skipped("no redis-cli")
+        self.top = tempfile.mkdtemp(prefix="avow stranger's ")
+        self.dir = os.path.join(self.top, "a cluster")
+        ports = free_ports(nodes)
+        while ports[-1] != ports[0] + nodes - 1:  # in a row
+            ports = ports[1:] + free_ports(1)
+        self.port = ports[0]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.call("--clean", want=None)
+        shutil.rmtree(self.top, ignore_errors=True)
+        return False
+
+    def call(self, *arguments, want=0, says=(), cwd=None, env=None, dir=None):
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+        environment.update(env or {})
+        done = subprocess.run([SCRIPT, "--dir", dir or self.dir, *arguments], capture_output=True, text=True,
+                              timeout=300, cwd=cwd or self.top, env=environment, stdin=subprocess.DEVNULL)
+        text = done.stdout + done.stderr
+        assert want is None or done.returncode == want, "%r ended with %d:\n%s" % (arguments, done.returncode, text)
+        for word in says:
+            assert word in text, "%r does not say %r:\n%s" % (arguments, word, text)
+        return text
+
+
+def cli(port, *words):
+    return subprocess.run(["redis-cli", "-p", str(port), *words], capture_output=True, text=True,
+                          timeout=30).stdout.strip()
+
+
+def a_stranger_starts_kills_stops_and_keeps_all_data():
+    with Stranger(5) as s:
+        base = ["--base-port", str(s.port)]
+        s.call(*base, says=["leader", "follower", "redis-cli -p %d" % s.port])
+        assert cli(s.port + 2, "SET", "kept", "1") == "OK"
+        s.call(*base, says=["ready"])
+        s.call("--status", says=["node 3"])
+        s.call("--start", "2", want=1, says=["runs already"])
+        s.call("--kill", "1", says=["--start 1"])
+        s.call("--kill", "1", want=1, says=["does not run", "--start 1"])
+        s.call("--status", says=["down", "--start 1"])
+        assert cli(s.port + 1, "GET", "kept") == "1"
+        s.call("--kill", "2")
+        s.call("--start", "2", says=["node 2"])
+        s.call("--kill", "2")
+        s.call("--kill", "3")
+        s.call("--start", "3", says=["1 of 3 nodes run", "another"])
+        s.call(says=["ready"])
+        assert cli(s.port, "GET", "kept") == "1"
+        s.call("--nodes", "5", says=["node 5", "ready"])
+        assert cli(s.port + 4, "GET", "kept") == "1"
+        s.call("--nodes", "3", says=["node 5", "ready"])
+        s.call("--stop", says=["stopped"])
+        s.call("--stop", says=["stopped"])
+        s.call("--kill", "2", want=1, says=["does not run"])
+        s.call("--status", says=["node 5", "down"])
+        s.call(cwd="/", says=["ready"])
+        s.call("--status", dir="a cluster", says=["leader"])
+        assert cli(s.port + 3, "GET", "kept") == "1"
+        s.call("--clean", says=["clean"])
+        s.call("--clean", says=["clean"])
+        assert not os.path.exists(s.dir)
+        s.call("--nodes", "1", *base, says=["leader", "ready"])
+        assert cli(s.port, "GET", "kept") == ""
+
+
+def a_stranger_s_mistakes_are_explained():
+    with Stranger(3) as s:
+        base = ["--base-port", str(s.port)]
+        for arguments, says in [
+                (["--nods", "3"], ["--nods", "usage"]), (["--nodes"], ["--nodes", "value"]),
+                (["--nodes", "0"], ["--nodes", "0"]), (["--nodes", "16"], ["16"]), (["--nodes", "three"], ["three"]),
+                (["--nodes", "-1"], ["-1"]), (["--base-port", "60000"], ["60000"]), (["--base-port", "x"], ["'x'"]),
+                (["--base-port", "08001"], ["08001"]), (["--kill", "1", "--stop"], ["one thing"]),
+                (["--stop"], ["no cluster"]), (["--status"], ["no cluster"]), (["--kill", "1"], ["no cluster"]),
+                (["--start", "1"], ["no cluster"])]:
+            s.call(*arguments, want=1, says=says)
+        for taken in (s.port + 1, s.port + 10002):
+            with socket.socket() as other:
+                other.bind(("127.0.0.1", taken))
+                other.listen()
+                s.call(*base, want=1, says=[str(taken), "--base-port"])
+        other = os.path.join(s.top, "other")
+        os.mkdir(other)
+        open(os.path.join(other, "precious"), "w").close()
+        s.call(want=1, dir=other, says=[other, "another --dir"])
+        s.call("--clean", want=1, dir=other, says=[other])
+        assert os.path.exists(os.path.join(other, "precious"))
+        s.call(want=1, dir=os.path.join(other, "precious"), says=["precious"])
+        s.call("--nodes", "1", *base, says=["ready"])
+        s.call("--base-port", str(s.port + 7), want=1, says=[str(s.port)])
+        s.call("--kill", "2", want=1, says=["'2'", "1 to 1"])
+        no_redis_cli = os.path.join(s.top, "bin")
+        os.mkdir(no_redis_cli)
+        for name in ("bash", "dirname", "realpath", "printf", "cat", "tr", "env"):
+            os.symlink(shutil.which(name), os.path.join(no_redis_cli, name))
+        s.call("--status", want=1, env={"PATH": no_redis_cli}, says=["redis-cli", "deps/install.sh"])
+        s.call("--stop")
+        with open(os.path.join(s.dir, "node-1", "avow.conf"), "a") as f:
+            f.write("prot 1\n")
+        s.call("--start", "1", want=1, says=["prot", "avow.log"])
+        s.call(want=1, says=["prot"])
+
+
+TESTS = [a_stranger_starts_kills_stops_and_keeps_all_data, a_stranger_s_mistakes_are_explained]
