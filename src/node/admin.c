@@ -288,6 +288,19 @@ static void add_learner(struct consensus *c, struct change *change)
         c->next_node = next_node;
 }
 
+/* The member at address; 0 = none. Whoever was there before and is none any more is forgotten. */
+static raft_node member_at(struct consensus *c, const struct peer_address *address)
+{
+    struct raft_set all;
+    config_nodes(&c->config, &all);
+    raft_node node;
+    while ((node = book_node_at(&c->book, address)) != 0 && !node_set_has(&all, node)) {
+        node_set_remove(&c->guests, node);
+        book_forget(&c->book, node);
+    }
+    return node;
+}
+
 static void start_add(struct consensus *c, struct change *change)
 {
     if (change->address.host[0] == '\0' || change->address.port == 0) {
@@ -299,7 +312,7 @@ static void start_add(struct consensus *c, struct change *change)
             c->changes[i].step < CHANGE_FORWARDED) {
             return; /* one at a time: it has START_US to get its turn */
         }
-    const raft_node known = book_node_at(&c->book, &change->address);
+    const raft_node known = member_at(c, &change->address);
     if (known != 0 && node_set_has(&c->config.incoming, known)) {
         change->node = known;
         change_end(c, change, true, "OK");

@@ -33,6 +33,7 @@ struct consensus {
     struct raft_config config;
     raft_node next_node;
     struct address_book book;
+    struct raft_set guests; /* not in config, connected to us (peers.c) */
     bool config_changed; /* config is to be asked for again */
 
     uint64_t now_us, next_tick_us;

@@ -66,18 +66,20 @@ static void peer_clear(struct peer *p)
     queue_init(&p->waiting);
 }
 
-/* Whether the transport should keep connections to node: a member, or one that is being added. */
+/* Whether the transport should keep connections to node: a member, one that is being added, one
+ * that takes us for a member. */
 static bool is_wanted(const struct consensus *c, raft_node node)
 {
     struct raft_set all;
     config_nodes(&c->config, &all);
-    if (node_set_has(&all, node))
+    if (node_set_has(&all, node) || node_set_has(&c->guests, node))
         return true;
     for (size_t i = 0; i < CHANGES_MAX; i++)
         if (c->changes[i].step != CHANGE_FREE && c->changes[i].op == ADMIN_ADD &&
             c->changes[i].node == node)
             return true;
-    return all.count == 0 && book_find(&c->book, node) != NULL; /* introduced, without a log yet */
+    /* What we know of the configuration is from before our time: we were told who our peers are. */
+    return !node_set_has(&all, c->identity.node_id) && book_find(&c->book, node) != NULL;
 }
 
 /* Addresses of nodes that are gone; until there is a configuration, none is. */
@@ -94,6 +96,8 @@ static void forget_gone(struct consensus *c)
 
 void peers_connect(struct consensus *c)
 {
+    for (uint32_t i = 0; i < c->config.incoming.count; i++)
+        node_set_remove(&c->guests, c->config.incoming.node[i]);
     forget_gone(c);
     for (size_t i = 0; i < PEERS_MAX; i++) {
         const raft_node node = c->peers[i].node;
@@ -490,11 +494,27 @@ void consensus_peer_event(struct consensus *c, uint64_t node, enum peer_channel 
     c->again = true;
 }
 
+/* A node of this cluster that is not in the configuration as we know it has connected to us. It may
+ * lead by one that we do not have yet, and then only with a way back to it shall we ever get it. */
+static void note_guest(struct consensus *c, raft_node node)
+{
+    struct raft_set all;
+    config_nodes(&c->config, &all);
+    if (node_set_has(&all, node) || node_set_has(&c->guests, node))
+        return;
+    if (c->guests.count == RAFT_NODES_MAX)
+        node_set_remove(&c->guests, c->guests.node[0]);
+    node_set_add(&c->guests, node);
+    c->config_changed = true; /* peers_connect() in this turn */
+}
+
 void consensus_peer_address(struct consensus *c, uint64_t node, const struct peer_address *address,
                             bool is_guess)
 {
     if (node == 0 || (is_guess && book_find(&c->book, node) != NULL))
         return;
+    if (node != c->identity.node_id)
+        note_guest(c, node);
     if (!book_set(&c->book, node, address) || c->raft == NULL || node == c->identity.node_id)
         return; /* an empty node will need it when it is introduced */
     log_info("consensus", "a peer has a new address", "node=%" PRIu64 " host=%s port=%u", node,

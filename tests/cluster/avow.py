@@ -305,17 +305,20 @@ class Cluster:
         self.wait_writable(nodes=self.nodes[:1])
         self.nodes[0].call("SET", "formed", "1")
         for node in self.nodes[1:]:
-            for _ in range(40):
-                try:
-                    answer = self.nodes[0].call("RAFT", "ADD", node.peer_address)
-                    assert answer == b"OK", answer
-                    break
-                except ReplyError as e:
-                    last = e
-                    time.sleep(0.25)
-            else:
-                raise AssertionError("node %d could not join: %s" % (node.number, last))
+            self.add(node)
         self.wait_writable()
+
+    def add(self, node, through=None, seconds=30):
+        """The running, empty node becomes a member."""
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                answer = (through or self.nodes[0]).call("RAFT", "ADD", node.peer_address, timeout=seconds)
+                assert answer == b"OK", answer
+                return
+            except ReplyError as e:
+                assert time.monotonic() < end, "node %d could not join: %s" % (node.number, e)
+                time.sleep(0.25)
 
     def wait_writable(self, seconds=30, nodes=None):
         """A write through every node is acknowledged."""

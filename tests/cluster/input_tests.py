@@ -276,6 +276,39 @@ def adding_what_cannot_be_added_ends_with_an_error_and_harms_nothing():
         cluster.close()
 
 
+def a_member_that_slept_while_the_others_were_replaced_finds_its_way():
+    """Nobody whom it knows is there any more: the way to the new leader is the one it comes by."""
+    cluster = Cluster(count=5, namespaces=False)
+    try:
+        first, second, sleeper, *new = cluster.nodes
+        cluster.nodes = cluster.nodes[:3]
+        cluster.form()
+        sleeper.kill()
+        for node in new:
+            node.start("--cluster-init", "no")
+            cluster.add(node, through=first)
+        for number, node in ((1, first), (2, second)):
+            error = refusal(new[0], "RAFT", "REMOVE", number)
+            while "leadership" in error:  # the leader removes itself: its answer may not come through
+                time.sleep(0.5)
+                error = refusal(new[0], "RAFT", "REMOVE", number)
+            assert error == "no error but b'OK'" or "not a member" in error, error
+            node.kill()
+        assert new[0].call("SET", "moved", "1") == b"OK"
+        sleeper.start()
+        cluster.nodes = [sleeper] + new
+        cluster.wait_writable()
+        assert sleeper.call("GET", "moved") == b"1"
+        cluster.check_equal()
+        cluster.check_logs()
+    except BaseException:
+        cluster.tell_logs()
+        raise
+    finally:
+        cluster.nodes = [first, second, sleeper, *new]
+        cluster.close()
+
+
 def requests_that_want_too_much_end_with_an_error():
     cluster = Cluster(namespaces=False)
     try:
@@ -395,6 +428,7 @@ TESTS = [
     a_node_of_another_cluster_is_refused_and_both_live_on, a_wrong_secret_is_refused_and_said,
     a_directory_that_may_not_be_written_is_named, a_taken_peer_port_is_named,
     a_directory_of_another_cluster_does_no_harm, adding_what_cannot_be_added_ends_with_an_error_and_harms_nothing,
+    a_member_that_slept_while_the_others_were_replaced_finds_its_way,
     requests_that_want_too_much_end_with_an_error, a_single_node_that_is_told_to_end_under_load_loses_nothing,
     three_nodes_that_are_told_to_end_under_load_lose_nothing,
     much_data_is_ready_within_seconds_after_a_kill_and_after_an_end,

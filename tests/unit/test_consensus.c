@@ -68,6 +68,25 @@ static void a_cluster_grows_to_three_by_adding_empty_nodes(void **state)
     net_free(n);
 }
 
+/* The first entries of its log say that node 1 is alone, and for a while that is all it knows. */
+static void a_leader_that_did_not_found_the_cluster_adds_a_node(void **state)
+{
+    (void)state;
+    struct net *n = net_new(17);
+    net_form(n, 3);
+    char text[ADMIN_TEXT_MAX];
+    const struct admin transfer = {.op = ADMIN_TRANSFER, .node = 2};
+    assert_true(net_admin(n, 0, &transfer, text));
+    net_run(n, SECOND);
+    assert_int_equal(net_leader(n), 1);
+    net_start(n, 3, false);
+    const struct admin add = {.op = ADMIN_ADD, .host = "net", .port = 7003};
+    assert_true(net_admin(n, 2, &add, text));
+    assert_settles(n);
+    assert_int_equal(net_view(n, 3).node, 4);
+    net_free(n);
+}
+
 static void a_node_that_cannot_be_reached_is_not_added(void **state)
 {
     (void)state;
@@ -456,6 +475,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_node_serves_at_once_and_syncs_in_place),
         cmocka_unit_test(a_cluster_grows_to_three_by_adding_empty_nodes),
+        cmocka_unit_test(a_leader_that_did_not_found_the_cluster_adds_a_node),
         cmocka_unit_test(a_node_that_cannot_be_reached_is_not_added),
         cmocka_unit_test(a_node_is_removed_and_the_id_is_not_used_again),
         cmocka_unit_test(a_wiped_learner_comes_back_as_somebody_new_or_not_at_all),
