@@ -88,8 +88,14 @@ bool apply_is_due(const struct shard *s)
 void apply_loop_run(struct shard *s)
 {
     const uint64_t end_us = s->now_us + APPLY_BUDGET_US;
+    /* Without a cache every row presses: then a flush follows the whole turn (§6.3), not each
+     * entry, or a node that has to catch up would wait for a flush per entry. */
+    const bool by_turn = s->o.cache_bytes == 0;
     uint32_t requests = 0;
-    while (apply_is_due(s) && requests < APPLY_REQUESTS_PER_TURN) {
+    if (!apply_is_due(s))
+        return;
+    while (s->committed_count > 0 && (by_turn || apply_is_due(s)) &&
+           requests < APPLY_REQUESTS_PER_TURN) {
         const struct committed entry = take_first(s);
         if (entry.index > s->applied_index) {
             if (entry.index != s->applied_index + 1)

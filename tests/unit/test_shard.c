@@ -619,10 +619,38 @@ static void apply_waits_while_the_cache_is_pressed(void **state)
     sw_clear(&w);
 }
 
+/* §6.3: cache-size 0 flushes after each turn, not after each entry. */
+static void without_a_cache_a_turn_applies_what_has_come(void **state)
+{
+    (void)state;
+    struct sw_world w;
+    sw_init(&w, 0, 64);
+    lead(&w);
+    sw_settle(&w);
+    struct sw_request r[3] = {0};
+    for (int i = 0; i < 3; i++) {
+        sw_write(&w, &r[i], "INCR key");
+        sw_turn(&w);
+        sw_receive(&w, 10);
+        sw_append(&w, 10);
+    }
+    assert_int_equal(w.log_count - w.commit, 3);
+    sw_commit(&w, w.log_count);
+    sw_mail(&w, 10);
+    sw_turn(&w);
+    struct shard_status status;
+    shard_status(w.shard, &status);
+    assert_int_equal(status.applied_index, w.log_count);
+    for (int i = 0; i < 3; i++)
+        sw_request_clear(&r[i]);
+    sw_clear(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_write_is_answered_by_its_apply),
+        cmocka_unit_test(without_a_cache_a_turn_applies_what_has_come),
         cmocka_unit_test(requests_collect_while_a_batch_is_under_way),
         cmocka_unit_test(a_few_requests_do_not_wait_for_each_other),
         cmocka_unit_test(the_next_batch_waits_for_those_who_come_back),
