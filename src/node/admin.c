@@ -476,9 +476,11 @@ static void go_on(struct consensus *c, struct change *change)
 
 static void leadership_is_gone(struct consensus *c, struct change *change)
 {
-    const bool was_asked = change->op == ADMIN_TRANSFER ||
-                           (change->op == ADMIN_REMOVE && change->node == c->identity.node_id);
-    if (was_asked)
+    /* Who removes itself resigns when that is committed; but it may also have lost its office before,
+     * and then it is a member still, whose disk the cluster counts on. */
+    const bool done = change->op == ADMIN_TRANSFER ||
+                      (change->step == CHANGE_VOTER && entry_is_committed(c, change));
+    if (done)
         change_end(c, change, true, "OK");
     else
         change_end(c, change, false, "leadership changed meanwhile: look at RAFT STATUS, and ask "

@@ -66,26 +66,36 @@ static void peer_clear(struct peer *p)
     queue_init(&p->waiting);
 }
 
+/* Introduced, but its log has not come to the entry that adds it: the configurations it passes on
+ * its way are of before its time, and may know none of those who feed it. */
+static bool is_newcomer(const struct consensus *c)
+{
+    struct raft_set all;
+    config_nodes(&c->config, &all);
+    return !node_set_has(&all, c->identity.node_id);
+}
+
 /* Whether the transport should keep connections to node: a member, one that is being added, one
- * that takes us for a member. */
+ * that takes us for a member, our leader whatever our log says; to a newcomer all that it knows. */
 static bool is_wanted(const struct consensus *c, raft_node node)
 {
     struct raft_set all;
     config_nodes(&c->config, &all);
     if (node_set_has(&all, node) || node_set_has(&c->guests, node))
         return true;
+    if ((node == c->leader || is_newcomer(c)) && book_find(&c->book, node) != NULL)
+        return true;
     for (size_t i = 0; i < CHANGES_MAX; i++)
         if (c->changes[i].step != CHANGE_FREE && c->changes[i].op == ADMIN_ADD &&
             c->changes[i].node == node)
             return true;
-    /* What we know of the configuration is from before our time: we were told who our peers are. */
-    return !node_set_has(&all, c->identity.node_id) && book_find(&c->book, node) != NULL;
+    return false;
 }
 
-/* Addresses of nodes that are gone; until there is a configuration, none is. */
+/* Addresses of nodes that are gone; to a newcomer, none is. */
 static void forget_gone(struct consensus *c)
 {
-    if (c->config.incoming.count == 0)
+    if (is_newcomer(c))
         return;
     for (uint32_t i = c->book.count; i > 0; i--) {
         const raft_node node = c->book.entries[i - 1].node;
@@ -434,8 +444,8 @@ static void receive_frame(struct consensus *c, raft_node from, struct bytes byte
     case WIRE_READ_REPLY: rounds_reply(c, &f->read_reply); return;
     case WIRE_ADMIN: admin_receive(c, from, &f->admin); return;
     case WIRE_ADMIN_REPLY: admin_reply(c, &f->admin_reply); return;
-    case WIRE_INTRODUCE: /* we know who we are, but perhaps not yet where the others are */
-        if (f->introduce.node == c->identity.node_id && c->config.incoming.count == 0 &&
+    case WIRE_INTRODUCE: /* we know who we are, but perhaps not where the others are by now */
+        if (f->introduce.node == c->identity.node_id && is_newcomer(c) &&
             memcmp(f->introduce.cluster_id, c->identity.cluster_id, 16) == 0) {
             learn_members(c, &f->introduce.members);
             peers_connect(c);

@@ -120,6 +120,47 @@ static void a_node_is_removed_and_the_id_is_not_used_again(void **state)
     net_free(n);
 }
 
+/* Found by the simulator: it was told OK, and whoever then wiped its disk wiped a member's. */
+static void a_leader_that_loses_office_before_it_is_removed_does_not_say_so(void **state)
+{
+    (void)state;
+    struct net *n = net_new(24);
+    net_form(n, 3);
+    for (int to = 1; to < 3; to++) {
+        net_cut(n, 0, to, true);
+        net_cut(n, to, 0, true);
+    }
+    char text[ADMIN_TEXT_MAX];
+    assert_false(net_admin(n, 0, &(struct admin){.op = ADMIN_REMOVE, .node = 1}, text));
+    for (int to = 1; to < 3; to++) {
+        net_cut(n, 0, to, false);
+        net_cut(n, to, 0, false);
+    }
+    assert_settles(n);
+    struct consensus_status *status = net_status(n, 1);
+    assert_int_equal(status->member_count, 3);
+    free(status);
+    net_free(n);
+}
+
+/* Found by the simulator. The first configurations that it takes up know node 1 alone, who is gone;
+ * those who feed it must hear from it all the same, also after it died on the way. */
+static void a_newcomer_finds_the_others_when_the_founder_is_gone(void **state)
+{
+    (void)state;
+    struct net *n = net_new(23);
+    net_form(n, 3);
+    char text[ADMIN_TEXT_MAX];
+    assert_true(net_admin(n, 0, &(struct admin){.op = ADMIN_REMOVE, .node = 1}, text));
+    net_crash(n, 0, KV_MEM_KILL);
+    net_run(n, 2 * SECOND);
+    net_start(n, 3, false);
+    const struct admin add = {.op = ADMIN_ADD, .host = "net", .port = 7003};
+    assert_true(net_admin(n, 1, &add, text));
+    assert_settles(n);
+    net_free(n);
+}
+
 /* A learner that acknowledged entries and was emptied must not become a voter under its old id. */
 static void a_wiped_learner_comes_back_as_somebody_new_or_not_at_all(void **state)
 {
@@ -478,6 +519,8 @@ int main(void)
         cmocka_unit_test(a_leader_that_did_not_found_the_cluster_adds_a_node),
         cmocka_unit_test(a_node_that_cannot_be_reached_is_not_added),
         cmocka_unit_test(a_node_is_removed_and_the_id_is_not_used_again),
+        cmocka_unit_test(a_leader_that_loses_office_before_it_is_removed_does_not_say_so),
+        cmocka_unit_test(a_newcomer_finds_the_others_when_the_founder_is_gone),
         cmocka_unit_test(a_wiped_learner_comes_back_as_somebody_new_or_not_at_all),
         cmocka_unit_test(the_leader_removes_itself_and_another_takes_over),
         cmocka_unit_test(leadership_is_handed_over_on_request_and_when_stopping),
