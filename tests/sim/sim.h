@@ -21,11 +21,12 @@
 #include "node/consensus.h"
 #include "node/lease.h"
 #include "sim/sim_client.h"
+#include "sim/sim_fault.h"
 
 #define SIM_NODES_MAX 7
 #define SIM_ELECTION_TICKS 20
 #define SIM_TICK_MS 10
-#define SIM_TIMERS 64
+#define SIM_DISK_RESERVE ((uint64_t)1 << 20)
 
 /* --- network ---------------------------------------------------------------------------------- */
 
@@ -61,6 +62,7 @@ struct sim_node {
     uint64_t node_id;           /* 0 until introduced */
     uint64_t hash_key[2];       /* the cluster's id */
     bool up, paused;
+    bool founder;               /* an empty disk becomes a cluster of one */
     bool dying;                 /* its disk was given a fault: it may panic over it */
     uint64_t life;              /* counts starts: what belongs to a former life is void */
     struct kv_mem_disk *disk;
@@ -81,27 +83,6 @@ struct sim_node {
     uint64_t boot;              /* of the last start: must rise */
     /* what was seen of it in this life: never goes back */
     uint64_t seen_applied, seen_commit, seen_clock, seen_term;
-};
-
-/* --- faults ----------------------------------------------------------------------------------- */
-
-/* Weights of what happens at each fault event, and how bad it is. */
-struct sim_profile {
-    const char *name;
-    uint32_t fault_interval_ms;  /* mean; 0 = none */
-    uint32_t crash, crash_all, crash_leader, pause, cut_link, cut_node, swizzle, break_connection;
-    uint32_t slow_disk, dying_disk, clock_jump, transfer, sleeper;
-    uint32_t delay_max_us;       /* of a frame */
-    uint32_t frame_loss_ppm;     /* a lost frame breaks its connection, late */
-    uint32_t frame_copy_ppm;     /* delivered twice */
-    uint32_t frame_stray_ppm;    /* and once more much later, as by a former connection */
-    uint32_t drift_ppm, skew_ms;
-    bool power_loss;             /* crashes lose what was not synced */
-};
-
-struct sim_timer { /* of what ends by itself */
-    struct sim_event event;
-    uint32_t a, b;
 };
 
 /* --- all -------------------------------------------------------------------------------------- */
@@ -129,6 +110,7 @@ struct sim {
     struct sim_event fault, join, liveness;
     struct sim_timer timers[SIM_TIMERS];
     uint32_t timer_next;
+    struct sim_churn churn;
     uint32_t joined;            /* nodes that are members */
     bool quiet;                 /* faults are over, or have not begun */
     struct sim_history history[SIM_KEYS];
@@ -172,6 +154,7 @@ void sim_trace(struct sim *s, const char *format, ...) PRINTF_LIKE(2, 3);
 void sim_node_init(struct sim *s, uint32_t position);
 void sim_node_start(struct sim *s, struct sim_node *n);
 void sim_node_crash(struct sim *s, struct sim_node *n, enum kv_mem_crash how);
+void sim_node_wipe(struct sim *s, struct sim_node *n); /* dies, and starts empty, as somebody new */
 void sim_node_wake(struct sim *s, struct sim_node *n); /* turns for what is in its boxes */
 void sim_node_clear(struct sim_node *n);
 void sim_node_enter(struct sim *s, struct sim_node *n);    /* for SIM_RUN_NODE */
@@ -181,12 +164,6 @@ void sim_node_panicked(struct sim *s, struct sim_node *n); /* for SIM_RUN_NODE *
 struct transport_port sim_net_port(struct sim_node *n);
 void sim_net_down(struct sim *s, struct sim_node *n); /* n died: all its connections end */
 void sim_net_break(struct sim *s, struct sim_peer *peer, enum peer_channel channel);
-
-/* sim_fault.c */
-extern const struct sim_profile sim_profiles[];
-const struct sim_profile *sim_profile_find(const char *name);
-void sim_faults_start(struct sim *s);
-void sim_faults_end(struct sim *s);
 
 /* sim_check.c */
 void sim_check_node(struct sim *s, struct sim_node *n); /* after each of its turns */

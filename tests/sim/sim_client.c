@@ -23,9 +23,12 @@
 /* What clients do how often. One for each seed. */
 static const uint32_t workloads[SIM_WORKLOADS][OP_KINDS] = {
     {[OP_GET] = 8, [OP_SET] = 5, [OP_INCR] = 6, [OP_DEL] = 1, [OP_CAS] = 3, [OP_PAIR_INCR] = 2,
-     [OP_PAIR_READ] = 2, [OP_BRIEF_SET] = 2, [OP_BRIEF_GET] = 5, [OP_STALE] = 1},
+     [OP_PAIR_READ] = 2, [OP_BRIEF_SET] = 2, [OP_BRIEF_GET] = 5, [OP_STALE] = 1,
+     [OP_ZOO] = 2},
     {[OP_BRIEF_SET] = 1, [OP_BRIEF_GET] = 9},
     {[OP_GET] = 30, [OP_SET] = 1, [OP_PAIR_READ] = 5, [OP_PAIR_INCR] = 1},
+    {[OP_GET] = 40, [OP_SET] = 20, [OP_INCR] = 20, [OP_LARGE_SET] = 1, [OP_LARGE_GET] = 4},
+    {[OP_ZOO] = 40, [OP_INCR] = 1, [OP_GET] = 1},
     {[OP_CAS] = 6, [OP_DEL] = 1, [OP_SET] = 1, [OP_GET] = 2},
 };
 
@@ -141,6 +144,12 @@ static bool send(struct sim_client *c)
     case OP_BRIEF_SET:
     case OP_BRIEF_GET:
         return send_brief(c);
+    case OP_ZOO:
+        return sim_zoo_send(c->at, &c->call);
+    case OP_LARGE_SET:
+        return sim_large_set(c);
+    case OP_LARGE_GET:
+        return sim_large_get(c);
     default:
         return send_simple(c);
     }
@@ -304,7 +313,7 @@ static bool judge(struct sim_client *c, const char *text)
             forget_brief(c);
         } else if (strncmp(text, "-CLUSTERDOWN", 12) == 0) {
             s->errors_definite++;
-        } else {
+        } else if (c->op != OP_ZOO) {
             sim_fail(s, "client operation %d was answered %s", (int)c->op, text);
         }
         return false;
@@ -325,7 +334,14 @@ static bool judge(struct sim_client *c, const char *text)
     case OP_BRIEF_GET:
         complete_brief(c, s->now_us, text);
         return false;
+    case OP_LARGE_SET:
+        sim_large_set_done(c);
+        return false;
+    case OP_LARGE_GET:
+        sim_large_got(c, text);
+        return false;
     case OP_STALE:
+    case OP_ZOO:
         return false;
     default:
         complete_simple(c, s->now_us, text);

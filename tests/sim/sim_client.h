@@ -16,7 +16,7 @@
 #define SIM_PIPES_MAX 3
 #define SIM_PIPE_DEPTH 12
 #define SIM_KEYS 6
-#define SIM_WORKLOADS 4
+#define SIM_WORKLOADS 6
 
 struct sim;
 struct sim_node;
@@ -48,7 +48,7 @@ bool sim_submit(struct sim_node *n, struct sim_call *call, const struct request 
 
 enum sim_op {
     OP_GET, OP_SET, OP_INCR, OP_DEL, OP_CAS, OP_PAIR_INCR, OP_PAIR_READ, OP_BRIEF_SET, OP_BRIEF_GET,
-    OP_STALE,
+    OP_STALE, OP_ZOO, OP_LARGE_SET, OP_LARGE_GET,
     OP_KINDS
 };
 
@@ -67,6 +67,9 @@ struct sim_client {
         uint64_t asked_us, ttl_us, set_us; /* set_us 0: never */
         bool gone;
     } brief;
+    struct {
+        uint32_t tried, acknowledged; /* the numbers of its large value */
+    } large;
 };
 
 struct sim_history {
@@ -114,6 +117,15 @@ bool sim_clients_check(struct sim *s); /* linearizable, every key */
 void sim_clients_clear(struct sim *s);
 void sim_record(struct sim *s, uint32_t key, const struct linear_op *op);
 int64_t sim_parse_number(const char **text); /* of a RESP2 element; see there */
+
+/* sim_large.c */
+bool sim_large_set(struct sim_client *c);
+bool sim_large_get(struct sim_client *c);
+void sim_large_set_done(struct sim_client *c);
+void sim_large_got(struct sim_client *c, const char *text);
+
+/* sim_zoo.c */
+bool sim_zoo_send(struct sim_node *n, struct sim_call *call); /* a random command */
 
 /* sim_pipe.c */
 void sim_pipes_start(struct sim *s);

@@ -100,6 +100,7 @@ static bool run_until(struct sim *s, uint64_t end_us)
         s->now_us = e->node.key;
         s->fingerprint = (s->fingerprint ^ e->node.key) * 0x9e3779b97f4a7c15u;
         e->happen(s, e);
+        sim_churn_wipe(s);
         if (++s->event_count > EVENTS_MAX)
             sim_fail(s, "more than %d events: something runs in circles", EVENTS_MAX);
     }
@@ -139,6 +140,7 @@ static bool run_faults(struct sim *s)
     sim_clients_start(s);
     sim_pipes_start(s);
     sim_faults_start(s);
+    sim_churn_start(s);
     if (!run_until(s, end_us))
         return false;
     sim_faults_end(s);

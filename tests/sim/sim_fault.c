@@ -24,12 +24,16 @@ const struct sim_profile sim_profiles[] = {
      .crash = 1},
     {.name = "dying-disk", .delay_max_us = 1000, .fault_interval_ms = 700, .dying_disk = 4,
      .power_loss = true},
+    {.name = "full-disk", .delay_max_us = 1000, .fault_interval_ms = 400, .full_disk = 4,
+     .crash = 1, .transfer = 1},
     {.name = "skew", .delay_max_us = 1000, .fault_interval_ms = 500, .clock_jump = 4, .crash = 1,
      .drift_ppm = 300, .skew_ms = 60000},
     {.name = "sleepy", .delay_max_us = 1000, .fault_interval_ms = 900, .sleeper = 4, .pause = 1},
     {.name = "far", .delay_max_us = 90000, .fault_interval_ms = 600, .crash = 2, .crash_leader = 3,
      .slow_disk = 2, .cut_node = 1, .transfer = 1, .frame_copy_ppm = 5000,
      .frame_stray_ppm = 10000, .power_loss = true},
+    {.name = "churn", .delay_max_us = 3000, .fault_interval_ms = 900, .crash = 2, .cut_node = 1,
+     .cut_link = 1, .break_connection = 2, .transfer = 2, .power_loss = true, .churn = true},
     {.name = "all", .delay_max_us = 5000, .fault_interval_ms = 400, .crash = 2, .crash_leader = 1,
      .crash_all = 1, .pause = 2, .cut_link = 2, .cut_node = 2, .swizzle = 1,
      .break_connection = 2, .slow_disk = 2, .dying_disk = 1, .clock_jump = 1, .transfer = 1,
@@ -213,6 +217,19 @@ static void fault_dying_disk(struct sim *s)
                       1 + sim_random(s, 20));
 }
 
+/* What the node believes to be free; and now and then a flush that finds that it is not. */
+static void fault_full_disk(struct sim *s)
+{
+    static const uint64_t left[] = {SIM_DISK_RESERVE * 2, SIM_DISK_RESERVE * 2,
+                                    SIM_DISK_RESERVE / 2, SIM_DISK_RESERVE / 100};
+    struct sim_node *n = any_node(s);
+    kv_mem_disk_set_space(n->disk, left[sim_random(s, ARRAY_COUNT(left))]);
+    if (!n->up || sim_random(s, 2) == 0)
+        return;
+    n->dying = true;
+    kv_mem_disk_fault(n->disk, KV_MEM_FULL, 1 + sim_random(s, 20));
+}
+
 static void fault_clock_jump(struct sim *s)
 {
     const int64_t skew = s->profile->skew_ms;
@@ -245,6 +262,7 @@ static void fault(struct sim *s, struct sim_event *event)
         {p->break_connection, fault_break}, {p->slow_disk, fault_slow_disk},
         {p->dying_disk, fault_dying_disk}, {p->clock_jump, fault_clock_jump},
         {p->transfer, fault_transfer}, {p->sleeper, fault_sleeper},
+        {p->full_disk, fault_full_disk},
     };
     uint32_t sum = 0;
     for (size_t i = 0; i < ARRAY_COUNT(faults); i++)
@@ -275,6 +293,7 @@ void sim_faults_end(struct sim *s)
         for (uint32_t b = 0; b < s->options.node_count; b++)
             s->cut[a][b] = false;
         n->disk_slow_us = 0;
+        kv_mem_disk_set_space(n->disk, SIM_DISK_RESERVE * 2);
         n->paused = false;
         if (n->dying) /* it may not have met the fault yet */
             sim_node_crash(s, n, KV_MEM_KILL);

@@ -77,7 +77,9 @@ static void admin_done(void *context, struct admin *admin)
 {
     struct sim_node *n = context;
     struct sim *s = n->sim;
-    if (admin->op == ADMIN_ADD) {
+    if (admin->context == &s->churn) {
+        sim_churn_answer(s, admin);
+    } else if (admin->op == ADMIN_ADD) {
         if (admin->ok)
             s->joined++;
         else

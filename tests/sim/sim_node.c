@@ -315,8 +315,11 @@ static enum status open_consensus(struct sim_node *n, const struct log_recovered
         .seed = prng_next(&s->prng),
         .cache_bytes = sim_random(s, 3) == 0 ? 2000 : 0,
         .lease = &n->lease,
+        .disk = kv_mem_disk(n->disk),
+        .dir = "node",
+        .disk_reserve = SIM_DISK_RESERVE,
         .self = {.host = "sim", .port = (uint16_t)(n->position + 1)},
-        .cluster_init = n->position == 0,
+        .cluster_init = n->founder,
         .introduced = introduced,
         .context = n,
     };
@@ -337,7 +340,7 @@ static enum status open_stores(struct sim_node *n, struct log_recovered *recover
     status = state_store_open(&store_options, &n->store, e);
     if (status != STATUS_OK)
         return status;
-    if (recovered->identity.node_id == 0 && n->position == 0) {
+    if (recovered->identity.node_id == 0 && n->founder) {
         struct prng *prng = &n->sim->prng;
         recovered->identity =
             (struct log_identity){.node_id = 1, .incarnation = prng_next(prng)};
@@ -463,11 +466,23 @@ void sim_node_crash(struct sim *s, struct sim_node *n, enum kv_mem_crash how)
     sim_net_down(s, n);
 }
 
+void sim_node_wipe(struct sim *s, struct sim_node *n)
+{
+    sim_node_crash(s, n, KV_MEM_KILL);
+    heap_remove(&s->events, &n->restart.node);
+    kv_mem_disk_free(n->disk);
+    n->disk = kv_mem_disk_new(prng_next(&s->prng));
+    n->founder = false;
+    n->node_id = n->boot = 0;
+    sim_node_start(s, n);
+}
+
 void sim_node_init(struct sim *s, uint32_t position)
 {
     struct sim_node *n = &s->nodes[position];
     n->sim = s;
     n->position = position;
+    n->founder = position == 0;
     n->disk = kv_mem_disk_new(prng_next(&s->prng));
     queue_init(&n->log_queue);
     n->consensus_turn.happen = consensus_turns;

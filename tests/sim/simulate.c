@@ -21,6 +21,7 @@
 struct arguments {
     uint64_t from, count;
     const struct sim_profile *profile;
+    int workload; /* -1: by seed */
     bool verbose, twice;
 };
 
@@ -33,18 +34,24 @@ static struct sim_options options_of(uint64_t seed, const struct arguments *a)
     size_t profiles = 0;
     while (sim_profiles[profiles].name != NULL)
         profiles++;
-    const uint64_t of = seed / profiles; /* so that each profile meets all the other choices */
-    return (struct sim_options){
+    struct prng prng; /* so that each profile meets all the other choices */
+    prng_seed(&prng, ~seed);
+    struct sim_options options = {
         .seed = seed,
         .profile = a->profile != NULL ? a->profile : &sim_profiles[seed % profiles],
-        .node_count = of % 7 == 3 ? 5 : of % 11 == 5 ? 1 : 3,
-        .client_count = 2 + (uint32_t)(of % 6),
-        .pipe_count = (uint32_t)(of % 3),
+        .node_count = 3,
+        .client_count = 2 + (uint32_t)prng_below(&prng, 6),
+        .pipe_count = (uint32_t)prng_below(&prng, 3),
         .duration_us = DURATION_US,
-        .lease_ms = of % 4 == 1 ? 150 : 0,
-        .workload = of % 5 < 2 ? 0 : (uint32_t)(of % 5 - 1),
+        .lease_ms = prng_below(&prng, 4) == 0 ? 150 : 0,
+        .workload = (uint32_t)prng_below(&prng, SIM_WORKLOADS),
         .verbose = a->verbose,
     };
+    const uint64_t size = prng_below(&prng, 16);
+    options.node_count = size == 0 ? 1 : size <= 2 ? 5 : 3;
+    if (a->workload >= 0)
+        options.workload = (uint32_t)a->workload;
+    return options;
 }
 
 /* --- what panics say -------------------------------------------------------------------------- */
@@ -118,8 +125,8 @@ static bool run_once(struct sim *s, const struct sim_options *options)
     if (failure[0] == 0)
         return true;
     printf("seed %" PRIu64 ", profile %s FAILED: %s\n  replay: tests/sim/simulate --seed %" PRIu64
-           " --profile %s --verbose\n", options->seed, options->profile->name, failure,
-           options->seed, options->profile->name);
+           " --profile %s --workload %u --verbose\n", options->seed, options->profile->name,
+           failure, options->seed, options->profile->name, options->workload);
     return false;
 }
 
@@ -148,7 +155,7 @@ static bool run_seed(uint64_t seed, const struct arguments *a, struct total *t)
 static void usage(void)
 {
     fprintf(stderr, "usage: simulate --seed N | --seeds FROM COUNT | --twice FROM COUNT "
-                    "[--profile P] [--verbose]\nprofiles:");
+                    "[--profile P] [--workload N] [--verbose]\nprofiles:");
     for (const struct sim_profile *p = sim_profiles; p->name != NULL; p++)
         fprintf(stderr, " %s", p->name);
     fprintf(stderr, "\n");
@@ -168,7 +175,7 @@ static uint64_t number(int argc, char **argv, int at)
 
 static struct arguments parse(int argc, char **argv)
 {
-    struct arguments a = {.from = 1, .count = 200};
+    struct arguments a = {.from = 1, .count = 200, .workload = -1};
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--seed") == 0) {
             a.from = number(argc, argv, ++i);
@@ -181,6 +188,8 @@ static struct arguments parse(int argc, char **argv)
             a.profile = sim_profile_find(argv[++i]);
             if (a.profile == NULL)
                 usage();
+        } else if (strcmp(argv[i], "--workload") == 0) {
+            a.workload = (int)(number(argc, argv, ++i) % SIM_WORKLOADS);
         } else if (strcmp(argv[i], "--verbose") == 0) {
             a.verbose = true;
         } else {

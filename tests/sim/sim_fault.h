@@ -1,0 +1,51 @@
+/* sim_fault.h -- what goes wrong: profiles by name, faults that end by themselves, members that
+ * come and go. */
+
+#ifndef SIM_SIM_FAULT_H
+#define SIM_SIM_FAULT_H
+
+#include "node/mail.h"
+#include "sim/sim_client.h"
+
+#define SIM_TIMERS 64
+
+/* Weights of what happens at each fault event, and how bad it is. */
+struct sim_profile {
+    const char *name;
+    uint32_t fault_interval_ms;  /* mean; 0 = none */
+    uint32_t crash, crash_all, crash_leader, pause, cut_link, cut_node, swizzle, break_connection;
+    uint32_t slow_disk, dying_disk, clock_jump, transfer, sleeper, full_disk;
+    uint32_t delay_max_us;       /* of a frame */
+    uint32_t frame_loss_ppm;     /* a lost frame breaks its connection, late */
+    uint32_t frame_copy_ppm;     /* delivered twice */
+    uint32_t frame_stray_ppm;    /* and once more much later, as by a former connection */
+    uint32_t drift_ppm, skew_ms;
+    bool power_loss;             /* crashes lose what was not synced */
+    bool churn;                  /* members come and go */
+};
+
+struct sim_timer { /* of what ends by itself */
+    struct sim_event event;
+    uint32_t a, b;
+};
+
+struct sim_churn {
+    struct sim_event event;
+    enum { CHURN_REST, CHURN_REMOVE, CHURN_GONE, CHURN_ADD } step;
+    struct sim_node *node; /* whose turn it is to go */
+    uint64_t node_id, asked_us, until_us;
+    bool wipe_due;
+};
+
+/* sim_fault.c */
+extern const struct sim_profile sim_profiles[];
+const struct sim_profile *sim_profile_find(const char *name);
+void sim_faults_start(struct sim *s);
+void sim_faults_end(struct sim *s);
+
+/* sim_churn.c */
+void sim_churn_start(struct sim *s);
+void sim_churn_answer(struct sim *s, const struct admin *admin);
+void sim_churn_wipe(struct sim *s);
+
+#endif

@@ -1,0 +1,128 @@
+/* sim_zoo.c -- random commands of all types on a few keys of databases of their own. Nobody judges
+ * the answers: what is checked is that all nodes come to the same rows, whatever was replayed,
+ * flushed, purged or expired where. */
+
+#include "sim/sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "command/command.h"
+#include "machine/machine.h"
+
+#define ZOO_ARGS_MAX 128
+#define ZOO_FIELDS 400
+#define ZOO_KEYS 3 /* of each type */
+
+/* Tokens: Kh Kl Ks Kz Kx Kt a key of that type, K? of any; F a field, V a value, N a small number,
+ * L long bytes, M many fields with values, S many fields. Others are themselves. */
+static const char *const templates[] = {
+    "hset Kh F V", "hset Kh M", "hset Kh M", "hdel Kh F F", "hincrby Kh F N", "hsetnx Kh F V",
+    "hincrbyfloat Kh F 1.25", "hgetall Kh", "hset Kh F L",
+    "lpush Kl V V", "rpush Kl V L", "rpush Kl S", "lpop Kl", "rpop Kl N", "linsert Kl before F V",
+    "lrem Kl 0 F", "ltrim Kl 1 200", "lset Kl N V", "lmove Kl Kl left right", "rpoplpush Kl Kl",
+    "sadd Ks S", "sadd Ks F N", "srem Ks F F", "spop Ks", "spop Ks N", "smove Ks Ks F",
+    "sunionstore Ks Ks Ks", "sdiffstore Ks Ks Ks", "sinterstore Ks Ks Ks", "srandmember Ks N",
+    "zadd Kz N F N F", "zincrby Kz N F", "zrem Kz F", "zpopmin Kz", "zpopmax Kz N",
+    "zremrangebyrank Kz 0 N", "zunionstore Kz 2 Kz Kz", "zremrangebyscore Kz N 40",
+    "xadd Kx * F V", "xtrim Kx maxlen N", "xdel Kx 1-1", "geoadd Kz 1.5 2.5 F",
+    "set Kt V", "set Kt L", "append Kt L", "append Kt V", "setrange Kt N V", "setbit Kt N 1",
+    "incrbyfloat Kt 1.5", "getdel Kt", "getset Kt V", "setex Kt 1 V", "getex Kt px 30",
+    "mset Kt V Kt V", "msetnx Kt V Kt V", "pfadd Kt S", "pfmerge Kt Kt", "bitop or Kt Kt Kt",
+    "bitfield Kt set u8 N N", "incr Kt",
+    "rename K? K?", "renamenx K? K?", "copy K? K? replace", "pexpire K? 60", "expire K? 1",
+    "pexpire K? N", "persist K?", "del K?", "unlink K? K?", "move K? 2", "touch K?", "type K?",
+    "sort Ks alpha store Kl", "swapdb 1 2", "flushdb", "flushdb async", "dbsize", "randomkey",
+    "object encoding K?", "ttl K?", "debug digest",
+};
+
+struct words {
+    struct bytes args[ZOO_ARGS_MAX];
+    uint32_t count;
+    struct buf memory;
+    size_t ends[ZOO_ARGS_MAX];
+};
+
+static void add_word(struct words *w, const char *text)
+{
+    CHECK(w->count < ZOO_ARGS_MAX);
+    buf_append_bytes(&w->memory, bytes_from_string(text));
+    w->ends[w->count++] = w->memory.size;
+}
+
+static void add_number(struct words *w, const char *prefix, uint64_t number)
+{
+    char text[40];
+    snprintf(text, sizeof(text), "%s%llu", prefix, (unsigned long long)number);
+    add_word(w, text);
+}
+
+static void add_key(struct sim *s, struct words *w, char type)
+{
+    static const char types[] = "hlszxt";
+    char prefix[3] = {type == '?' ? types[sim_random(s, 6)] : type, ':', 0};
+    add_number(w, prefix, sim_random(s, ZOO_KEYS));
+}
+
+static void add_long(struct sim *s, struct words *w)
+{
+    char text[6001];
+    const size_t size = 1 + sim_random(s, sizeof(text) - 1);
+    memset(text, 'a' + (int)sim_random(s, 26), size);
+    text[size - 1] = 0;
+    add_word(w, text);
+}
+
+static void add_token(struct sim *s, struct words *w, const char *token)
+{
+    if (token[0] == 'K' && token[1] != 0)
+        add_key(s, w, token[1]);
+    else if (strcmp(token, "F") == 0)
+        add_number(w, "f", sim_random(s, ZOO_FIELDS));
+    else if (strcmp(token, "V") == 0)
+        add_number(w, "", sim_random(s, 100000));
+    else if (strcmp(token, "N") == 0)
+        add_number(w, "", sim_random(s, 80));
+    else if (strcmp(token, "L") == 0)
+        add_long(s, w);
+    else if (strcmp(token, "M") == 0 || strcmp(token, "S") == 0)
+        for (int i = 0; i < 50; i++) {
+            add_number(w, "f", sim_random(s, ZOO_FIELDS));
+            if (token[0] == 'M')
+                add_number(w, "", sim_random(s, 1000));
+        }
+    else
+        add_word(w, token);
+}
+
+static void choose_words(struct sim *s, struct words *w)
+{
+    char text[64];
+    snprintf(text, sizeof(text), "%s", templates[sim_random(s, ARRAY_COUNT(templates))]);
+    char *rest;
+    char *token = strtok_r(text, " ", &rest);
+    for (; token != NULL; token = strtok_r(NULL, " ", &rest))
+        add_token(s, w, token);
+    const uint8_t *data = buf_data(&w->memory);
+    for (uint32_t i = 0; i < w->count; i++) {
+        const size_t begin = i == 0 ? 0 : w->ends[i - 1];
+        w->args[i] = bytes_of(data + begin, w->ends[i] - begin);
+    }
+}
+
+bool sim_zoo_send(struct sim_node *n, struct sim_call *call)
+{
+    struct sim *s = n->sim;
+    struct words w = {.count = 0};
+    choose_words(s, &w);
+    const struct command *command = command_find(w.args, w.count, NULL);
+    const uint32_t never = CMD_LOCAL | CMD_NOT_YET;
+    bool sent = false;
+    if (command != NULL && !(command->flags & never) && command_arity_fits(command, w.count)) {
+        const struct request r = {.kind = REQ_COMMAND, .args = w.args, .arg_count = w.count,
+                                  .db = (uint8_t)(1 + sim_random(s, 2))};
+        sent = sim_submit(n, call, &r, command->flags & CMD_READ ? WAY_READ : WAY_WRITE);
+    }
+    buf_clear(&w.memory);
+    return sent;
+}
