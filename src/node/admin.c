@@ -476,8 +476,8 @@ static void go_on(struct consensus *c, struct change *change)
 
 static void leadership_is_gone(struct consensus *c, struct change *change)
 {
-    /* Who removes itself resigns when that is committed; but it may also have lost its office before,
-     * and then it is a member still, whose disk the cluster counts on. */
+    /* Who removes itself resigns when that is committed; but it may also have lost its office
+     * before, and then it is a member still, whose disk the cluster counts on. */
     const bool done = change->op == ADMIN_TRANSFER ||
                       (change->step == CHANGE_VOTER && entry_is_committed(c, change));
     if (done)

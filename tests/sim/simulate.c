@@ -34,6 +34,7 @@ static struct sim_options options_of(uint64_t seed, const struct arguments *a)
     size_t profiles = 0;
     while (sim_profiles[profiles].name != NULL)
         profiles++;
+    static const uint8_t workloads[] = {0, 0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 3, 4, 4, 4, 5, 5, 5};
     struct prng prng; /* so that each profile meets all the other choices */
     prng_seed(&prng, ~seed);
     struct sim_options options = {
@@ -44,7 +45,7 @@ static struct sim_options options_of(uint64_t seed, const struct arguments *a)
         .pipe_count = (uint32_t)prng_below(&prng, 3),
         .duration_us = DURATION_US,
         .lease_ms = prng_below(&prng, 4) == 0 ? 150 : 0,
-        .workload = (uint32_t)prng_below(&prng, SIM_WORKLOADS),
+        .workload = workloads[prng_below(&prng, ARRAY_COUNT(workloads))],
         .verbose = a->verbose,
     };
     const uint64_t size = prng_below(&prng, 16);
