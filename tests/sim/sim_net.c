@@ -68,6 +68,17 @@ static bool hello_fits(struct sim *s, const struct sim_connection *c)
     return target->node_id == 0 || target->node_id == c->peer->node_id;
 }
 
+/* The target learns who the dialer is, and where. */
+static void say_hello(struct sim *s, const struct sim_connection *c)
+{
+    struct sim_node *target = target_of(s, c);
+    const struct peer_address address = {.host = "sim",
+                                         .port = (uint16_t)(c->dialer->position + 1)};
+    SIM_RUN_NODE(s, target, consensus_peer_address(target->consensus, c->dialer->node_id, &address,
+                                                   false));
+    sim_node_wake(s, target);
+}
+
 static void retry(struct sim *s, struct sim_event *e)
 {
     struct sim_connection *c = container_of(e, struct sim_connection, retry);
@@ -90,6 +101,7 @@ static void retry(struct sim *s, struct sim_event *e)
     c->state = CONNECTION_UP;
     c->generation++;
     c->last_arrival_us = s->now_us;
+    say_hello(s, c);
     tell(s, c, PEER_UP);
 }
 
