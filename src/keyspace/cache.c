@@ -388,17 +388,17 @@ static void evict_bucket(struct cache *c, bool is_short)
     }
 }
 
-static bool has_ranges_to_sweep(const struct cache *c)
+static size_t count_ranges(const struct cache *c, enum range_state state)
 {
+    size_t count = 0;
     for (size_t i = 0; i < c->range_count; i++)
-        if (c->ranges[i].state == RANGE_SWEEPING)
-            return true;
-    return false;
+        count += c->ranges[i].state == state;
+    return count;
 }
 
 static void evict(struct cache *c)
 {
-    const bool sweeping = has_ranges_to_sweep(c);
+    const bool sweeping = count_ranges(c, RANGE_SWEEPING) > 0;
     const bool runs_away = c->bytes > c->size_bytes + c->size_bytes / 8;
     size_t left = runs_away ? EVICT_PER_TURN_MAX : EVICT_PER_TURN;
     if (c->size_bytes == 0)
@@ -421,6 +421,11 @@ void cache_turn(struct cache *c)
     cache_forget_swept_ranges(c);
 }
 
+bool cache_has_slices(const struct cache *c)
+{
+    return (c->cut != NULL && c->cut->is_ingested) || count_ranges(c, RANGE_SWEEPING) > 0;
+}
+
 bool cache_is_pressed(const struct cache *c)
 {
     const bool waits = c->cut != NULL && !c->cut->is_ingested;
@@ -439,5 +444,6 @@ void cache_stats(const struct cache *c, struct cache_stats *stats)
         .dirty_bytes = c->dirty_bytes,
         .frozen_bytes = c->frozen_bytes,
         .size_bytes = c->size_bytes,
+        .ranges = count_ranges(c, RANGE_LIVE),
     };
 }

@@ -110,6 +110,8 @@ void cache_set_fresh_version(struct cache *c, uint64_t version);
 
 /* End of a turn of the data loop: evicts, and does a slice of the work that a flush left. */
 void cache_turn(struct cache *c);
+/* Whether a slice of that work is left. */
+bool cache_has_slices(const struct cache *c);
 
 /* Called at the start of every cut, to put rows that are kept elsewhere until then. NULL: none. */
 void cache_set_before_cut(struct cache *c, void (*before_cut)(void *context), void *context);
@@ -132,6 +134,7 @@ bool cache_is_pressed(const struct cache *c);
 struct cache_stats {
     uint64_t hits, misses, evictions;
     size_t rows, bytes, dirty_rows, dirty_bytes, frozen_bytes, size_bytes;
+    size_t ranges; /* dropped by cache_del_range() and in no cut yet */
 };
 void cache_stats(const struct cache *c, struct cache_stats *stats);
 

@@ -22,6 +22,7 @@
 #define PRESSED_US 10000      /* a look at the cache while apply waits for it */
 #define PURGE_ROWS 1024       /* of the graveyard in one turn */
 #define PURGE_PAUSE_US 1000
+#define RANGES_US 1000000     /* dropped ranges, and the memory of their rows, wait no longer */
 #define DIRTY_SHARE 4         /* a flush starts at this part of the cache's size */
 
 /* --- in the worker ---------------------------------------------------------------------------- */
@@ -89,13 +90,20 @@ static bool is_dirty(const struct shard *s, struct cache_stats *stats)
     return stats->dirty_rows > 0 || s->applied_index != s->durable_index;
 }
 
+/* How long dirty rows wait for company. */
+static uint64_t wait_us(const struct shard *s, const struct cache_stats *stats)
+{
+    const uint64_t interval_us = s->o.flush_interval_ms * 1000;
+    return stats->ranges > 0 ? MIN(interval_us, RANGES_US) : interval_us;
+}
+
 static bool is_wanted(const struct shard *s, const struct cache_stats *stats)
 {
     if (s->flush_wanted || cache_is_pressed(s->cache) || s->log_bytes >= s->o.flush_log_bytes)
         return true;
     if (stats->dirty_bytes >= stats->size_bytes / DIRTY_SHARE)
         return true;
-    return s->now_us >= s->flushed_us + s->o.flush_interval_ms * 1000;
+    return s->now_us >= s->flushed_us + wait_us(s, stats);
 }
 
 static void tell_durable(struct shard *s)
@@ -153,11 +161,13 @@ void graveyard_turn(struct shard *s)
 uint64_t flush_due_us(const struct shard *s)
 {
     uint64_t due_us = NEVER; /* while one runs: its end wakes the loop */
+    struct cache_stats stats;
+    cache_stats(s->cache, &stats);
     if (s->flush.cut == NULL)
-        due_us = MAX(s->flushed_us + s->o.flush_interval_ms * 1000, s->flush_retry_us);
+        due_us = MAX(s->flushed_us + wait_us(s, &stats), s->flush_retry_us);
     if (s->durable_due || cache_is_pressed(s->cache))
         due_us = s->now_us + PRESSED_US;
-    if (s->purging)
+    if (s->purging || cache_has_slices(s->cache))
         due_us = MIN(due_us, s->now_us + PURGE_PAUSE_US);
     return due_us;
 }

@@ -555,6 +555,41 @@ static void a_reset_leaves_a_running_cut_alone(void **state)
     }
 }
 
+/* The memory of a large object that was deleted comes back without anybody's asking. */
+static void dropped_rows_leave_in_the_slices_after_a_flush(void **state)
+{
+    (void)state;
+    struct kv_mem_disk *disk = kv_mem_disk_new(1);
+    const struct kv_options options = {.path = "state", .create_if_missing = true};
+    struct kv *kv;
+    struct error e;
+    if (kv_open(kv_mem_disk(disk), &options, &kv, &e) != STATUS_OK)
+        fail_msg("%s", e.text);
+    struct cache *c = cache_new(kv, 1 << 24);
+    char key[16];
+    for (int i = 0; i < 20000; i++) {
+        snprintf(key, sizeof(key), "Kc%05d", i);
+        cache_put(c, bytes_from_string(key), BYTES("1"));
+    }
+    cache_put(c, BYTES("Kd"), BYTES("2"));
+    assert_false(cache_has_slices(c));
+    cache_del_range(c, BYTES("Kc"), BYTES("Kd"));
+    struct cache_stats stats;
+    cache_stats(c, &stats);
+    assert_int_equal(stats.ranges, 1);
+    cache_clean(c, cache_cut(c));
+    int turns = 0;
+    for (; cache_has_slices(c); turns++)
+        cache_turn(c);
+    assert_in_range(turns, 2, 2000);
+    cache_stats(c, &stats);
+    assert_int_equal(stats.rows, 1);
+    assert_int_equal(stats.ranges, 0);
+    cache_free(c);
+    kv_close(kv);
+    kv_mem_disk_free(disk);
+}
+
 /* The bound and the aim of cache_new(): rows that are clean leave, dirty ones press. */
 static void clean_rows_leave_and_dirty_ones_press(void **state)
 {
@@ -611,6 +646,7 @@ int main(void)
         cmocka_unit_test(equals_the_model_on_rocksdb),
         cmocka_unit_test(a_cut_is_read_while_all_changes),
         cmocka_unit_test(a_reset_leaves_a_running_cut_alone),
+        cmocka_unit_test(dropped_rows_leave_in_the_slices_after_a_flush),
         cmocka_unit_test(clean_rows_leave_and_dirty_ones_press),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
