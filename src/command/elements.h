@@ -1,4 +1,4 @@
-/* elements.h -- what hashes, sets and sorted sets share: their elements given one by one, all of
+/* elements.h -- what collections share: their elements given one by one, all of
  * them or random ones, and the scan commands. space is SPACE_FIELD or SPACE_MEMBER. */
 
 #ifndef COMMAND_ELEMENTS_H
@@ -14,6 +14,13 @@ typedef void give_element(struct exec *x, struct object *o, struct bytes subkey,
 
 /* Replies with the subkey: a field, a member. */
 void give_subkey(struct exec *x, struct object *o, struct bytes subkey, struct bytes value);
+
+/* The part of a range of indexes, which count from the end if negative, that lies within count
+ * elements: how many, from *from on. */
+uint64_t elements_range(uint64_t count, int64_t first, int64_t last, uint64_t *from);
+/* Opens a cursor in front of the index-th element of space in direction, from the nearer end. */
+void elements_seek(struct object *o, struct object_cursor *cursor, uint8_t space, uint64_t index,
+                   enum direction direction);
 
 void elements_give_all(struct exec *x, struct object *o, uint8_t space, give_element *give);
 

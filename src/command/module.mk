@@ -5,8 +5,10 @@ libcommand_a_SOURCES = \
 	%D%/scan.c %D%/elements.h %D%/elements.c %D%/distinct.h %D%/distinct.c %D%/glob.h %D%/glob.c \
 	%D%/decimal.h %D%/decimal.c %D%/introspection.c %D%/string.h %D%/string.c %D%/counter.c \
 	%D%/lcs.c %D%/generic.c %D%/expire.c %D%/transaction.c %D%/debug.c %D%/server.c \
-	%D%/connection.c %D%/acl.c %D%/bits.h %D%/bitmap.c %D%/bitfield.c %D%/cluster.c %D%/raft.c %D%/geo.c %D%/hash.c %D%/hll.c \
-	%D%/list.c %D%/pubsub.c %D%/scripting.c %D%/set.c %D%/sort.c %D%/stream.c %D%/zset.h %D%/zset.c \
+	%D%/connection.c %D%/acl.c %D%/bits.h %D%/bitmap.c %D%/bitfield.c %D%/cluster.c \
+	%D%/raft.c %D%/geo.c %D%/hash.c %D%/hll.c %D%/list.h %D%/list.c \
+	%D%/list_positions.c %D%/list_range.c \
+	%D%/pubsub.c %D%/scripting.c %D%/set.c %D%/sort.c %D%/stream.c %D%/zset.h %D%/zset.c \
 	%D%/zset_range.c %D%/zset_combine.c %D%/sources.h %D%/sources.c %D%/pop.h %D%/pop.c
 libcommand_a_SOURCES += %D%/hll_image.h %D%/hll_image.c
 EXTRA_DIST += %D%/README.md
@@ -23,7 +25,7 @@ dist_check_SCRIPTS += redis-tests/check
 EXTRA_DIST += redis-tests/random-commands
 
 COMMAND_TESTS = tests/unit/test_command tests/unit/test_command_replies tests/unit/test_elements \
-	tests/fuzz/fuzz_hll
+	tests/unit/test_list tests/fuzz/fuzz_hll
 check_PROGRAMS += $(COMMAND_TESTS)
 EXTRA_DIST += tests/unit/command redis-tests/random-commands
 
@@ -34,6 +36,10 @@ tests_unit_test_command_replies_LDADD = $(COMMAND_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_elements_SOURCES = tests/unit/test_elements.c $(COMMAND_WORLD)
 tests_unit_test_elements_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_elements_LDADD = $(COMMAND_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_list_SOURCES = tests/unit/test_list.c $(COMMAND_WORLD)
+tests_unit_test_list_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_list_LDADD = $(COMMAND_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_command_SOURCES = tests/unit/test_command.c $(COMMAND_WORLD)
 tests_unit_test_command_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

@@ -1,8 +1,13 @@
-/* pop.c -- what LMPOP and ZMPOP share: several keys, an end, a count. */
+/* pop.c -- what pops of lists and sorted sets share. */
 
 #include "command/pop.h"
 
 static const int64_t positive[] = {1, INT64_MAX};
+
+bool may_pop(struct exec *x, const struct object *o, uint64_t count)
+{
+    return count == object_count(o) || may_write_rows(x, count);
+}
 
 bool multi_pop_parse(struct exec *x, uint32_t n, const char *const words[static 2],
                      struct multi_pop *m)

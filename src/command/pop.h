@@ -1,9 +1,12 @@
-/* pop.h -- what LMPOP and ZMPOP share: several keys, an end, a count. */
+/* pop.h -- what pops of lists and sorted sets share, LMPOP's and ZMPOP's arguments above all. */
 
 #ifndef COMMAND_POP_H
 #define COMMAND_POP_H
 
 #include "command/args.h"
+
+/* Whether so many elements may be popped: all of them are one row. False: it replied. */
+bool may_pop(struct exec *x, const struct object *o, uint64_t count);
 
 struct multi_pop {
     uint32_t key, key_count; /* args[key] is the first of the keys */

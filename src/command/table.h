@@ -43,6 +43,6 @@ extern const struct command acl_commands[], bitfield_commands[], bitmap_commands
     introspection_commands[], lcs_commands[], list_commands[], pubsub_commands[],
     raft_commands[], scripting_commands[], server_commands[], set_commands[], sort_commands[],
     stream_commands[], string_commands[], transaction_commands[], zset_commands[],
-    zset_combine_commands[], zset_range_commands[];
+    zset_combine_commands[], zset_range_commands[], list_range_commands[];
 
 #endif

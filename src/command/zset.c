@@ -301,12 +301,6 @@ static void pop_members(struct exec *x, struct object *zset, enum direction dire
         changed(x, zset, EVENT_ZSET, event);
 }
 
-/* Whether so many may be popped: all of them are one row; replies with an error if not. */
-static bool may_pop(struct exec *x, struct object *zset, uint64_t count)
-{
-    return count == object_count(zset) || may_write_rows(x, count);
-}
-
 static void pop_end(struct exec *x, enum direction direction)
 {
     static const int64_t range[] = {0, INT64_MAX};

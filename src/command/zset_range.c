@@ -6,6 +6,7 @@
 
 #include "base/encode.h"
 #include "base/panic.h"
+#include "command/elements.h"
 #include "command/table.h"
 #include "command/zset.h"
 
@@ -90,46 +91,12 @@ static bool step(struct zset_walk *w)
     return true;
 }
 
-static enum direction opposite(enum direction direction)
-{
-    return direction == FORWARD ? BACKWARD : FORWARD;
-}
-
-/* To the member at rank, from the nearer end. */
-static void seek_rank(struct zset_walk *w, uint64_t rank)
-{
-    const uint64_t behind = object_count(w->zset) - 1 - rank;
-    struct buf from = {0};
-    struct bytes subkey, nothing;
-    if (behind < rank) {
-        struct object_cursor back;
-        object_seek(w->zset, &back, SPACE_SCORE, BYTES_NONE, opposite(w->direction));
-        for (uint64_t i = 0; i <= behind; i++) {
-            const bool is_there = object_next(&back, &subkey, &nothing);
-            CHECK(is_there);
-        }
-        buf_append_bytes(&from, subkey);
-        object_cursor_close(&back);
-        rank = 0;
-    }
-    seek(w, buf_bytes(&from));
-    buf_clear(&from);
-    for (; rank > 0; rank--) {
-        const bool is_there = object_next(&w->cursor, &subkey, &nothing);
-        CHECK(is_there);
-    }
-}
-
-/* Ranks below 0 count from the end; what is outside is left out. */
 static void begin_by_rank(struct zset_walk *w)
 {
-    const int64_t count = (int64_t)object_count(w->zset);
-    int64_t first = w->range->first, last = w->range->last;
-    first = first < 0 ? MAX(first + count, 0) : first;
-    last = MIN(last < 0 ? last + count : last, count - 1);
-    w->left = first > last ? 0 : (uint64_t)(last - first) + 1;
+    uint64_t from;
+    w->left = elements_range(object_count(w->zset), w->range->first, w->range->last, &from);
     if (w->left > 0)
-        seek_rank(w, (uint64_t)first);
+        elements_seek(w->zset, &w->cursor, SPACE_SCORE, from, w->direction);
     else
         seek(w, BYTES_NONE);
 }

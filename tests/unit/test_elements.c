@@ -1,4 +1,4 @@
-/* test_elements.c -- hashes and sets beyond single replies: scans while elements come and go, draws
+/* test_elements.c -- collections beyond single replies: scans while elements come and go, draws
  * by chance, destinations among their sources, limits, and what commands on large objects touch. */
 
 #include "test.h"
@@ -343,13 +343,25 @@ static void commands_on_large_objects_touch_what_they_must(void **state)
         {"srandmember set 5", 16},      {"sscan set 0 count 50", 8},  {"sinter set small", 32},
         {"sinter set hugeless", 8},     {"sintercard 2 set set2 limit 5", 200},
         {"sdiff small set", 32},        {"sinterstore d set set2 small", 64},
-        {"spop set2 200000", 8},        {"del hash", 8},              {"rename set other", 8},
+        {"zadd zset 5 m77 6 new", 32},  {"zincrby zset 1 m78", 16},   {"zscore zset m78", 8},
+        {"zrem zset m79", 16},          {"zcard zset", 8},            {"zrandmember zset 3", 16},
+        {"zrange zset -5 -1", 8},       {"zrangebyscore zset 1 9 limit 0 3", 8},
+        {"zpopmin zset 5", 32},         {"zremrangebyrank zset -3 -1", 32},
+        {"zinter 2 zset small", 32},    {"zremrangebyscore zset -inf inf", 8},
+        {"rpush list x", 8},            {"lpop list", 8},             {"lindex list 40000", 8},
+        {"lset list 40000 x", 8},       {"lrange list -9 -1", 8},     {"lpop list 5", 16},
+        {"lmove list list left right", 16},                           {"ltrim list 1 -2", 16},
+        {"lrem list -1 m49999", 16},    {"lpush list x", 16},         {"rpop list", 16},
+        {"ltrim list 40000 40003", 16}, {"spop set2 200000", 8},
+        {"del hash", 8},              {"rename set other", 8},
     };
     struct world w;
     world_open(&w, CACHE_BYTES);
     add_numbers(&w, "hset", "hash", 0, LARGE);
     add_numbers(&w, "sadd", "set", 0, LARGE);
     add_numbers(&w, "sadd", "set2", LARGE / 2, 3 * LARGE / 2);
+    run(&w, "zunionstore zset 1 set");
+    add_numbers(&w, "rpush", "list", 0, LARGE);
     run(&w, "sadd small m1 m2 m99999 x y z");
     run(&w, "hset hash count 1");
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
