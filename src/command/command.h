@@ -115,6 +115,7 @@ struct exec_host {
     void (*flushed)(void *context, const struct exec *x, int64_t db);
     /* Runs a CMD_LOCAL command at its place, replying through x. Only where x->client is real. */
     void (*local)(void *context, struct exec *x);
+    void (*ran)(void *context, const struct exec *x); /* one of an EXEC, at its client; or NULL */
 };
 
 typedef void command_run(struct exec *x);

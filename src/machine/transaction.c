@@ -70,6 +70,8 @@ void transaction_exec(struct machine *m, struct exec *x, const struct request *r
             panic("command %u of a committed transaction is malformed", i);
         settings_refresh(&m->settings, m->keyspace);
         exec_command(m, x, &command);
+        if (x->client != NULL && x->host->ran != NULL)
+            x->host->ran(x->host_context, x);
     }
     x->command = NULL;
 }

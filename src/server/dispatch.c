@@ -65,20 +65,26 @@ static void begin_exec(struct exec *x, struct slot *slot, const struct incoming 
 }
 
 /* The arguments as others may see them. */
+static const struct bytes *without_secrets(struct server *s, const struct command_info *info,
+                                           const struct bytes *args, uint32_t count)
+{
+    if (!info->has_secret)
+        return args;
+    const bool is_config = strcmp(info->name, "config|set") == 0;
+    struct bytes *shown = arena_alloc(&s->arena, count * sizeof(*shown));
+    for (uint32_t i = 0; i < count; i++) {
+        const bool is_secret =
+            is_config ? i > 2 && (bytes_equal_nocase_string(args[i - 1], "requirepass") ||
+                                  bytes_equal_nocase_string(args[i - 1], "masterauth"))
+                      : i > 0;
+        shown[i] = is_secret ? BYTES("(redacted)") : args[i];
+    }
+    return shown;
+}
+
 static const struct bytes *shown_args(const struct incoming *in)
 {
-    if (!in->info->has_secret)
-        return in->parsed;
-    const bool is_config = strcmp(in->info->name, "config|set") == 0;
-    struct bytes *args = arena_alloc(&in->conn->server->arena, in->arg_count * sizeof(*args));
-    for (uint32_t i = 0; i < in->arg_count; i++) {
-        const bool is_secret =
-            is_config ? i > 2 && (bytes_equal_nocase_string(in->parsed[i - 1], "requirepass") ||
-                                  bytes_equal_nocase_string(in->parsed[i - 1], "masterauth"))
-                      : i > 0;
-        args[i] = is_secret ? BYTES("(redacted)") : in->parsed[i];
-    }
-    return args;
+    return without_secrets(in->conn->server, in->info, in->parsed, in->arg_count);
 }
 
 static struct slot *push(struct incoming *in)
@@ -558,14 +564,14 @@ enum dispatch dispatch_end(struct conn *c, size_t *rewind)
 
 /* --- afterwards ------------------------------------------------------------------------------- */
 
-static void note_slow(struct slot *slot, uint64_t ticks)
+static void note_slow(const struct conn *c, const struct command_info *info, uint64_t ticks,
+                      struct bytes words)
 {
-    struct server *s = slot->conn->server;
-    if (slot->info->command->flags & CMD_SKIP_SLOWLOG)
+    struct server *s = c->server;
+    if (info->command->flags & CMD_SKIP_SLOWLOG)
         return;
-    const struct slowlog_event event = {s->now_ms / 1000, ticks_to_us(ticks),
-                                        buf_bytes(&slot->words), slot->conn->address,
-                                        slot->conn->session.name};
+    const struct slowlog_event event = {s->now_ms / 1000, ticks_to_us(ticks), words, c->address,
+                                        c->session.name};
     slowlog_add(&s->slowlog, &event, (uint64_t)s->config.slowlog_max_len);
 }
 
@@ -581,5 +587,30 @@ void dispatch_account(struct slot *slot, const struct reply *reply)
         stats_count_errors(stats, reply->error_code, reply->errors);
     }
     if (ticks >= slot->conn->server->slow_ticks)
-        note_slow(slot, ticks);
+        note_slow(slot->conn, slot->info, ticks, buf_bytes(&slot->words));
+}
+
+void dispatch_begin_parts(const struct slot *slot)
+{
+    struct server *s = slot->conn->server;
+    s->part_begun = slot->begun;
+    s->part_errors = 0;
+}
+
+void dispatch_account_part(struct server *s, const struct exec *x)
+{
+    struct command_info *info = commands_info_of(s->commands, x->command);
+    const uint64_t now = ticks_now(), ticks = now - s->part_begun;
+    s->stats.commands++;
+    info->calls++;
+    info->ticks += ticks;
+    info->failed += x->reply.errors > s->part_errors;
+    if (ticks >= s->slow_ticks) {
+        struct buf words = {0};
+        slowlog_words(&words, without_secrets(s, info, x->args, x->arg_count), x->arg_count);
+        note_slow(x->client, info, ticks, buf_bytes(&words));
+        buf_clear(&words);
+    }
+    s->part_begun = now;
+    s->part_errors = x->reply.errors;
 }

@@ -32,5 +32,9 @@ bool dispatch_needs_auth(const struct conn *c);
 
 /* After the reply of a slot was made: errors counted, slow ones noted. */
 void dispatch_account(struct slot *slot, const struct reply *reply);
+/* The same for the commands inside an EXEC, told by machine one after the other: each took the time
+ * since the one before, the first that since slot->begun. */
+void dispatch_begin_parts(const struct slot *slot);
+void dispatch_account_part(struct server *s, const struct exec *x);
 
 #endif

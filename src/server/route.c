@@ -62,6 +62,7 @@ static void host_reply_begin(void *context, struct reply_slot *shard, struct rep
     reply->protocol = slot->protocol;
     *client = slot->conn;
     slot->begun = ticks_now();
+    dispatch_begin_parts(slot);
 }
 
 /* The keys of the slot's request are seen now, between two entries. */
@@ -145,6 +146,11 @@ static void host_flushed(void *context, const struct exec *x, int64_t db)
     count_change(&s->changes, x);
 }
 
+static void host_ran(void *context, const struct exec *x)
+{
+    dispatch_account_part(context, x);
+}
+
 static void host_local(void *context, struct exec *x)
 {
     local_execute(context, x->client, x);
@@ -170,7 +176,10 @@ static void host_stopped(void *context)
 const struct shard_host server_shard_host = {
     .reply_begin = host_reply_begin,
     .reply_end = host_reply_end,
-    .exec = {.changed = host_changed, .flushed = host_flushed, .local = host_local},
+    .exec = {.changed = host_changed,
+             .flushed = host_flushed,
+             .local = host_local,
+             .ran = host_ran},
     .status = host_status,
     .admin_done = host_admin_done,
     .stopped = host_stopped,

@@ -79,6 +79,8 @@ struct server {
     struct commands_info *commands;
     struct slowlog slowlog;
     uint64_t slow_ticks;         /* a command that takes as long goes to the slow log */
+    uint64_t part_begun;         /* ticks: where the running EXEC's next command begins, */
+    uint32_t part_errors;        /* and the error replies before it */
     uint32_t monitor_count;
 
     enum pause pause;

@@ -68,10 +68,20 @@ static void host_local(void *context, struct exec *x)
     reply_simple(x, "LOCAL");
 }
 
+static void host_ran(void *context, const struct exec *x)
+{
+    struct world *w = context;
+    assert_ptr_equal(x->client, w);
+    buf_printf(&w->events, "ran %s|", x->command->name);
+}
+
 static const struct machine_host host = {
     .reply_begin = reply_begin,
     .reply_end = reply_end,
-    .exec = {.changed = host_changed, .flushed = host_flushed, .local = host_local},
+    .exec = {.changed = host_changed,
+             .flushed = host_flushed,
+             .local = host_local,
+             .ran = host_ran},
 };
 
 /* --- life ------------------------------------------------------------------------------------- */

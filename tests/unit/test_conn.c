@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/panic.h"
 #include "fake_shard.h"
+#include "server/dispatch.h"
 #include "server/loop.h"
 
 #define OUTPUT_MAX (1 << 20)
@@ -455,6 +456,28 @@ static const char *queued(size_t call, uint32_t n)
     return text;
 }
 
+/* INFO commandstats and SLOWLOG know the commands inside an EXEC, as Redis's do. */
+static void commands_of_an_exec_are_counted_and_noted_one_by_one(void **state)
+{
+    struct world *w = *state;
+    w->server->slow_ticks = 0;
+    const struct slot slot = {.conn = w->conn, .begun = ticks_now()};
+    const struct bytes args[] = {BYTES("SET"), BYTES("a"), BYTES("1")};
+    struct exec x = {.args = args, .arg_count = 3, .client = w->conn};
+    x.command = command_find(args, 3, NULL);
+    dispatch_begin_parts(&slot);
+    dispatch_account_part(w->server, &x);
+    x.reply.errors = 1;
+    dispatch_account_part(w->server, &x);
+    dispatch_account_part(w->server, &x); /* its error was counted before */
+    const struct command_info *info = commands_info_of(w->server->commands, x.command);
+    assert_int_equal(info->calls, 3);
+    assert_int_equal(info->failed, 1);
+    assert_int_equal(w->server->slowlog.count, 3);
+    const struct queue_node *node = queue_first(&w->server->slowlog.entries);
+    assert_int_equal(container_of(node, struct slowlog_entry, node)->words.size, 4 + 3 + 4 + 1 + 5);
+}
+
 static void exec_is_one_request(void **state)
 {
     struct world *w = *state;
@@ -569,6 +592,7 @@ int main(void)
         TEST(a_node_that_is_not_ready_says_loading),
         TEST(a_pause_holds_writes_back),
         TEST(passwords_are_not_shown),
+        TEST(commands_of_an_exec_are_counted_and_noted_one_by_one),
         TEST(exec_is_one_request),
         TEST(errors_while_queueing_abort),
         TEST(a_transaction_of_reads_is_a_read),

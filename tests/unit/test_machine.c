@@ -127,6 +127,21 @@ static void replies_of_exec_are_nested_and_errors_undo_nothing(void **state)
     world_clear(&w);
 }
 
+static void the_host_is_told_of_each_command_of_an_exec(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, 1 << 20);
+    buf_reset(&w.events);
+    exec(&w, NULL, 0, COMMANDS("GET a", "INCR a x", "DBSIZE"));
+    assert_true(bytes_equal(buf_bytes(&w.events), BYTES("ran get|ran incr|ran dbsize|")));
+    w.deaf = true; /* as on the other nodes */
+    buf_reset(&w.events);
+    exec(&w, NULL, 0, COMMANDS("GET a", "DBSIZE"));
+    assert_int_equal(buf_bytes(&w.events).size, 0);
+    world_clear(&w);
+}
+
 static void a_changed_watch_stops_exec(void **state)
 {
     (void)state;
@@ -540,6 +555,7 @@ int main(void)
         cmocka_unit_test(a_batch_is_applied_once_also_over_a_crash),
         cmocka_unit_test(only_requests_of_this_life_are_answered),
         cmocka_unit_test(replies_of_exec_are_nested_and_errors_undo_nothing),
+        cmocka_unit_test(the_host_is_told_of_each_command_of_an_exec),
         cmocka_unit_test(a_changed_watch_stops_exec),
         cmocka_unit_test(a_watch_tells_requests_of_one_entry_apart),
         cmocka_unit_test(two_absences_are_equal),
