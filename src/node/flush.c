@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/panic.h"
 #include "keyspace/graveyard.h"
+#include "kv/disk.h"
 #include "kv/kv.h"
 #include "kv/state_store.h"
 
@@ -23,6 +24,7 @@
 #define PURGE_ROWS 1024       /* of the graveyard in one turn */
 #define PURGE_PAUSE_US 1000
 #define RANGES_US 1000000     /* dropped ranges, and the memory of their rows, wait no longer */
+#define KEPT_SHARE 4          /* this part of disk-reserve stays free of flushes */
 #define DIRTY_SHARE 4         /* a flush starts at this part of the cache's size */
 
 /* --- in the worker ---------------------------------------------------------------------------- */
@@ -32,9 +34,27 @@ static bool next_row(void *context, struct kv_row *row)
     return cache_cut_next(context, row);
 }
 
+/* A flush that fills the disk would take the log with it. */
+static bool has_room(struct flush *f)
+{
+    const struct shard_options *o = &f->shard->o;
+    if (o->disk_reserve == 0)
+        return true;
+    uint64_t free_bytes;
+    if (disk_space(o->disk, o->dir, &free_bytes, &f->error) != STATUS_OK)
+        return true; /* the flush itself will tell */
+    if (free_bytes >= f->bytes + o->disk_reserve / KEPT_SHARE)
+        return true;
+    f->status = fail(&f->error, STATUS_NO_SPACE, "%" PRIu64 " bytes are free, the flush may take "
+                     "%zu", free_bytes, f->bytes);
+    return false;
+}
+
 static void work(struct job *job)
 {
     struct flush *f = container_of(job, struct flush, job);
+    if (!has_room(f))
+        return;
     struct kv_ingest ingest = {.next = next_row, .context = f->cut};
     ingest.ranges = cache_cut_ranges(f->cut, &ingest.range_count);
     f->status = kv_ingest(f->kv, &ingest, &f->error);
@@ -68,6 +88,8 @@ static void done(struct job *job)
 static void start(struct shard *s)
 {
     struct flush *f = &s->flush;
+    struct cache_stats stats;
+    cache_stats(s->cache, &stats);
     CHECK(f->cut == NULL);
     *f = (struct flush){
         .job = {.work = work, .done = done},
@@ -77,6 +99,7 @@ static void start(struct shard *s)
         .index = s->applied_index,
         .term = s->applied_term,
         .started_us = s->now_us,
+        .bytes = stats.dirty_bytes,
     };
     s->flushed_us = s->now_us;
     s->log_bytes = 0;

@@ -17,6 +17,7 @@ struct shard;
 struct mailbox;
 struct state_store;
 struct cache;
+struct disk;
 struct lease;
 
 /* The place of one reply, embedded in what the server keeps per request in flight. Zeroed by the
@@ -56,6 +57,9 @@ struct shard_options {
     void *context;
     uint64_t quorum_wait_ms;       /* default 5000 */
     uint64_t flush_log_bytes, flush_interval_ms; /* 256 MiB, 60 s */
+    struct disk *disk;             /* looked at before a flush when disk_reserve > 0 (§6.4) */
+    const char *dir;
+    uint64_t disk_reserve;
     uint64_t seed;
     const struct lease *lease; /* NULL: every read asks (lease.h) */
 };

@@ -27,6 +27,7 @@ struct flush {
     struct kv *kv;
     struct cache_cut *cut; /* NULL: none runs */
     uint64_t index, term, started_us;
+    size_t bytes; /* what it may take on the disk */
     enum status status;
     struct error error;
 };

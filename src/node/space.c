@@ -1,6 +1,6 @@
 /* space.c -- room on the disks (ARCHITECTURE §6.4, "disk nearly full").
  *
- *   free space:   .... disk-reserve ............ a quarter of it ............ 0
+ *   free space:   .... disk-reserve ............ half of it ................. 0
  *   level:        PLENTY       | LOW                             | NONE
  *   refused:      nothing      | what grows                      | every write
  *
@@ -19,7 +19,8 @@
 
 #define LOOK_US UINT64_C(100000)
 #define HAND_OVER_US UINT64_C(10000000) /* from one to the next */
-#define NONE_SHARE 4 /* a level of NONE begins at this part of the reserve */
+#define NONE_SHARE 2 /* a level of NONE begins at this part of the reserve: the log's database
+                      * still writes what it has in memory, twice 32 MiB */
 #define LAST_SHARE 8 /* what was under way when all stopped is taken down to here */
 #define BACK_SHARE 8 /* and a level is left for a better one with this part of it to spare */
 

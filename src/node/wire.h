@@ -15,7 +15,7 @@
 #define WIRE_FRAME_MAX (8u << 20)   /* an APPEND of append_bytes_max and one entry, with room */
 #define WIRE_PAYLOAD_MAX (4u << 20) /* of one entry or batch: ENTRY_SIZE_MAX and a large request */
 
-/* Room on a node's disk: the free space is above its reserve, below, below a quarter of it. */
+/* Room on a node's disk: the free space is above its reserve, below, below half of it. */
 enum space_level { SPACE_PLENTY, SPACE_LOW, SPACE_NONE, SPACE_LEVELS };
 
 enum wire_type {

@@ -207,6 +207,9 @@ static enum status open_shard(struct node *n, struct error *e)
         .quorum_wait_ms = (uint64_t)config->quorum_wait_ms,
         .flush_log_bytes = (uint64_t)config->flush_log_bytes,
         .flush_interval_ms = (uint64_t)config->flush_interval * 1000,
+        .disk = disk_real(),
+        .dir = config->dir,
+        .disk_reserve = (uint64_t)config->disk_reserve,
         .seed = seed(),
         .lease = config->read_lease ? &n->lease : NULL,
     };

@@ -6,7 +6,7 @@ import time
 
 from avow import Client, Cluster, ReplyError, Skipped, run, run_quietly
 
-SMALL = ["--disk-reserve", "64mb", "--cache-size", "32mb"]
+SMALL = ["--disk-reserve", "128mb", "--cache-size", "32mb"]
 VALUE = 100000
 
 
@@ -84,13 +84,13 @@ def wait_written(node, seconds):
 
 @needs_mounts
 def a_full_disk_refuses_writes_and_loses_nothing():
-    cluster = Cluster(count=1, namespaces=False, options=SMALL)
+    cluster = Cluster(count=1, namespaces=False)
     node = cluster.nodes[0]
-    with SmallDisk(node.home, 256) as disk:
+    with SmallDisk(node.home, 640) as disk:
         try:
             cluster.form()
             acknowledged, refused = fill(node, 0, 4000)
-            assert len(acknowledged) > 100, "%d writes went in" % len(acknowledged)
+            assert len(acknowledged) > 500, "%d writes went in" % len(acknowledged)
             assert refused is not None and refused.startswith("MISCONF"), "%r\n%s" % (refused, node.log_tail())
             assert node.running(), "the node ended:\n" + node.log_tail()
 
@@ -120,7 +120,7 @@ def a_full_disk_refuses_writes_and_loses_nothing():
             assert_all_there(node, acknowledged)
             assert node.call("GET", "fill:0") is None, "a deleted key came back"
 
-            disk.resize(512)
+            disk.resize(1200)
             wait_written(node, 3)
             more, _ = fill(node, 100000, 100)
             assert len(more) == 100
@@ -137,12 +137,12 @@ def a_full_disk_refuses_writes_and_loses_nothing():
 def a_leader_with_a_full_disk_hands_over_and_catches_up_later():
     cluster = Cluster(options=SMALL)
     first = cluster.nodes[0]
-    with SmallDisk(first.home, 200) as disk:
+    with SmallDisk(first.home, 320) as disk:
         try:
             cluster.form()
             assert cluster.leader() is first
             acknowledged, refused = [], []
-            for burst in range(10):  # through another node, which has room: a hand-over may refuse for a moment
+            for burst in range(12):  # through another node, which has room: a hand-over may refuse for a moment
                 numbers, error = fill(cluster.nodes[1], burst * 200, 200)
                 acknowledged += numbers
                 if error is not None:

@@ -398,7 +398,7 @@ static void a_leader_whose_clock_is_wrong_hands_over(void **state)
     net_free(n);
 }
 
-/* A quarter of the reserve is where nothing is written any more (space.c). */
+/* Half of the reserve is where nothing is written any more (space.c). */
 static void a_full_disk_takes_nothing_while_the_others_go_on(void **state)
 {
     (void)state;
@@ -407,7 +407,7 @@ static void a_full_disk_takes_nothing_while_the_others_go_on(void **state)
     net_set_load(n, true, true);
     net_run(n, SECOND);
     assert_int_equal(net_leader(n), 0);
-    kv_mem_disk_set_space(net_disk(n, 0), NET_DISK_RESERVE / 4 - 1);
+    kv_mem_disk_set_space(net_disk(n, 0), NET_DISK_RESERVE / 2 - 1);
     net_run(n, SECOND);
     assert_true(net_leader(n) > 0); /* handed over */
     const uint64_t applied = net_view(n, 0).applied_index, settled = net_view(n, 1).settled;
@@ -429,7 +429,7 @@ static void when_no_disk_has_room_leaders_and_reads_remain(void **state)
     net_set_load(n, true, true);
     net_run(n, SECOND);
     for (int slot = 0; slot < 3; slot++)
-        kv_mem_disk_set_space(net_disk(n, slot), NET_DISK_RESERVE / 4 - 1);
+        kv_mem_disk_set_space(net_disk(n, slot), NET_DISK_RESERVE / 2 - 1);
     net_run(n, SECOND);
     const uint64_t settled = net_view(n, 1).settled;
     net_crash(n, net_leader(n), KV_MEM_KILL); /* the next one's NOOP finds its way */
