@@ -348,8 +348,10 @@ static size_t parse(struct conn *c, struct bytes input, bool *more)
         result = resp_read_next(&c->reader, bytes_from(input, offset), &limits, &request);
         if (result != RESP_REQUEST)
             break;
+        c->request_bytes = request.consumed;
         if (request.arg_count > 0)
             outcome = dispatch_request(c, &request, offset, &rewind);
+        c->request_bytes = 0;
         if (outcome == DISPATCH_TAKEN)
             offset += request.consumed;
         taken++;

@@ -68,6 +68,7 @@ struct conn {
     struct buf in, out;
     struct resp_reader reader;
     size_t missing; /* bytes of in without which there is no point in parsing */
+    size_t request_bytes; /* of the request that is being dispatched, which may not be in in */
     struct slot *first, *last;
     uint32_t slot_count, reads_in_flight, writes_in_flight;
 

@@ -113,7 +113,8 @@ void client_describe(const struct conn *c, struct buf *to)
                (unsigned long long)(s->now_ms - MIN(s->now_ms, c->active_ms)) / 1000, flags,
                session->db);
     buf_printf(to, "sub=0 psub=0 ssub=0 multi=%lld qbuf=%zu qbuf-free=%zu argv-mem=0 ",
-               session->in_multi ? (long long)session->queue_count : -1, c->in.size,
+               session->in_multi ? (long long)session->queue_count : -1,
+               MAX(c->in.size, c->request_bytes),
                c->in.capacity - MIN(c->in.capacity, c->in.size));
     buf_printf(to, "multi-mem=%zu rbs=%zu rbp=%zu obl=%zu oll=0 omem=0 tot-mem=%zu ",
                session->queue.capacity, c->out.capacity, c->out.capacity, c->out.size,
