@@ -81,7 +81,8 @@ static void on_local(void *context, struct exec *x)
                      setting->name, setting_refusal(setting, x->args[3]));
 }
 
-static const struct exec_host host = {on_changed, on_flushed, on_local};
+static const struct exec_host host = {
+    .changed = on_changed, .flushed = on_flushed, .local = on_local};
 
 /* --- running ---------------------------------------------------------------------------------- */
 
