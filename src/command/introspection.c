@@ -371,8 +371,7 @@ static void show_list(struct exec *x)
     const struct command *c;
     for (size_t i = 0; (c = command_at(i)) != NULL; i++) {
         list_one(x, c, &f, &count);
-        for (const struct command *sub = c->subcommands;
-             x->arg_count > 2 && sub != NULL && sub->name != NULL; sub++)
+        for (const struct command *sub = c->subcommands; sub != NULL && sub->name != NULL; sub++)
             list_one(x, sub, &f, &count);
     }
     reply_set_end(x, begun, count);

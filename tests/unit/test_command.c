@@ -301,6 +301,22 @@ static void what_is_not_there_yet_says_so(void **state)
     world_close(&w);
 }
 
+static void command_list_names_subcommands_too(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, CACHE_BYTES);
+    struct buf list = {0};
+    buf_append_bytes(&list, world_run_line(&w, "command list"));
+    buf_append_u8(&list, 0);
+    const char *const text = (const char *)buf_data(&list);
+    assert_non_null(strstr(text, "$3\r\nget\r\n"));
+    assert_non_null(strstr(text, "$6\r\nconfig\r\n"));
+    assert_non_null(strstr(text, "$10\r\nconfig|get\r\n"));
+    buf_clear(&list);
+    world_close(&w);
+}
+
 static void writes_that_grow_are_refused_over_maxmemory(void **state)
 {
     (void)state;
@@ -500,6 +516,7 @@ int main(void)
         cmocka_unit_test(settings_print_as_config_get_does),
         cmocka_unit_test(settings_follow_the_keyspace),
         cmocka_unit_test(what_is_not_there_yet_says_so),
+        cmocka_unit_test(command_list_names_subcommands_too),
         cmocka_unit_test(writes_that_grow_are_refused_over_maxmemory),
         cmocka_unit_test(watch_tells_database_and_stamp),
         cmocka_unit_test(strings_end_at_proto_max_bulk_len),
