@@ -1,5 +1,6 @@
 #include "server/dispatch.h"
 
+#include "base/log.h"
 #include "base/panic.h"
 #include "node/wire.h"
 #include "resp/resp_write.h"
@@ -506,6 +507,23 @@ static bool is_paused(struct incoming *in)
     return in->conn->is_paused;
 }
 
+static bool is_http(struct bytes name)
+{
+    return bytes_equal_nocase_string(name, "post") || bytes_equal_nocase_string(name, "host:");
+}
+
+/* A browser that was made to speak to us, as in Redis: nothing that its lines say may run. */
+static enum dispatch refuse_http(struct incoming *in)
+{
+    struct conn *c = in->conn;
+    if (!release_holds(c, false, in->rewind))
+        return DISPATCH_REWIND;
+    log_warn("client", "HTTP where commands are expected: closed", "id=%llu addr=%s",
+             (unsigned long long)c->id, c->address);
+    conn_close(c, "HTTP");
+    return DISPATCH_TAKEN;
+}
+
 /* A command of its own, outside of MULTI. */
 static enum dispatch dispatch_plain(struct incoming *in)
 {
@@ -542,6 +560,8 @@ enum dispatch dispatch_request(struct conn *c, const struct resp_request *r, siz
     struct server *s = c->server;
     struct incoming in = {.conn = c, .parsed = r->args, .arg_count = (uint32_t)r->arg_count,
                           .offset = offset, .rewind = rewind};
+    if (is_http(r->args[0]))
+        return refuse_http(&in);
     enum dispatch outcome;
     if (!admit(&in, &outcome))
         return outcome;

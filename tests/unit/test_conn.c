@@ -300,6 +300,16 @@ static void malformed_bytes_end_the_connection_behind_what_came_before(void **st
     assert_int_equal(w->server->conn_count, 0);
 }
 
+static void lines_of_http_end_the_connection_and_run_nothing(void **state)
+{
+    struct world *w = *state;
+    send_text(w, "GET a\r\nPOST / HTTP/1.1\r\nHost: a\r\n\r\nSET b 2\r\n");
+    assert_string_equal(received(w), "<end>");
+    assert_int_equal(w->server->conn_count, 0);
+    assert_int_equal(fake.count, 1);
+    assert_true(fake.calls[0].is_forgotten);
+}
+
 static void an_input_beyond_the_query_buffer_limit_closes(void **state)
 {
     struct world *w = *state;
@@ -583,6 +593,7 @@ int main(void)
         TEST(requests_in_flight_are_bounded),
         TEST(a_request_may_come_byte_by_byte),
         TEST(malformed_bytes_end_the_connection_behind_what_came_before),
+        TEST(lines_of_http_end_the_connection_and_run_nothing),
         TEST(an_input_beyond_the_query_buffer_limit_closes),
         TEST(output_beyond_its_limit_closes),
         TEST(a_client_that_goes_away_is_forgotten),
