@@ -104,10 +104,10 @@ static uint8_t dense_get(const uint8_t *image, uint32_t index)
 static void dense_set(uint8_t *image, uint32_t index, uint8_t value)
 {
     const size_t at = HLL_HEADER_SIZE + (size_t)index * 6 / 8;
-    const unsigned shift = index * 6 % 8;
-    image[at] = (uint8_t)((image[at] & ~(63u << shift)) | (unsigned)value << shift);
+    const unsigned shift = index * 6 % 8, bits = value;
+    image[at] = (uint8_t)((image[at] & ~(63u << shift)) | bits << shift);
     if (shift > 2)
-        image[at + 1] = (uint8_t)((image[at + 1] & ~(63u >> (8 - shift))) | value >> (8 - shift));
+        image[at + 1] = (uint8_t)((image[at + 1] & ~(63u >> (8 - shift))) | bits >> (8 - shift));
 }
 
 static enum hll_result dense_raise(struct hll *h, uint32_t index, uint8_t value)
