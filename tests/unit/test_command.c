@@ -296,7 +296,7 @@ static void what_is_not_there_yet_says_so(void **state)
     (void)state;
     struct world w;
     world_open(&w, CACHE_BYTES);
-    check_reply(&w, "xadd s * a 1", "-ERR 'xadd' is not supported yet by AvowDB\r\n");
+    check_reply(&w, "eval a 0", "-ERR 'eval' is not supported yet by AvowDB\r\n");
     check_reply(&w, "xadd", "-ERR wrong number of arguments for 'xadd' command\r\n");
     world_close(&w);
 }

@@ -1,0 +1,97 @@
+/* stream.h -- streams as rows, for the files of stream commands.
+ *
+ *     SPACE_ENTRY   id                   -> count:4 { size:4 bytes } ...  fields and values in turn
+ *     SPACE_NODE    id of its first      -> struct stream_node
+ *     SPACE_GROUP   name                 -> struct stream_group
+ *     SPACE_CONSUMER group:8 name        -> number:8 seen:8 pending:8
+ *     SPACE_PENDING group:8 id           -> consumer:8 delivered:8 count:8
+ *     SPACE_PENDING_BY_CONSUMER group:8 consumer:8     -> its name
+ *                               group:8 consumer:8 id  -> nothing
+ *
+ * id is ms:8 seq:8. Numbers in subkeys are big-endian, in values little-endian. Groups and
+ * consumers have numbers that the stream never gives twice.
+ *
+ * A node stands for what is one listpack in Redis: as many entries as stream-node-max-entries and
+ * -bytes allow. Only approximate trimming, LIMIT and XINFO show it. */
+
+#ifndef COMMAND_STREAM_H
+#define COMMAND_STREAM_H
+
+#include "command/args.h"
+
+#define STREAM_ID_SIZE 16
+#define STREAM_ID_TEXT 42 /* "18446744073709551615-18446744073709551615" and a NUL */
+
+struct stream_id {
+    uint64_t ms, seq;
+};
+#define STREAM_ID_MAX ((struct stream_id){UINT64_MAX, UINT64_MAX})
+#define STREAM_ID_MIN ((struct stream_id){0, 0})
+
+struct stream {
+    struct object object;
+    struct stream_id last;        /* the highest ever given */
+    struct stream_id max_deleted; /* the highest that XDEL took away */
+    uint64_t added;               /* entries, ever */
+    uint64_t node_count, group_count;
+    uint64_t next_number;         /* of a group or consumer */
+};
+
+int stream_id_compare(struct stream_id a, struct stream_id b);
+bool stream_id_next(struct stream_id *id); /* false: there is none */
+bool stream_id_previous(struct stream_id *id);
+struct bytes stream_id_encode(struct stream_id id, uint8_t key[static STREAM_ID_SIZE]);
+struct stream_id stream_id_decode(struct bytes key);
+void reply_stream_id(struct exec *x, struct stream_id id);
+
+/* "ms" or "ms-seq"; where seq lacks, missing_seq. */
+bool stream_id_parse(struct bytes text, uint64_t missing_seq, struct stream_id *id);
+/* Argument n as an id; false: it has replied. */
+bool arg_stream_id(struct exec *x, uint32_t n, struct stream_id *id);
+/* The same, or "ms-*": then *has_seq is false. */
+bool arg_new_stream_id(struct exec *x, uint32_t n, struct stream_id *id, bool *has_seq);
+/* One end of a range: also "-", "+", and "(" before an id that is left out. */
+bool arg_range_start(struct exec *x, uint32_t n, struct stream_id *id);
+bool arg_range_end(struct exec *x, uint32_t n, struct stream_id *id);
+
+/* Opens key args[n]; absent: object.type TYPE_NONE. False: it is of another type, and that is the
+ * reply. Close s->object. */
+bool stream_open(struct exec *x, uint32_t n, struct stream *s);
+void stream_create(struct stream *s);
+/* changed() for a stream. */
+void stream_changed(struct exec *x, struct stream *s, const char *event);
+
+/* --- entries ---------------------------------------------------------------------------------- */
+
+/* Adds the pairs args[first] .. to the end, under id, which is higher than last. */
+void stream_append(struct exec *x, struct stream *s, struct stream_id id, uint32_t first);
+bool stream_has(struct stream *s, struct stream_id id);
+bool stream_delete(struct stream *s, struct stream_id id);
+/* The first and last that are there; false: it is empty, and *id 0-0. */
+bool stream_first(struct stream *s, struct stream_id *id);
+bool stream_last(struct stream *s, struct stream_id *id);
+
+struct stream_range {
+    struct stream_id start, end;
+    uint64_t count; /* 0: all */
+    bool reversed;
+};
+/* Called for each entry of a range, before it is the reply. */
+typedef void stream_visit(struct exec *x, void *context, struct stream_id id);
+/* An array of [id, [field, value ...]]; returns how many. visit may be NULL. */
+uint64_t reply_stream_range(struct exec *x, struct stream *s, const struct stream_range *range,
+                            stream_visit *visit, void *context);
+/* One entry, without an array around; false, and no reply: it is not there. */
+bool reply_stream_entry(struct exec *x, struct stream *s, struct stream_id id);
+
+struct stream_trim {
+    enum { TRIM_NONE, TRIM_MAXLEN, TRIM_MINID } by;
+    bool approximate;
+    uint64_t maxlen;
+    struct stream_id minid;
+    uint64_t limit; /* entries; 0: none */
+};
+/* How many entries it took away. */
+uint64_t stream_trim(struct stream *s, const struct stream_trim *t);
+
+#endif

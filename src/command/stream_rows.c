@@ -1,0 +1,552 @@
+/* stream_rows.c -- what a stream is made of: ids, entries, nodes. */
+
+#include <inttypes.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/encode.h"
+#include "base/panic.h"
+#include "command/settings.h"
+#include "command/stream.h"
+
+#define ID_TEXT_MAX 127 /* longer ones are none, in Redis */
+
+/* --- ids -------------------------------------------------------------------------------------- */
+
+int stream_id_compare(struct stream_id a, struct stream_id b)
+{
+    if (a.ms != b.ms)
+        return a.ms < b.ms ? -1 : 1;
+    return (a.seq > b.seq) - (a.seq < b.seq);
+}
+
+bool stream_id_next(struct stream_id *id)
+{
+    if (stream_id_compare(*id, STREAM_ID_MAX) == 0)
+        return false;
+    if (++id->seq == 0)
+        id->ms++;
+    return true;
+}
+
+bool stream_id_previous(struct stream_id *id)
+{
+    if (stream_id_compare(*id, STREAM_ID_MIN) == 0)
+        return false;
+    if (id->seq-- == 0)
+        id->ms--;
+    return true;
+}
+
+struct bytes stream_id_encode(struct stream_id id, uint8_t key[static STREAM_ID_SIZE])
+{
+    put_be64(key, id.ms);
+    put_be64(key + 8, id.seq);
+    return bytes_of(key, STREAM_ID_SIZE);
+}
+
+struct stream_id stream_id_decode(struct bytes key)
+{
+    CHECK(key.size == STREAM_ID_SIZE);
+    return (struct stream_id){get_be64(key.data), get_be64(bytes_data(key) + 8)};
+}
+
+void reply_stream_id(struct exec *x, struct stream_id id)
+{
+    char text[STREAM_ID_TEXT];
+    const int size = snprintf(text, sizeof(text), "%" PRIu64 "-%" PRIu64, id.ms, id.seq);
+    reply_bulk(x, bytes_of(text, (size_t)size));
+}
+
+/* As Redis's string2ull: what strtoull() takes, but not below zero. */
+static bool text_to_uint64(const char *text, uint64_t *value)
+{
+    int64_t number;
+    if (bytes_to_int64(bytes_from_string(text), &number)) {
+        *value = (uint64_t)number;
+        return number >= 0;
+    }
+    char *end;
+    errno = 0;
+    *value = strtoull(text, &end, 10);
+    return errno == 0 && end != text && *end == '\0';
+}
+
+/* has_seq NULL: "ms-*" is no id. */
+static bool parse_id(struct bytes b, uint64_t missing_seq, struct stream_id *id, bool *has_seq)
+{
+    char text[ID_TEXT_MAX + 1];
+    if (b.size > ID_TEXT_MAX)
+        return false;
+    if (b.size > 0)
+        memcpy(text, b.data, b.size);
+    text[b.size] = '\0';
+    if (strcmp(text, "-") == 0 || strcmp(text, "+") == 0)
+        return false;
+    if (has_seq != NULL)
+        *has_seq = true;
+    char *dash = strchr(text, '-');
+    if (dash != NULL)
+        *dash = '\0';
+    if (!text_to_uint64(text, &id->ms))
+        return false;
+    id->seq = missing_seq;
+    if (dash == NULL)
+        return true;
+    if (has_seq != NULL && strcmp(dash + 1, "*") == 0) {
+        *has_seq = false;
+        id->seq = 0;
+        return true;
+    }
+    return text_to_uint64(dash + 1, &id->seq);
+}
+
+bool stream_id_parse(struct bytes text, uint64_t missing_seq, struct stream_id *id)
+{
+    return parse_id(text, missing_seq, id, NULL);
+}
+
+static bool id_or_error(struct exec *x, bool is_id)
+{
+    if (!is_id)
+        reply_error(x, "ERR Invalid stream ID specified as stream command argument");
+    return is_id;
+}
+
+bool arg_stream_id(struct exec *x, uint32_t n, struct stream_id *id)
+{
+    return id_or_error(x, parse_id(x->args[n], 0, id, NULL));
+}
+
+bool arg_new_stream_id(struct exec *x, uint32_t n, struct stream_id *id, bool *has_seq)
+{
+    return id_or_error(x, parse_id(x->args[n], 0, id, has_seq));
+}
+
+static bool arg_range_id(struct exec *x, uint32_t n, uint64_t missing_seq, struct stream_id *id,
+                         bool *left_out)
+{
+    const struct bytes text = x->args[n];
+    *left_out = text.size > 1 && *bytes_data(text) == '(';
+    if (*left_out)
+        return id_or_error(x, parse_id(bytes_from(text, 1), missing_seq, id, NULL));
+    const bool is_min = bytes_equal(text, BYTES("-")), is_max = bytes_equal(text, BYTES("+"));
+    if (is_min || is_max)
+        *id = is_min ? STREAM_ID_MIN : STREAM_ID_MAX;
+    return id_or_error(x, is_min || is_max || parse_id(text, missing_seq, id, NULL));
+}
+
+bool arg_range_start(struct exec *x, uint32_t n, struct stream_id *id)
+{
+    bool left_out;
+    if (!arg_range_id(x, n, 0, id, &left_out))
+        return false;
+    if (!left_out || stream_id_next(id))
+        return true;
+    reply_error(x, "ERR invalid start ID for the interval");
+    return false;
+}
+
+bool arg_range_end(struct exec *x, uint32_t n, struct stream_id *id)
+{
+    bool left_out;
+    if (!arg_range_id(x, n, UINT64_MAX, id, &left_out))
+        return false;
+    if (!left_out || stream_id_previous(id))
+        return true;
+    reply_error(x, "ERR invalid end ID for the interval");
+    return false;
+}
+
+/* --- the stream's own fields ------------------------------------------------------------------ */
+
+#define FIELDS_SIZE 64
+
+bool stream_open(struct exec *x, uint32_t n, struct stream *s)
+{
+    struct object *o = &s->object;
+    if (!open_key(x, n, TYPE_STREAM, o))
+        return false;
+    s->last = s->max_deleted = STREAM_ID_MIN;
+    s->added = s->node_count = s->group_count = s->next_number = 0;
+    if (o->type == TYPE_NONE)
+        return true;
+    CHECK(o->fields_size == FIELDS_SIZE);
+    s->last = stream_id_decode(bytes_of(o->fields, STREAM_ID_SIZE));
+    s->max_deleted = stream_id_decode(bytes_of(o->fields + 16, STREAM_ID_SIZE));
+    s->added = get_le64(o->fields + 32);
+    s->node_count = get_le64(o->fields + 40);
+    s->group_count = get_le64(o->fields + 48);
+    s->next_number = get_le64(o->fields + 56);
+    return true;
+}
+
+void stream_create(struct stream *s)
+{
+    object_create(&s->object, TYPE_STREAM, ENCODING_STREAM);
+}
+
+void stream_changed(struct exec *x, struct stream *s, const char *event)
+{
+    struct object *o = &s->object;
+    CHECK(FIELDS_SIZE <= sizeof(o->fields));
+    stream_id_encode(s->last, o->fields);
+    stream_id_encode(s->max_deleted, o->fields + 16);
+    put_le64(o->fields + 32, s->added);
+    put_le64(o->fields + 40, s->node_count);
+    put_le64(o->fields + 48, s->group_count);
+    put_le64(o->fields + 56, s->next_number);
+    o->fields_size = FIELDS_SIZE;
+    changed(x, o, EVENT_STREAM, event);
+}
+
+/* --- nodes ------------------------------------------------------------------------------------ */
+
+/* As a row: last:16 bytes:8 count:4 deleted:4, then the names of the first entry's fields, which
+ * later entries with the same ones do not repeat in Redis's listpack. */
+struct stream_node {
+    struct stream_id first, last; /* entries there ever were */
+    uint64_t bytes;               /* of the listpack, but for its head, count and deleted */
+    uint32_t count, deleted;
+    struct bytes names;           /* borrowed from the row, or a buffer */
+};
+
+#define NODE_SIZE 32
+#define LISTPACK_HEAD 7
+#define LISTPACK_MAX ((uint64_t)1 << 30)
+
+static void node_decode(struct bytes subkey, struct bytes value, struct stream_node *n)
+{
+    CHECK(value.size >= NODE_SIZE);
+    n->first = stream_id_decode(subkey);
+    n->last = stream_id_decode(bytes_of(value.data, STREAM_ID_SIZE));
+    n->bytes = get_le64(bytes_data(value) + 16);
+    n->count = get_le32(bytes_data(value) + 24);
+    n->deleted = get_le32(bytes_data(value) + 28);
+    n->names = bytes_from(value, NODE_SIZE);
+}
+
+static void node_put(struct stream *s, const struct stream_node *n)
+{
+    uint8_t key[STREAM_ID_SIZE];
+    struct buf value = {0};
+    uint8_t *to = buf_reserve(&value, NODE_SIZE);
+    stream_id_encode(n->last, to);
+    put_le64(to + 16, n->bytes);
+    put_le32(to + 24, n->count);
+    put_le32(to + 28, n->deleted);
+    buf_commit(&value, NODE_SIZE);
+    buf_append_bytes(&value, n->names);
+    object_put(&s->object, SPACE_NODE, stream_id_encode(n->first, key), buf_bytes(&value));
+    buf_clear(&value);
+}
+
+static void node_delete(struct stream *s, const struct stream_node *n)
+{
+    uint8_t key[STREAM_ID_SIZE];
+    object_del(&s->object, SPACE_NODE, stream_id_encode(n->first, key));
+    CHECK(s->node_count > 0);
+    s->node_count--;
+}
+
+/* The node at the first id <= from (BACKWARD) or >= from. names are copied into kept. */
+static bool node_find(struct stream *s, struct stream_id from, enum direction direction,
+                      struct stream_node *n, struct buf *kept)
+{
+    uint8_t key[STREAM_ID_SIZE];
+    struct object_cursor cursor;
+    struct bytes subkey, value;
+    object_seek(&s->object, &cursor, SPACE_NODE, stream_id_encode(from, key), direction);
+    const bool found = object_next(&cursor, &subkey, &value);
+    if (found) {
+        node_decode(subkey, value, n);
+        buf_reset(kept);
+        buf_append_bytes(kept, n->names);
+        n->names = buf_bytes(kept);
+    }
+    object_cursor_close(&cursor);
+    return found;
+}
+
+/* Bytes of an element of a listpack that takes size bytes, with its length behind it. */
+static uint64_t listpack_element(uint64_t size)
+{
+    const uint64_t back = size <= 127 ? 1 : size < 16383 ? 2 : size < 2097151 ? 3 :
+                          size < 268435455 ? 4 : 5;
+    return size + back;
+}
+
+static uint64_t listpack_int(int64_t v)
+{
+    if (v >= 0 && v <= 127)
+        return listpack_element(1);
+    if (v >= -4096 && v <= 4095)
+        return listpack_element(2);
+    if (v >= INT16_MIN && v <= INT16_MAX)
+        return listpack_element(3);
+    if (v >= -8388608 && v <= 8388607)
+        return listpack_element(4);
+    return listpack_element(v >= INT32_MIN && v <= INT32_MAX ? 5 : 9);
+}
+
+static uint64_t listpack_string(struct bytes b)
+{
+    int64_t number;
+    if (b.size < INT64_DIGITS && bytes_to_int64(b, &number))
+        return listpack_int(number);
+    return listpack_element(b.size + (b.size < 64 ? 1 : b.size < 4096 ? 2 : 5));
+}
+
+static uint64_t node_listpack_bytes(const struct stream_node *n)
+{
+    return LISTPACK_HEAD + listpack_int(n->count) + listpack_int(n->deleted) + n->bytes;
+}
+
+/* The pairs args[first] .. of a new entry. */
+struct pairs {
+    const struct bytes *args;
+    uint32_t count; /* of words: twice the fields */
+};
+
+static void append_sized(struct buf *to, struct bytes b)
+{
+    buf_append_le32(to, (uint32_t)b.size);
+    buf_append_bytes(to, b);
+}
+
+static void names_of(const struct pairs *p, struct buf *names)
+{
+    for (uint32_t i = 0; i < p->count; i += 2)
+        append_sized(names, p->args[i]);
+}
+
+/* Bytes of a new entry in the listpack of node n. */
+static uint64_t entry_listpack_bytes(const struct stream_node *n, struct stream_id id,
+                                     const struct pairs *p, struct bytes names)
+{
+    const bool same = bytes_equal(n->names, names);
+    uint64_t bytes = listpack_int(0) + listpack_int((int64_t)(id.ms - n->first.ms)) +
+                     listpack_int((int64_t)(id.seq - n->first.seq));
+    const uint32_t fields = p->count / 2;
+    if (!same)
+        bytes += listpack_int(fields);
+    for (uint32_t i = same ? 1 : 0; i < p->count; i += same ? 2 : 1)
+        bytes += listpack_string(p->args[i]);
+    return bytes + listpack_int(same ? fields + 3 : fields * 2 + 4);
+}
+
+static bool node_is_full(const struct exec *x, const struct stream_node *n, const struct pairs *p)
+{
+    const struct settings *set = x->settings;
+    uint64_t bytes = node_listpack_bytes(n), bytes_max = set->stream_node_max_bytes;
+    if (bytes_max == 0 || bytes_max > LISTPACK_MAX)
+        bytes_max = LISTPACK_MAX;
+    for (uint32_t i = 0; i < p->count; i++)
+        bytes += p->args[i].size;
+    return bytes >= bytes_max || (set->stream_node_max_entries > 0 &&
+                                  n->count + n->deleted >= set->stream_node_max_entries);
+}
+
+static void count_in_node(struct exec *x, struct stream *s, struct stream_id id,
+                          const struct pairs *p)
+{
+    struct buf kept = {0}, names = {0};
+    struct stream_node n;
+    names_of(p, &names);
+    if (!node_find(s, STREAM_ID_MAX, BACKWARD, &n, &kept) || node_is_full(x, &n, p)) {
+        n = (struct stream_node){.first = id, .names = buf_bytes(&names)};
+        n.bytes = listpack_int(p->count / 2) + listpack_int(0);
+        for (uint32_t i = 0; i < p->count; i += 2)
+            n.bytes += listpack_string(p->args[i]);
+        s->node_count++;
+    }
+    n.bytes += entry_listpack_bytes(&n, id, p, buf_bytes(&names));
+    n.count++;
+    n.last = id;
+    node_put(s, &n);
+    buf_clear(&kept);
+    buf_clear(&names);
+}
+
+/* --- entries ---------------------------------------------------------------------------------- */
+
+void stream_append(struct exec *x, struct stream *s, struct stream_id id, uint32_t first)
+{
+    CHECK(stream_id_compare(id, s->last) > 0);
+    const struct pairs p = {x->args + first, x->arg_count - first};
+    uint8_t key[STREAM_ID_SIZE];
+    struct buf value = {0};
+    buf_append_le32(&value, p.count);
+    for (uint32_t i = 0; i < p.count; i++)
+        append_sized(&value, p.args[i]);
+    const bool is_new = object_put(&s->object, SPACE_ENTRY, stream_id_encode(id, key),
+                                   buf_bytes(&value));
+    CHECK(is_new);
+    buf_clear(&value);
+    count_in_node(x, s, id, &p);
+    s->last = id;
+    s->added++;
+}
+
+bool stream_has(struct stream *s, struct stream_id id)
+{
+    uint8_t key[STREAM_ID_SIZE];
+    struct bytes value;
+    return object_get(&s->object, SPACE_ENTRY, stream_id_encode(id, key), &value);
+}
+
+bool stream_delete(struct stream *s, struct stream_id id)
+{
+    uint8_t key[STREAM_ID_SIZE];
+    struct stream_node n;
+    struct buf kept = {0};
+    if (!object_del(&s->object, SPACE_ENTRY, stream_id_encode(id, key)))
+        return false;
+    const bool has_node = node_find(s, id, BACKWARD, &n, &kept);
+    CHECK(has_node);
+    CHECK(n.count > 0);
+    n.count--;
+    n.deleted++;
+    if (n.count == 0)
+        node_delete(s, &n);
+    else
+        node_put(s, &n);
+    buf_clear(&kept);
+    return true;
+}
+
+static bool edge(struct stream *s, enum direction direction, struct stream_id *id)
+{
+    struct object_cursor cursor;
+    struct bytes subkey, value;
+    *id = STREAM_ID_MIN;
+    if (s->object.type == TYPE_NONE)
+        return false;
+    object_seek(&s->object, &cursor, SPACE_ENTRY, BYTES_NONE, direction);
+    const bool found = object_next(&cursor, &subkey, &value);
+    if (found)
+        *id = stream_id_decode(subkey);
+    object_cursor_close(&cursor);
+    return found;
+}
+
+bool stream_first(struct stream *s, struct stream_id *id)
+{
+    return edge(s, FORWARD, id);
+}
+
+bool stream_last(struct stream *s, struct stream_id *id)
+{
+    return edge(s, BACKWARD, id);
+}
+
+static void reply_entry(struct exec *x, struct stream_id id, struct bytes value)
+{
+    struct reader r;
+    reader_init(&r, value);
+    const uint32_t count = reader_le32(&r);
+    reply_array(x, 2);
+    reply_stream_id(x, id);
+    reply_array(x, count);
+    for (uint32_t i = 0; i < count; i++)
+        reply_bulk(x, reader_bytes(&r, reader_le32(&r)));
+    CHECK(!r.failed);
+}
+
+bool reply_stream_entry(struct exec *x, struct stream *s, struct stream_id id)
+{
+    uint8_t key[STREAM_ID_SIZE];
+    struct bytes value;
+    if (!object_get(&s->object, SPACE_ENTRY, stream_id_encode(id, key), &value))
+        return false;
+    reply_entry(x, id, value);
+    return true;
+}
+
+uint64_t reply_stream_range(struct exec *x, struct stream *s, const struct stream_range *range,
+                            stream_visit *visit, void *context)
+{
+    uint8_t key[STREAM_ID_SIZE];
+    struct object_cursor cursor;
+    struct bytes subkey, value;
+    uint64_t count = 0;
+    const size_t begun = reply_array_begin(x);
+    object_seek(&s->object, &cursor, SPACE_ENTRY,
+                stream_id_encode(range->reversed ? range->end : range->start, key),
+                range->reversed ? BACKWARD : FORWARD);
+    while ((range->count == 0 || count < range->count) && object_next(&cursor, &subkey, &value)) {
+        const struct stream_id id = stream_id_decode(subkey);
+        if (stream_id_compare(id, range->start) < 0 || stream_id_compare(id, range->end) > 0)
+            break;
+        reply_entry(x, id, value);
+        if (visit != NULL)
+            visit(x, context, id);
+        count++;
+    }
+    object_cursor_close(&cursor);
+    reply_array_end(x, begun, count);
+    return count;
+}
+
+/* --- trimming --------------------------------------------------------------------------------- */
+
+static bool is_trimmed(const struct stream *s, const struct stream_trim *t, uint64_t gone)
+{
+    return t->by == TRIM_MAXLEN && object_count(&s->object) - gone <= t->maxlen;
+}
+
+/* Deletes the first entries: count of them, or, where that is 0, those that t wants. */
+static uint64_t delete_first(struct stream *s, const struct stream_trim *t, uint64_t count)
+{
+    struct object_cursor cursor;
+    struct bytes subkey, value;
+    uint64_t deleted = 0;
+    object_seek(&s->object, &cursor, SPACE_ENTRY, BYTES_NONE, FORWARD);
+    while ((count == 0 || deleted < count) && object_next(&cursor, &subkey, &value)) {
+        const struct stream_id id = stream_id_decode(subkey);
+        uint8_t key[STREAM_ID_SIZE];
+        if (count == 0 && (t->by == TRIM_MAXLEN ? is_trimmed(s, t, 0)
+                                                : stream_id_compare(id, t->minid) >= 0))
+            break;
+        object_del(&s->object, SPACE_ENTRY, stream_id_encode(id, key));
+        deleted++;
+    }
+    object_cursor_close(&cursor);
+    return deleted;
+}
+
+/* Node by node from the first one on, as Redis: whole ones go, a part of one only if exact. */
+uint64_t stream_trim(struct stream *s, const struct stream_trim *t)
+{
+    struct buf kept = {0};
+    struct stream_node n;
+    uint64_t deleted = 0;
+    while (!is_trimmed(s, t, 0) && node_find(s, STREAM_ID_MIN, FORWARD, &n, &kept)) {
+        if (t->limit > 0 && deleted + n.count > t->limit)
+            break;
+        const bool whole = t->by == TRIM_MAXLEN
+                               ? object_count(&s->object) - n.count >= t->maxlen
+                               : stream_id_compare(n.last, t->minid) < 0;
+        if (whole) {
+            const uint64_t gone = delete_first(s, t, n.count);
+            CHECK(gone == n.count);
+            deleted += gone;
+            node_delete(s, &n);
+            continue;
+        }
+        if (t->approximate)
+            break;
+        const uint64_t gone = delete_first(s, t, 0);
+        n.count -= (uint32_t)gone;
+        n.deleted += (uint32_t)gone;
+        deleted += gone;
+        if (n.count == 0)
+            node_delete(s, &n);
+        else if (gone > 0)
+            node_put(s, &n);
+        break;
+    }
+    buf_clear(&kept);
+    return deleted;
+}
