@@ -28,9 +28,11 @@ void step_quietly(struct consensus *c, const struct raft_input *input)
 
 static void mail_applied(struct consensus *c, const struct consensus_mail *mail)
 {
+    batches_settled(c, mail->batch);
+    if (snapshot_is_installing(c))
+        return; /* the core learns it with the rest */
     step_quietly(c, &(struct raft_input){.type = RAFT_APPLIED, .index = mail->index});
     deliver_applied(c, mail->index);
-    batches_settled(c, mail->batch);
 }
 
 static void take_mail(struct consensus *c, struct consensus_mail *mail)
@@ -48,6 +50,10 @@ static void take_mail(struct consensus *c, struct consensus_mail *mail)
         return;
     case MAIL_DURABLE:
         c->durable_applied = MAX(c->durable_applied, mail->index);
+        c->compaction.due = true;
+        return;
+    case MAIL_INSTALLED:
+        snapshot_receive_installed(c, mail->index, mail->ok);
         return;
     case MAIL_PERSISTED:
         output_persisted(c, mail->id);
@@ -88,12 +94,15 @@ static void take_ticks(struct consensus *c)
         step_quietly(c, &(struct raft_input){.type = RAFT_TICK});
         health_tick(c);
         space_tick(c);
+        compact_tick(c);
     }
 }
 
 static void turn_core(struct consensus *c)
 {
     peers_turn(c);
+    snapshot_send_turn(c);
+    snapshot_receive_turn(c);
     batches_turn(c);
     rounds_turn(c);
     output_flush(c);
@@ -312,6 +321,7 @@ static void open_core(struct consensus *c, const struct opening *o)
     c->config_changed = true;
     c->status_due = true;
     config_refresh(c);
+    compact_open(c);
     log_info("consensus", "opened", "node=%" PRIu64 " boot=%" PRIu64 " term=%" PRIu64
              " last=%" PRIu64 " applied=%" PRIu64, c->identity.node_id, c->boot, c->term,
              o->last_index, c->o.applied_index);
@@ -336,6 +346,7 @@ static enum status open_log(struct consensus *c, struct error *e)
 }
 
 #define CACHE_BYTES_DEFAULT ((size_t)32 << 20)
+#define LOG_KEEP_BYTES_DEFAULT ((uint64_t)128 << 20)
 
 enum status consensus_open(const struct consensus_options *options, struct consensus **consensus,
                            struct error *e)
@@ -343,6 +354,8 @@ enum status consensus_open(const struct consensus_options *options, struct conse
     CHECK(options->recovered != NULL);
     struct consensus *c = xcalloc(1, sizeof(*c));
     c->o = *options;
+    if (c->o.log_keep_bytes == 0)
+        c->o.log_keep_bytes = LOG_KEEP_BYTES_DEFAULT;
     if (c->o.cache_bytes == 0)
         c->o.cache_bytes = CACHE_BYTES_DEFAULT;
     c->identity = options->recovered->identity;
@@ -411,6 +424,8 @@ void consensus_close(struct consensus *c)
     output_close(c);
     peers_close_all(c);
     batches_close(c);
+    snapshot_send_close(c);
+    snapshot_receive_close(c);
     if (c->raft != NULL) {
         entry_cache_clear(&c->cache);
         raft_close(c->raft);
@@ -464,6 +479,9 @@ void consensus_fill_status(struct consensus *c, struct consensus_status *status)
         .frames_bad = c->frames_bad,
         .disk_free = c->space.free_bytes,
         .space = (uint8_t)c->space.own,
+        .snapshots_sent = c->send.count,
+        .snapshots_installed = c->receive.count,
+        .compactions = c->compaction.count,
         .waiting = c->raft == NULL,
     };
     struct log_store_stats stats;

@@ -20,9 +20,13 @@ struct consensus;
 struct disk;
 struct lease;
 struct mailbox;
+struct state_store;
 
 struct consensus_options {
     struct log_store *log;               /* reading; writing goes through the log writer port */
+    struct state_store *state;           /* on disk, for snapshots; NULL: none sent or taken, and
+                                            the log is never cut */
+    uint64_t log_keep_bytes;             /* newest entries that stay in the log; 0 = 128 MiB */
     const struct log_recovered *recovered; /* borrowed for the open; node_id 0: waits */
     uint64_t applied_index, applied_term; /* of the state store */
     uint64_t applied_clock_ms;           /* its log clock: the leader's never runs behind it */
@@ -37,7 +41,7 @@ struct consensus_options {
     uint32_t tick_ms, heartbeat_ticks, election_ticks, lease_ms;
     uint64_t seed;
     size_t cache_bytes;                  /* recent entries kept in memory; 0 = 32 MiB */
-    struct disk *disk;                   /* looked at when disk_reserve > 0 (space.c) */
+    struct disk *disk;                   /* of the state; looked at when disk_reserve > 0 (space.c) */
     const char *dir;
     uint64_t disk_reserve;               /* bytes that stay free of what clients write */
     struct lease *lease;                 /* published there; NULL = not (lease.h) */
@@ -97,6 +101,7 @@ struct consensus_status {
     uint64_t batches_taken, batches_refused, frames_bad;
     uint64_t disk_free;
     uint8_t space; /* enum space_level */
+    uint64_t snapshots_sent, snapshots_installed, compactions;
     bool waiting; /* an empty node that nobody has introduced yet */
 };
 

@@ -6,6 +6,7 @@
  *   peers.c        frames from peers, frames to peers, old entries fetched for them, who is up
  *   batches.c      proposals: our own batches on their way, the leader's books and clock
  *   rounds.c       read rounds: ours and our peers'
+ *   snapshot.h     snapshots sent and taken, the log cut: snapshot_*.c, compact.c
  *   admin.c        changes of membership, transfer, stop
  *   health.c       when a leader hands over by itself: slow disk, wrong clock
  *   space.c        what a disk that is nearly full stops */
@@ -42,7 +43,8 @@ struct consensus {
 
     struct entry_cache cache;
     struct queue writes; /* struct pending_write, oldest first */
-    uint64_t durable_write;
+    uint64_t next_job, done_job; /* of the log writer: submitted, and durable */
+    uint64_t durable_write; /* as the core numbers them */
     struct queue held;   /* struct held_message, oldest first */
 
     raft_index mailed_index;  /* committed entries up to here were mailed to the shard */
@@ -89,6 +91,10 @@ struct consensus {
     uint64_t durable_applied;
 
     struct space space;
+    struct snapshot_send send;
+    struct snapshot_receive receive;
+    struct compaction compaction;
+
     bool ineligible; /* the core was told not to campaign */
     uint64_t disk_transfer_us, disk_warned_us, clock_transfer_us;
 };
@@ -103,7 +109,9 @@ void step_quietly(struct consensus *c, const struct raft_input *input);
 
 /* output.c */
 void output_flush(struct consensus *c);
-void output_persisted(struct consensus *c, uint64_t write_id);
+void output_persisted(struct consensus *c, uint64_t job_id);
+/* A write of the driver's own, copied but for what it points to beyond one config. */
+void output_write(struct consensus *c, enum write_kind kind, const struct log_write *write);
 void output_close(struct consensus *c);
 void cache_fill(struct consensus *c);  /* entries the core appended by itself */
 void config_refresh(struct consensus *c);

@@ -6,6 +6,7 @@
 
 #include "base/queue.h"
 #include "node/consensus.h"
+#include "node/snapshot.h"
 #include "node/wire.h"
 
 #define PEERS_MAX BOOK_MAX
@@ -20,8 +21,12 @@
 /* --- output.c --------------------------------------------------------------------------------- */
 
 /* A write given to the log writer; what it points to stays until it is durable. */
+/* Writes of the core, and the driver's own: one queue, numbered together. */
+enum write_kind { WRITE_RAFT, WRITE_COMPACT, WRITE_INSTALL };
 struct pending_write {
     struct queue_node node;
+    enum write_kind kind;
+    uint64_t raft_id; /* WRITE_RAFT: as the core knows it */
     struct log_job job;
     struct log_write write;
     struct log_hard_state hard;

@@ -32,6 +32,12 @@ void entry_cache_clear(struct entry_cache *c)
     c->ring = NULL;
 }
 
+void entry_cache_restart(struct entry_cache *c, raft_index next)
+{
+    entry_cache_truncate(c, c->first);
+    c->first = next;
+}
+
 static void grow(struct entry_cache *c)
 {
     struct entry_cache wider = *c;

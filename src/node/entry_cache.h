@@ -31,6 +31,8 @@ struct entry_cache {
 /* Empty, and the next entry put is next. */
 void entry_cache_init(struct entry_cache *c, size_t bytes_max, raft_index next);
 void entry_cache_clear(struct entry_cache *c);
+/* Forgets all; the next entry put is next, wherever the last one was. */
+void entry_cache_restart(struct entry_cache *c, raft_index next);
 
 /* The entry behind the newest one. Takes over the block's reference. */
 void entry_cache_put(struct entry_cache *c, const struct cached_entry *entry);

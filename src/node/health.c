@@ -63,7 +63,7 @@ static void leader_with_slow_disk(struct consensus *c)
     if (to == 0) {
         if (c->now_us - c->disk_warned_us > AGAIN_US)
             log_warn("consensus", "a log write takes very long, and no peer is better off",
-                     "outstanding=%" PRIu64, c->persists - c->durable_write);
+                     "outstanding=%" PRIu64, c->next_job - c->done_job);
         c->disk_warned_us = c->now_us;
         return;
     }

@@ -23,6 +23,7 @@ enum consensus_mail_kind {
     MAIL_READ,      /* .read_id: tell the read index */
     MAIL_APPLIED,   /* .index applied, .batch: own batches up to here are settled */
     MAIL_DURABLE,   /* .index, .term: a flush up to here was ingested */
+    MAIL_INSTALLED, /* .index applied, .ok: by a snapshot; else it was not needed any more */
     MAIL_PERSISTED, /* from the log writer: .id */
     MAIL_ADMIN,     /* .admin: carry out, send back */
     MAIL_STOP,      /* hand over leadership, then answer MAIL_STOPPED */
@@ -34,10 +35,13 @@ struct consensus_mail {
     struct admin *admin;
     uint64_t batch, term, index, id, read_id;
     uint32_t count;
+    bool ok;
 };
 
 enum shard_mail_kind {
     MAIL_COMMITTED, /* .index .term .entry_kind .block (payload; NULL: none): in order, no gaps */
+    MAIL_INSTALL,   /* .index .term: what lies in incoming becomes the state; no entry follows
+                       before MAIL_INSTALLED */
     MAIL_READ_INDEX,/* .read_id .ok .index .clock_ms: the leader's clock when it was asked */
     MAIL_STATUS,    /* .role .term .leader .commit_index .voters .space .space_own */
     MAIL_ADMIN_DONE,

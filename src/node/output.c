@@ -101,6 +101,33 @@ static void write_entries(struct consensus *c, struct pending_write *w,
     w->write.configs = w->configs;
 }
 
+static bool submit(struct consensus *c, struct pending_write *w)
+{
+    w->job = (struct log_job){.id = ++c->next_job, .write = &w->write};
+    w->submitted_us = c->now_us;
+    c->persists++;
+    queue_push_back(&c->writes, &w->node);
+    const bool in_place = w->kind == WRITE_RAFT && is_only_voter(c) &&
+                          queue_first(&c->writes) == &w->node;
+    return c->o.log_writer.submit(c->o.log_writer.context, &w->job, in_place) == SUBMIT_DONE;
+}
+
+void output_write(struct consensus *c, enum write_kind kind, const struct log_write *write)
+{
+    CHECK(write->entry_count == 0);
+    CHECK(write->config_count <= 1);
+    struct pending_write *w = xcalloc(1, sizeof(*w));
+    w->kind = kind;
+    w->write = *write;
+    if (write->config_count == 1) {
+        w->configs = xmalloc(sizeof(*w->configs));
+        w->configs[0] = write->configs[0];
+        w->write.configs = w->configs;
+    }
+    const bool done = submit(c, w);
+    CHECK(!done);
+}
+
 /* Whether the write is durable already. */
 static bool submit_write(struct consensus *c, const struct raft_write *out)
 {
@@ -113,12 +140,8 @@ static bool submit_write(struct consensus *c, const struct raft_write *out)
     w->write.truncate_from = out->truncate_from;
     if (out->append_last > 0)
         write_entries(c, w, out);
-    w->job = (struct log_job){.id = out->id, .write = &w->write};
-    w->submitted_us = c->now_us;
-    c->persists++;
-    queue_push_back(&c->writes, &w->node);
-    const bool in_place = is_only_voter(c) && queue_first(&c->writes) == &w->node;
-    return c->o.log_writer.submit(c->o.log_writer.context, &w->job, in_place) == SUBMIT_DONE;
+    w->raft_id = out->id;
+    return submit(c, w);
 }
 
 /* --- messages --------------------------------------------------------------------------------- */
@@ -146,27 +169,35 @@ static void release_held(struct consensus *c)
     }
 }
 
-static void writes_done(struct consensus *c, uint64_t write_id)
+/* Everything up to the job is durable: the core learns of its own, then the driver of its own. */
+static void writes_done(struct consensus *c, uint64_t job_id)
 {
-    c->durable_write = write_id;
+    c->done_job = MAX(c->done_job, job_id);
+    bool compacted = false, installed = false;
     struct queue_node *first;
     while ((first = queue_first(&c->writes)) != NULL) {
         struct pending_write *w = container_of(first, struct pending_write, node);
-        if (w->job.id > write_id)
+        if (w->job.id > job_id)
             break;
+        c->durable_write = MAX(c->durable_write, w->raft_id);
+        compacted = compacted || w->kind == WRITE_COMPACT;
+        installed = installed || w->kind == WRITE_INSTALL;
         queue_remove(first);
         write_free(w);
     }
-    step_quietly(c, &(struct raft_input){.type = RAFT_PERSISTED, .write_id = write_id});
+    step_quietly(c, &(struct raft_input){.type = RAFT_PERSISTED, .write_id = c->durable_write});
+    if (compacted)
+        compact_done(c);
+    if (installed)
+        snapshot_receive_cut_done(c);
 }
 
 /* Mails may report the newest of several writes alone. What they release goes out in this turn's
  * flush, in order. */
-void output_persisted(struct consensus *c, uint64_t write_id)
+void output_persisted(struct consensus *c, uint64_t job_id)
 {
     CHECK(c->raft != NULL);
-    if (write_id > c->durable_write)
-        writes_done(c, write_id);
+    writes_done(c, job_id);
 }
 
 /* --- the lease -------------------------------------------------------------------------------- */
@@ -268,7 +299,7 @@ static bool flush_once(struct consensus *c)
         rounds_answer(c, &out->reads[i]);
 
     if (is_durable)
-        writes_done(c, write_id); /* out is void from here on */
+        writes_done(c, c->next_job); /* out is void from here on */
     return is_durable;
 }
 

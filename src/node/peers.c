@@ -333,12 +333,6 @@ void peers_turn(struct consensus *c)
         if (p->node != 0 && p->unreachable)
             step_quietly(c, &(struct raft_input){.type = RAFT_UNREACHABLE, .node = p->node});
         p->unreachable = false;
-        if (p->node != 0 && p->snapshot_wanted) { /* refused: the core asks again after a while */
-            log_warn("consensus", "a peer needs entries that this log no longer has",
-                     "node=%" PRIu64, p->node);
-            step_quietly(c, &(struct raft_input){.type = RAFT_SNAPSHOT_ENDED, .node = p->node});
-        }
-        p->snapshot_wanted = false;
     }
 }
 
@@ -402,6 +396,8 @@ static void receive_raft(struct consensus *c, raft_node from, struct wire_raft *
     struct raft_message *m = &raft->message;
     m->from = from;
     m->to = c->identity.node_id;
+    if (m->type == RAFT_MSG_APPEND && snapshot_is_installing(c))
+        return; /* the log is about to be cut; it comes again */
     if (m->type == RAFT_MSG_SNAPSHOT || !entries_are_whole(c, raft)) {
         c->frames_bad++;
         return;
@@ -451,6 +447,9 @@ static void receive_frame(struct consensus *c, raft_node from, struct bytes byte
             peers_connect(c);
         }
         return;
+    case WIRE_SNAPSHOT_OFFER: snapshot_receive_offer(c, from, &f->offer); return;
+    case WIRE_SNAPSHOT_CHUNK: snapshot_receive_chunk(c, from, &f->chunk); return;
+    case WIRE_SNAPSHOT_ACK: snapshot_send_ack(c, from, &f->ack); return;
     case WIRE_TYPE_END: return;
     }
 }
@@ -486,6 +485,8 @@ void consensus_peer_event(struct consensus *c, uint64_t node, enum peer_channel 
         p->up[channel] = true;
         if (node == c->leader && channel == CHANNEL_DATA)
             batches_resend(c);
+        if (channel == CHANNEL_DATA)
+            snapshot_send_up(c, node);
         if (node == c->leader && channel == CHANNEL_CONTROL)
             admin_leader_up(c);
         if (channel == CHANNEL_CONTROL && is_leader(c) && node_set_has(&c->config.learners, node))

@@ -317,6 +317,23 @@ void propose_settle(struct shard *s, struct batch *b)
     batch_free(&s->pool, b);
 }
 
+/* What our row in the snapshot says was executed: with what reply, nobody here knows. The others
+ * are judged by the term of its last entry like any (§3.1 step 11). */
+void propose_installed(struct shard *s)
+{
+    uint64_t boot, batch;
+    if (!machine_origin(s->machine, s->o.self, &boot, &batch) || boot != s->o.boot)
+        return;
+    struct batch *b;
+    while ((b = first_sealed(s)) != NULL && b->number <= batch) {
+        for (uint32_t i = 0; i < b->count; i++)
+            shard_refuse(s, batch_record(b, i),
+                         "UNCERTAIN the node was brought up to date by a snapshot, the request was "
+                         "executed, its reply is lost");
+        propose_settle(s, b);
+    }
+}
+
 void propose_seal_anew(struct shard *s)
 {
     const struct batch *oldest = first_sealed(s);

@@ -158,6 +158,9 @@ static void take_mail(struct shard *s, const struct shard_mail *mail)
     case MAIL_COMMITTED:
         apply_take(s, mail);
         return;
+    case MAIL_INSTALL:
+        install_take(s, mail);
+        return;
     case MAIL_READ_INDEX:
         reads_answer(s, mail);
         return;
@@ -242,7 +245,7 @@ static uint64_t due_us(const struct shard *s)
         return 0;
     uint64_t due = MIN(propose_due_us(s), reads_due_us(s));
     due = MIN(due, MIN(expiry_due_us(s), flush_due_us(s)));
-    if (s->stop_due || s->told_index != s->applied_index || s->told_number != s->settled_number)
+    if (s->stop_due || s->install.step == INSTALL_TELL || s->told_index != s->applied_index || s->told_number != s->settled_number)
         due = MIN(due, s->now_us + 1000); /* consensus' mailbox was full */
     return due;
 }
@@ -260,6 +263,7 @@ uint64_t shard_turn(struct shard *s)
 
     const uint64_t applied_before = s->applied_index;
     apply_loop_run(s);
+    install_turn(s);
     reads_run(s);
     if (s->applied_index != applied_before) { /* that may have opened the window, or the term */
         s->purging = true;

@@ -32,6 +32,14 @@ struct flush {
     struct error error;
 };
 
+/* A snapshot to be put in the place of the state (install.c). */
+enum install_step { INSTALL_NONE, INSTALL_DUE, INSTALL_TELL };
+struct install {
+    enum install_step step;
+    bool ok;
+    uint64_t index, term;
+};
+
 struct shard {
     struct shard_options o;
     struct cache *cache;
@@ -92,6 +100,8 @@ struct shard {
     uint64_t flushes, last_flush_ms;
     bool purging;
 
+    struct install install;
+
     uint64_t told_index, told_number; /* by the last MAIL_APPLIED */
     uint64_t woken_index;             /* of the last that woke consensus */
     size_t quiet_bytes;               /* applied since */
@@ -118,6 +128,7 @@ void propose_seal_anew(struct shard *s); /* a newer term was applied: §3.1 step
 void propose_close(struct shard *s);
 struct batch *propose_applying(struct shard *s, uint64_t number); /* the sealed batch, or NULL */
 void propose_settle(struct shard *s, struct batch *b);            /* it was applied */
+void propose_installed(struct shard *s); /* batches that a snapshot has executed */
 uint64_t propose_due_us(const struct shard *s);
 void propose_free_all(struct shard *s);
 
@@ -146,6 +157,11 @@ void reads_free_all(struct shard *s);
 void expiry_turn(struct shard *s);
 void expiry_ended(struct shard *s); /* its batch was applied or dropped */
 uint64_t expiry_due_us(const struct shard *s);
+
+/* --- install.c -------------------------------------------------------------------------------- */
+
+void install_take(struct shard *s, const struct shard_mail *mail);
+void install_turn(struct shard *s);
 
 /* --- flush.c ---------------------------------------------------------------------------------- */
 

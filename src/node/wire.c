@@ -255,6 +255,67 @@ static bool decode_admin_reply(struct reader *r, struct wire_admin_reply *reply)
     return ok <= 1 && read_text(r, reply->text);
 }
 
+/* --- snapshots -------------------------------------------------------------------------------- */
+
+void wire_encode_snapshot_offer(struct buf *to, const struct wire_snapshot_offer *offer)
+{
+    head(to, WIRE_SNAPSHOT_OFFER);
+    buf_append_le64(to, offer->term);
+    buf_append_le64(to, offer->id);
+    buf_append_le64(to, offer->index);
+    buf_append_le64(to, offer->log_term);
+    buf_append_le32(to, (uint32_t)offer->config.size);
+    buf_append_bytes(to, offer->config);
+    buf_append_bytes(to, offer->files);
+}
+
+static bool decode_offer(struct reader *r, struct wire_snapshot_offer *offer)
+{
+    offer->term = reader_le64(r);
+    offer->id = reader_le64(r);
+    offer->index = reader_le64(r);
+    offer->log_term = reader_le64(r);
+    const uint32_t config_size = reader_le32(r);
+    if (r->failed || config_size > reader_left(r) || offer->index == 0 || offer->log_term == 0)
+        return false;
+    offer->config = reader_bytes(r, config_size);
+    offer->files = reader_bytes(r, reader_left(r));
+    return members_decode(offer->config, &offer->members);
+}
+
+void wire_encode_snapshot_chunk(struct buf *to, const struct wire_snapshot_chunk *chunk)
+{
+    head(to, WIRE_SNAPSHOT_CHUNK);
+    buf_append_le64(to, chunk->id);
+    buf_append_le64(to, chunk->position);
+    buf_append_le32(to, chunk->crc);
+}
+
+static bool decode_chunk(struct reader *r, struct wire_snapshot_chunk *chunk)
+{
+    chunk->id = reader_le64(r);
+    chunk->position = reader_le64(r);
+    chunk->crc = reader_le32(r);
+    chunk->data = reader_bytes(r, reader_left(r));
+    return !r->failed && chunk->data.size > 0 && chunk->data.size <= WIRE_CHUNK_MAX;
+}
+
+void wire_encode_snapshot_ack(struct buf *to, const struct wire_snapshot_ack *ack)
+{
+    head(to, WIRE_SNAPSHOT_ACK);
+    buf_append_le64(to, ack->id);
+    buf_append_le64(to, ack->position);
+    buf_append_u8(to, ack->state);
+}
+
+static bool decode_ack(struct reader *r, struct wire_snapshot_ack *ack)
+{
+    ack->id = reader_le64(r);
+    ack->position = reader_le64(r);
+    ack->state = reader_u8(r);
+    return ack->state <= ACK_REFUSED;
+}
+
 /* --- all -------------------------------------------------------------------------------------- */
 
 static bool decode_body(struct reader *r, struct wire_frame *f)
@@ -278,6 +339,12 @@ static bool decode_body(struct reader *r, struct wire_frame *f)
         return decode_admin(r, &f->admin);
     case WIRE_ADMIN_REPLY:
         return decode_admin_reply(r, &f->admin_reply);
+    case WIRE_SNAPSHOT_OFFER:
+        return decode_offer(r, &f->offer);
+    case WIRE_SNAPSHOT_CHUNK:
+        return decode_chunk(r, &f->chunk);
+    case WIRE_SNAPSHOT_ACK:
+        return decode_ack(r, &f->ack);
     case WIRE_TYPE_END:
         break;
     }

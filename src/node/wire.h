@@ -14,6 +14,7 @@
 #define WIRE_VERSION 1
 #define WIRE_FRAME_MAX (8u << 20)   /* an APPEND of append_bytes_max and one entry, with room */
 #define WIRE_PAYLOAD_MAX (4u << 20) /* of one entry or batch: ENTRY_SIZE_MAX and a large request */
+#define WIRE_CHUNK_MAX (1u << 20)   /* bytes of a snapshot in one frame */
 
 /* Room on a node's disk: the free space is above its reserve, below, below half of it. */
 enum space_level { SPACE_PLENTY, SPACE_LOW, SPACE_NONE, SPACE_LEVELS };
@@ -27,6 +28,9 @@ enum wire_type {
     WIRE_INTRODUCE,    /* leader -> new node: who you are */
     WIRE_ADMIN,        /* to the leader: carry this out */
     WIRE_ADMIN_REPLY,
+    WIRE_SNAPSHOT_OFFER, /* leader -> peer: what is to come (snapshot.h) */
+    WIRE_SNAPSHOT_CHUNK,
+    WIRE_SNAPSHOT_ACK,   /* peer -> leader */
     WIRE_TYPE_END
 };
 
@@ -79,6 +83,32 @@ struct wire_admin_reply {
     char text[256];
 };
 
+/* Of a snapshot that ends at (index, log_term). The same offer again asks where to go on. */
+struct wire_snapshot_offer {
+    uint64_t term, id, index, log_term;
+    struct bytes config;    /* a CONFIG payload, decoded: */
+    struct members members;
+    struct bytes files;     /* snapshot_files_decode() */
+};
+
+/* Bytes from position on, of all files in a row; of one file only. */
+struct wire_snapshot_chunk {
+    uint64_t id, position;
+    uint32_t crc; /* CRC32C of data */
+    struct bytes data;
+};
+
+enum snapshot_ack {
+    ACK_HAS,     /* all before position is written */
+    ACK_FROM,    /* send from position on: the answer to an offer, or something was lost */
+    ACK_DONE,    /* installed, or not needed any more */
+    ACK_REFUSED, /* this one will not do */
+};
+struct wire_snapshot_ack {
+    uint64_t id, position;
+    uint8_t state; /* enum snapshot_ack */
+};
+
 struct wire_frame {
     enum wire_type type;
     union {
@@ -90,6 +120,9 @@ struct wire_frame {
         struct wire_introduce introduce;
         struct wire_admin admin;
         struct wire_admin_reply admin_reply;
+        struct wire_snapshot_offer offer;
+        struct wire_snapshot_chunk chunk;
+        struct wire_snapshot_ack ack;
     };
 };
 
@@ -113,6 +146,11 @@ void wire_encode_introduce(struct buf *to, const uint8_t cluster_id[16], uint64_
                            struct bytes members);
 void wire_encode_admin(struct buf *to, const struct wire_admin *admin);
 void wire_encode_admin_reply(struct buf *to, const struct wire_admin_reply *reply);
+/* offer.members is not looked at. */
+void wire_encode_snapshot_offer(struct buf *to, const struct wire_snapshot_offer *offer);
+/* The head alone: data follows. */
+void wire_encode_snapshot_chunk(struct buf *to, const struct wire_snapshot_chunk *chunk);
+void wire_encode_snapshot_ack(struct buf *to, const struct wire_snapshot_ack *ack);
 
 /* false: nonsense, or another version. What *f borrows lives as long as the frame. */
 bool wire_decode(struct bytes frame, struct wire_frame *f);

@@ -71,7 +71,7 @@ struct config {
     bool read_lease;
     int64_t quorum_wait_ms;
     /* storage */
-    int64_t cache_size, flush_log_bytes, flush_interval, disk_reserve;
+    int64_t cache_size, flush_log_bytes, flush_interval, disk_reserve, log_keep;
     /* the rest */
     int64_t loops;
     int64_t enable_debug_command;

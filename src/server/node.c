@@ -294,6 +294,8 @@ static enum status open_consensus(struct node *n, const struct log_recovered *re
     const struct config *config = n->config;
     struct consensus_options options = {
         .log = n->log,
+        .state = n->state,
+        .log_keep_bytes = (uint64_t)config->log_keep,
         .recovered = recovered,
         .inbox = n->to_consensus,
         .outbox = n->to_shard,

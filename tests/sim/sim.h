@@ -82,7 +82,7 @@ struct sim_node {
     uint64_t disk_slow_us;      /* added to each sync */
     uint64_t boot;              /* of the last start: must rise */
     /* what was seen of it in this life: never goes back */
-    uint64_t seen_applied, seen_commit, seen_clock, seen_term;
+    uint64_t seen_applied, seen_commit, seen_clock, seen_term, seen_installs, seen_cuts;
 };
 
 /* --- all -------------------------------------------------------------------------------------- */
@@ -93,6 +93,7 @@ struct sim_options {
     uint32_t node_count, client_count, pipe_count;
     uint64_t duration_us;
     uint32_t lease_ms, workload;
+    uint64_t log_keep_bytes; /* 0 = the default, never reached: no log is cut, no snapshot sent */
     bool verbose;
 };
 
@@ -126,6 +127,7 @@ struct sim {
     char failure[512];          /* the first broken check */
     uint64_t fingerprint;       /* of all events so far */
     uint64_t event_count, replies, errors_definite, errors_uncertain, panics, crashes, gave_up;
+    uint64_t installs, cuts; /* snapshots taken, logs cut */
 };
 
 /* Runs a node's code: a panic in it ends the node, not the run. Locals that code changes must be

@@ -55,12 +55,21 @@ static void check_complete(struct sim *s, struct sim_node *n)
                  at.last_index, s->highest_applied);
 }
 
+static void count_snapshots(struct sim *s, struct sim_node *n)
+{
+    s->installs += n->consensus->receive.count - n->seen_installs;
+    s->cuts += n->consensus->compaction.count - n->seen_cuts;
+    n->seen_installs = n->consensus->receive.count;
+    n->seen_cuts = n->consensus->compaction.count;
+}
+
 static void check_core(struct sim *s, struct sim_node *n)
 {
     struct raft *raft = n->consensus->raft;
     if (raft == NULL)
         return;
     raft_check(raft);
+    count_snapshots(s, n);
     struct raft_status at;
     raft_status(raft, &at);
     rises(s, n, &n->seen_term, at.term, "the term");

@@ -314,6 +314,9 @@ static enum status open_consensus(struct sim_node *n, const struct log_recovered
         .lease_ms = s->options.lease_ms,
         .seed = prng_next(&s->prng),
         .cache_bytes = sim_random(s, 3) == 0 ? 2000 : 0,
+        .disk = kv_mem_disk(n->disk),
+        .state = n->store,
+        .log_keep_bytes = s->options.log_keep_bytes,
         .lease = &n->lease,
         .disk = kv_mem_disk(n->disk),
         .dir = "node",
@@ -386,6 +389,7 @@ void sim_node_start(struct sim *s, struct sim_node *n)
     n->introduced = false;
     n->worker_free_us[0] = n->worker_free_us[1] = 0;
     n->seen_applied = n->seen_commit = n->seen_clock = n->seen_term = 0;
+    n->seen_installs = n->seen_cuts = 0;
     struct error e = {0};
     volatile enum status status = STATUS_IO;
     SIM_RUN_NODE(s, n, status = open_all(s, n, &e));

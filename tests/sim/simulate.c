@@ -26,7 +26,7 @@ struct arguments {
 };
 
 struct total {
-    uint64_t passed, events, replies, uncertain, deaths, panics, gave_up;
+    uint64_t passed, events, replies, uncertain, deaths, panics, gave_up, installs, cuts;
 };
 
 static struct sim_options options_of(uint64_t seed, const struct arguments *a)
@@ -50,6 +50,8 @@ static struct sim_options options_of(uint64_t seed, const struct arguments *a)
     };
     const uint64_t size = prng_below(&prng, 16);
     options.node_count = size == 0 ? 1 : size <= 2 ? 5 : 3;
+    if (prng_below(&prng, 2) == 0)
+        options.log_keep_bytes = 2000 + prng_below(&prng, 16000);
     if (a->workload >= 0)
         options.workload = (uint32_t)a->workload;
     return options;
@@ -106,6 +108,8 @@ static void count(struct total *t, const struct sim *s)
     t->deaths += s->crashes;
     t->panics += s->panics;
     t->gave_up += s->gave_up;
+    t->installs += s->installs;
+    t->cuts += s->cuts;
 }
 
 static bool run_once(struct sim *s, const struct sim_options *options)
@@ -212,8 +216,9 @@ int main(int argc, char **argv)
     if (passed)
         printf("seeds %" PRIu64 " to %" PRIu64 " passed in %ld s: %" PRIu64 " events, %" PRIu64
                " replies, %" PRIu64 " uncertain, %" PRIu64 " deaths of nodes, %" PRIu64
-               " histories too wide to judge\n", a.from, a.from + a.count - 1,
-               (long)(time(NULL) - begin), t.events, t.replies, t.uncertain, t.deaths, t.gave_up);
+               " logs cut, %" PRIu64 " snapshots installed, %" PRIu64 " histories too wide to judge\n", a.from, a.from + a.count - 1,
+               (long)(time(NULL) - begin), t.events, t.replies, t.uncertain, t.deaths, t.cuts,
+               t.installs, t.gave_up);
     fflush(stdout);
     if (t.panics > 0 || !passed)
         _exit(passed ? 0 : 1); /* what a panicked node had in memory is lost: no leak check */

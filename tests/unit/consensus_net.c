@@ -329,6 +329,9 @@ static void take_mail(struct node *node, const struct shard_mail *m)
         apply(node, m);
         block_unref(m->block);
         return;
+    case MAIL_INSTALL:
+        fail_msg("a node without a state store was given a snapshot");
+        return;
     case MAIL_READ_INDEX:
         read_answered(node, m);
         return;

@@ -1,0 +1,122 @@
+/* compact.c -- the log is cut behind what is durably applied (ARCHITECTURE §6.1).
+ *
+ *   log   1 ............ D ........ last          D: the last flush of the state
+ *         \_ may leave _/  \ replay /
+ *             [ log-keep bytes      ]             stay: peers that were away for a while need them
+ *
+ * Every node keeps its newest log-keep bytes, leader or not: whoever leads next can bring a peer up
+ * to date that was away for a short time. A peer further behind gets a snapshot, and while one is
+ * sent, what follows it stays too. The cut is one write through the log writer, in order with all
+ * others; then the core is told; then the worker gives the disk space back. */
+
+#include "node/consensus_internal.h"
+
+#include <inttypes.h>
+
+#include "base/log.h"
+#include "base/panic.h"
+
+#define ENTRY_OVERHEAD 64 /* bytes: row key, header, what the core keeps of it */
+
+void compact_open(struct consensus *c)
+{
+    struct raft_status at;
+    raft_status(c->raft, &at);
+    c->compaction.log = c->o.log;
+    c->compaction.tail_first = at.first_index;
+    c->compaction.tail_last = at.first_index - 1;
+}
+
+static uint64_t entry_bytes(const struct consensus *c, raft_index index)
+{
+    struct raft_entry e;
+    return raft_entry_at(c->raft, index, &e) ? e.size + ENTRY_OVERHEAD : 0;
+}
+
+/* The newest entries, as many as log-keep allows, and one. */
+static void follow_tail(struct consensus *c, raft_index first, raft_index last)
+{
+    struct compaction *k = &c->compaction;
+    if (last < k->tail_last || k->tail_first < first) { /* truncated, or begun anew */
+        k->tail_first = first;
+        k->tail_last = first - 1;
+        k->tail_bytes = 0;
+    }
+    while (k->tail_last < last) {
+        const uint64_t bytes = entry_bytes(c, ++k->tail_last);
+        k->tail_bytes += bytes;
+        k->log_bytes += bytes;
+        while (k->tail_bytes > c->o.log_keep_bytes && k->tail_first < k->tail_last)
+            k->tail_bytes -= entry_bytes(c, k->tail_first++);
+    }
+}
+
+static void cut(struct consensus *c, raft_index first)
+{
+    struct compaction *k = &c->compaction;
+    raft_index to = MIN(c->durable_applied, k->tail_first - 1);
+    const raft_index pin = snapshot_send_pin(c);
+    if (pin != 0)
+        to = MIN(to, pin);
+    struct raft_entry last;
+    if (to < first || !raft_entry_at(c->raft, to, &last))
+        return;
+    k->writing = true;
+    k->index = to;
+    output_write(c, WRITE_COMPACT, &(struct log_write){.compact_index = to,
+                                                       .compact_term = last.term});
+}
+
+void compact_tick(struct consensus *c)
+{
+    struct compaction *k = &c->compaction;
+    if (c->o.state == NULL || snapshot_is_installing(c))
+        return;
+    struct raft_status at;
+    raft_status(c->raft, &at);
+    follow_tail(c, at.first_index, at.last_index);
+    if (k->reclaim_due)
+        compact_reclaim(c);
+    if (!k->due || k->writing || c->send.step == SEND_CHECKPOINT)
+        return;
+    k->due = false;
+    cut(c, at.first_index);
+}
+
+void compact_done(struct consensus *c)
+{
+    struct compaction *k = &c->compaction;
+    CHECK(k->writing);
+    k->writing = false;
+    k->count++;
+    step_quietly(c, &(struct raft_input){.type = RAFT_COMPACTED, .index = k->index});
+    log_info("consensus", "the log was cut", "index=%" PRIu64, k->index);
+    compact_reclaim(c);
+}
+
+/* --- disk space ------------------------------------------------------------------------------- */
+
+static void reclaim_work(struct job *job)
+{
+    struct compaction *k = container_of(job, struct compaction, reclaim);
+    k->status = log_store_reclaim(k->log, &k->error);
+}
+
+static void reclaim_ended(struct job *job)
+{
+    struct compaction *k = container_of(job, struct compaction, reclaim);
+    k->reclaiming = false;
+    if (k->status != STATUS_OK)
+        panic("cannot give the space of old log entries back: %s", k->error.text);
+}
+
+void compact_reclaim(struct consensus *c)
+{
+    struct compaction *k = &c->compaction;
+    k->reclaim_due = k->reclaiming;
+    if (k->reclaiming)
+        return;
+    k->reclaiming = true;
+    k->reclaim = (struct job){reclaim_work, reclaim_ended};
+    c->o.workers.submit(c->o.workers.context, WORKER_SNAPSHOT, &k->reclaim);
+}

@@ -1,0 +1,304 @@
+/* snapshot_send.c -- the leader's half of a transfer (ARCHITECTURE §3.7 steps 1-3).
+ *
+ *   IDLE -- a peer is behind the log --> CHECKPOINT -- hard links, listed --> STREAM --> DROP --> IDLE
+ *                                                                              | offer, chunks
+ *
+ * The log is never compacted beyond what the store holds, so any checkpoint made now reaches up to
+ * the log's beginning: no flush is needed first. One transfer at a time; all disk work is the
+ * snapshot worker's, one chunk a job, and never more than SNAPSHOT_RATE bytes a second. Whatever is
+ * lost on the way is asked for again by offering anew: the answer says where to go on. */
+
+#include "node/consensus_internal.h"
+
+#include <inttypes.h>
+
+#include "base/crc32c.h"
+#include "base/log.h"
+#include "base/panic.h"
+#include "kv/state_store.h"
+
+#define SNAPSHOT_WINDOW ((uint64_t)8 * WIRE_CHUNK_MAX) /* bytes sent and not yet written there */
+#define SNAPSHOT_RATE ((uint64_t)128 << 20) /* bytes per second */
+#define OFFER_AGAIN 5    /* election timeouts without progress */
+#define GIVE_UP 50       /* election timeouts without a word */
+#define PINNED_LOGS 8    /* times log-keep: as much may be appended while a transfer pins the log */
+
+/* --- in the worker ---------------------------------------------------------------------------- */
+
+static void checkpoint_work(struct job *job)
+{
+    struct snapshot_send *s = container_of(job, struct snapshot_send, job);
+    const char *path;
+    s->status = state_store_checkpoint(s->place.store, s->id, &path, &s->error);
+    if (s->status != STATUS_OK)
+        return;
+    CHECK(strlen(path) < sizeof(s->path));
+    memcpy(s->path, path, strlen(path) + 1);
+    s->status = snapshot_look(&s->place, s->path, &s->about, &s->error);
+    if (s->status == STATUS_OK)
+        s->status = snapshot_list(&s->place, s->path, &s->files, &s->error);
+}
+
+static void read_work(struct job *job)
+{
+    struct snapshot_send *s = container_of(job, struct snapshot_send, job);
+    const struct snapshot_file *file = snapshot_file_at(&s->files, s->position);
+    const uint64_t offset = s->position - file->begin;
+    const size_t size = (size_t)MIN(file->size - offset, WIRE_CHUNK_MAX);
+    char path[DISK_PATH_MAX];
+    buf_reset(&s->chunk);
+    s->status = disk_join(path, s->path, file->name, &s->error);
+    if (s->status == STATUS_OK)
+        s->status = disk_read(s->place.disk, path, (struct disk_span){offset, size}, &s->chunk,
+                              &s->error);
+    if (s->status == STATUS_OK && s->chunk.size != size)
+        s->status = fail(&s->error, STATUS_IO, "%.100s is shorter than it was", file->name);
+}
+
+static void drop_work(struct job *job)
+{
+    struct snapshot_send *s = container_of(job, struct snapshot_send, job);
+    s->status = state_store_drop_checkpoint(s->place.store, s->id, &s->error);
+}
+
+static void job_ended(struct job *job)
+{
+    container_of(job, struct snapshot_send, job)->job_done = true;
+}
+
+static void submit(struct consensus *c, void (*work)(struct job *))
+{
+    struct snapshot_send *s = &c->send;
+    CHECK(!s->job_runs);
+    s->job = (struct job){work, job_ended};
+    s->job_runs = true;
+    s->job_done = false;
+    c->o.workers.submit(c->o.workers.context, WORKER_SNAPSHOT, &s->job);
+}
+
+/* --- its beginning and its end ---------------------------------------------------------------- */
+
+static void tell_core(struct consensus *c, raft_node node, bool ok)
+{
+    step_quietly(c, &(struct raft_input){.type = RAFT_SNAPSHOT_ENDED, .node = node, .ok = ok});
+}
+
+/* The peer that is served next; those that cannot be reached are asked about again later. */
+static struct peer *next_peer(struct consensus *c)
+{
+    for (size_t i = 0; i < PEERS_MAX; i++) {
+        struct peer *p = &c->peers[i];
+        if (p->node == 0 || !p->snapshot_wanted)
+            continue;
+        const bool possible = is_leader(c) && c->o.state != NULL && p->up[CHANNEL_DATA];
+        if (possible && !snapshot_is_installing(c))
+            return p;
+        p->snapshot_wanted = false;
+        tell_core(c, p->node, false);
+    }
+    return NULL;
+}
+
+static void start(struct consensus *c)
+{
+    struct snapshot_send *s = &c->send;
+    struct peer *p = next_peer(c);
+    if (p == NULL)
+        return;
+    p->snapshot_wanted = false;
+    s->to = p->node;
+    s->term = c->term;
+    s->id = c->boot << 32 | ++s->next_id;
+    s->acked = s->sent = 0;
+    s->heard_us = s->moved_us = c->now_us;
+    s->offered_us = 0;
+    s->log_bytes = c->compaction.log_bytes;
+    s->step = SEND_CHECKPOINT;
+    snapshot_place(c, &s->place);
+    submit(c, checkpoint_work);
+}
+
+static void end(struct consensus *c, bool ok)
+{
+    struct snapshot_send *s = &c->send;
+    CHECK(!s->job_runs);
+    if (is_leader(c) && c->term == s->term)
+        tell_core(c, s->to, ok);
+    s->count += ok;
+    log_info("consensus", ok ? "a snapshot was sent" : "a snapshot was not taken",
+             "node=%" PRIu64 " index=%" PRIu64 " bytes=%" PRIu64 " acknowledged=%" PRIu64, s->to,
+             s->about.index, s->files.bytes, s->acked);
+    c->compaction.due = true;
+    s->step = SEND_DROP;
+    submit(c, drop_work);
+}
+
+raft_index snapshot_send_pin(const struct consensus *c)
+{
+    return c->send.step == SEND_STREAM ? c->send.about.index : 0;
+}
+
+/* --- the stream ------------------------------------------------------------------------------- */
+
+static void offer(struct consensus *c)
+{
+    struct snapshot_send *s = &c->send;
+    struct buf files = {0};
+    snapshot_files_encode(&s->files, &files);
+    const struct wire_snapshot_offer o = {
+        .term = s->term, .id = s->id, .index = s->about.index, .log_term = s->about.term,
+        .config = buf_bytes(&s->about.config), .files = buf_bytes(&files),
+    };
+    buf_reset(&c->out);
+    wire_encode_snapshot_offer(&c->out, &o);
+    buf_clear(&files);
+    const struct bytes frame = buf_bytes(&c->out);
+    peers_send_frame(c, s->to, CHANNEL_DATA, &frame, 1);
+    s->offered_us = c->now_us;
+}
+
+static void send_chunk(struct consensus *c)
+{
+    struct snapshot_send *s = &c->send;
+    const struct bytes data = buf_bytes(&s->chunk);
+    if (s->position != s->sent)
+        return; /* it was told to go on elsewhere while this was read */
+    const struct wire_snapshot_chunk chunk = {
+        .id = s->id, .position = s->position, .crc = crc32c(0, data)};
+    buf_reset(&c->out);
+    wire_encode_snapshot_chunk(&c->out, &chunk);
+    const struct bytes parts[] = {buf_bytes(&c->out), data};
+    peers_send_frame(c, s->to, CHANNEL_DATA, parts, ARRAY_COUNT(parts));
+    s->sent += data.size;
+    s->budget -= MIN(s->budget, data.size);
+}
+
+static void fill_budget(struct consensus *c)
+{
+    struct snapshot_send *s = &c->send;
+    const uint64_t us = MIN(c->now_us - MIN(c->now_us, s->budget_us), 1000000);
+    s->budget = MIN(s->budget + us * SNAPSHOT_RATE / 1000000, SNAPSHOT_WINDOW);
+    s->budget_us = c->now_us;
+}
+
+/* Whether the transfer makes no sense any more. */
+static bool is_lost(const struct consensus *c)
+{
+    const struct snapshot_send *s = &c->send;
+    const uint64_t appended = c->compaction.log_bytes - s->log_bytes;
+    return !is_leader(c) || c->term != s->term || c->stopping ||
+           peer_find((struct consensus *)c, s->to) == NULL ||
+           c->now_us - s->heard_us > GIVE_UP * election_us(c) ||
+           appended > PINNED_LOGS * c->o.log_keep_bytes;
+}
+
+static void stream(struct consensus *c)
+{
+    struct snapshot_send *s = &c->send;
+    if (is_lost(c)) {
+        end(c, false);
+        return;
+    }
+    const uint64_t still_us = c->now_us - MAX(s->moved_us, s->offered_us);
+    if (s->offered_us == 0 || still_us > OFFER_AGAIN * election_us(c))
+        offer(c);
+    fill_budget(c);
+    if (s->sent < s->files.bytes && s->sent - s->acked < SNAPSHOT_WINDOW && s->budget > 0 &&
+        s->moved_us > 0) {
+        s->position = s->sent;
+        submit(c, read_work);
+    }
+}
+
+void snapshot_send_ack(struct consensus *c, raft_node from, const struct wire_snapshot_ack *ack)
+{
+    struct snapshot_send *s = &c->send;
+    if (s->step != SEND_STREAM || from != s->to || ack->id != s->id ||
+        ack->position > s->files.bytes)
+        return;
+    s->heard_us = c->now_us;
+    if (ack->state == ACK_DONE || ack->state == ACK_REFUSED) {
+        s->ended = true;
+        s->ended_ok = ack->state == ACK_DONE;
+        return;
+    }
+    if (ack->state == ACK_FROM) {
+        s->sent = s->acked = ack->position;
+        s->moved_us = c->now_us;
+    } else if (ack->position > s->acked && ack->position <= s->sent) {
+        s->acked = ack->position;
+        s->moved_us = c->now_us;
+    }
+}
+
+void snapshot_send_up(struct consensus *c, raft_node node)
+{
+    if (c->send.step == SEND_STREAM && c->send.to == node)
+        c->send.offered_us = 0;
+}
+
+/* --- the turn --------------------------------------------------------------------------------- */
+
+static void checkpoint_ended(struct consensus *c)
+{
+    struct snapshot_send *s = &c->send;
+    if (s->status != STATUS_OK) {
+        log_error("consensus", "cannot make a checkpoint", "error=\"%s\"", s->error.text);
+        end(c, false);
+        return;
+    }
+    s->step = SEND_STREAM;
+    s->ended = false;
+    s->moved_us = 0; /* nothing is sent before the offer was answered */
+    s->heard_us = s->budget_us = c->now_us;
+    log_info("consensus", "sending a snapshot", "node=%" PRIu64 " index=%" PRIu64 " files=%u "
+             "bytes=%" PRIu64, s->to, s->about.index, s->files.count, s->files.bytes);
+}
+
+static void job_results(struct consensus *c)
+{
+    struct snapshot_send *s = &c->send;
+    s->job_runs = s->job_done = false;
+    switch (s->step) {
+    case SEND_IDLE:
+        return;
+    case SEND_CHECKPOINT:
+        checkpoint_ended(c);
+        return;
+    case SEND_STREAM:
+        if (s->status == STATUS_OK) {
+            send_chunk(c);
+            return;
+        }
+        log_error("consensus", "cannot read a checkpoint", "error=\"%s\"", s->error.text);
+        end(c, false);
+        return;
+    case SEND_DROP: /* if that failed, the next start sweeps it away */
+        s->step = SEND_IDLE;
+        snapshot_files_clear(&s->files);
+        buf_clear(&s->chunk);
+        return;
+    }
+}
+
+void snapshot_send_turn(struct consensus *c)
+{
+    struct snapshot_send *s = &c->send;
+    if (s->job_done)
+        job_results(c);
+    if (s->job_runs)
+        return;
+    if (s->step == SEND_STREAM && s->ended)
+        end(c, s->ended_ok);
+    else if (s->step == SEND_STREAM)
+        stream(c);
+    else if (s->step == SEND_IDLE)
+        start(c);
+}
+
+void snapshot_send_close(struct consensus *c)
+{
+    snapshot_files_clear(&c->send.files);
+    buf_clear(&c->send.about.config);
+    buf_clear(&c->send.chunk);
+}
