@@ -354,6 +354,8 @@ enum status consensus_open(const struct consensus_options *options, struct conse
     CHECK(options->recovered != NULL);
     struct consensus *c = xcalloc(1, sizeof(*c));
     c->o = *options;
+    if (c->o.snapshot_chunk_bytes == 0 || c->o.snapshot_chunk_bytes > WIRE_CHUNK_MAX)
+        c->o.snapshot_chunk_bytes = WIRE_CHUNK_MAX;
     if (c->o.log_keep_bytes == 0)
         c->o.log_keep_bytes = LOG_KEEP_BYTES_DEFAULT;
     if (c->o.cache_bytes == 0)

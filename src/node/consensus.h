@@ -26,6 +26,7 @@ struct consensus_options {
     struct log_store *log;               /* reading; writing goes through the log writer port */
     struct state_store *state;           /* on disk, for snapshots; NULL: none sent or taken, and
                                             the log is never cut */
+    uint32_t snapshot_chunk_bytes;       /* at once; 0 = WIRE_CHUNK_MAX, and not more */
     uint64_t log_keep_bytes;             /* newest entries that stay in the log; 0 = 128 MiB */
     const struct log_recovered *recovered; /* borrowed for the open; node_id 0: waits */
     uint64_t applied_index, applied_term; /* of the state store */

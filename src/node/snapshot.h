@@ -80,6 +80,7 @@ struct snapshot_send {
     struct snapshot_files files;
     uint64_t acked, sent;       /* positions */
     uint64_t position;          /* of the chunk being read */
+    uint32_t chunk_max;
     struct buf chunk;
     uint64_t heard_us, offered_us, moved_us;
     uint64_t budget, budget_us; /* bytes that may be sent now; when it was last filled */

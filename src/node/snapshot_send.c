@@ -17,7 +17,7 @@
 #include "base/panic.h"
 #include "kv/state_store.h"
 
-#define SNAPSHOT_WINDOW ((uint64_t)8 * WIRE_CHUNK_MAX) /* bytes sent and not yet written there */
+#define SNAPSHOT_WINDOW 8 /* chunks sent and not yet written there */
 #define SNAPSHOT_RATE ((uint64_t)128 << 20) /* bytes per second */
 #define OFFER_AGAIN 5    /* election timeouts without progress */
 #define GIVE_UP 50       /* election timeouts without a word */
@@ -44,7 +44,7 @@ static void read_work(struct job *job)
     struct snapshot_send *s = container_of(job, struct snapshot_send, job);
     const struct snapshot_file *file = snapshot_file_at(&s->files, s->position);
     const uint64_t offset = s->position - file->begin;
-    const size_t size = (size_t)MIN(file->size - offset, WIRE_CHUNK_MAX);
+    const size_t size = (size_t)MIN(file->size - offset, s->chunk_max);
     char path[DISK_PATH_MAX];
     buf_reset(&s->chunk);
     s->status = disk_join(path, s->path, file->name, &s->error);
@@ -114,6 +114,7 @@ static void start(struct consensus *c)
     s->offered_us = 0;
     s->log_bytes = c->compaction.log_bytes;
     s->step = SEND_CHECKPOINT;
+    s->chunk_max = c->o.snapshot_chunk_bytes;
     snapshot_place(c, &s->place);
     submit(c, checkpoint_work);
 }
@@ -176,8 +177,9 @@ static void send_chunk(struct consensus *c)
 static void fill_budget(struct consensus *c)
 {
     struct snapshot_send *s = &c->send;
+    const uint64_t most = (uint64_t)SNAPSHOT_WINDOW * s->chunk_max;
     const uint64_t us = MIN(c->now_us - MIN(c->now_us, s->budget_us), 1000000);
-    s->budget = MIN(s->budget + us * SNAPSHOT_RATE / 1000000, SNAPSHOT_WINDOW);
+    s->budget = MIN(s->budget + us * SNAPSHOT_RATE / 1000000, most);
     s->budget_us = c->now_us;
 }
 
@@ -203,8 +205,9 @@ static void stream(struct consensus *c)
     if (s->offered_us == 0 || still_us > OFFER_AGAIN * election_us(c))
         offer(c);
     fill_budget(c);
-    if (s->sent < s->files.bytes && s->sent - s->acked < SNAPSHOT_WINDOW && s->budget > 0 &&
-        s->moved_us > 0) {
+    const uint64_t window = (uint64_t)SNAPSHOT_WINDOW * s->chunk_max;
+    const bool has_room = s->sent - s->acked < window && s->budget > 0;
+    if (s->moved_us > 0 && has_room && s->sent < s->files.bytes) {
         s->position = s->sent;
         submit(c, read_work);
     }
