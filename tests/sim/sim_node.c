@@ -314,7 +314,6 @@ static enum status open_consensus(struct sim_node *n, const struct log_recovered
         .lease_ms = s->options.lease_ms,
         .seed = prng_next(&s->prng),
         .cache_bytes = sim_random(s, 3) == 0 ? 2000 : 0,
-        .disk = kv_mem_disk(n->disk),
         .state = n->store,
         .snapshot_chunk_bytes = 200 + (uint32_t)sim_random(s, 4000),
         .log_keep_bytes = s->options.log_keep_bytes,
