@@ -354,6 +354,9 @@ static void raft_fields(struct server *s, struct buf *to)
     number(to, "raft_voters", raft->config.incoming.count);
     number(to, "raft_learners", raft->config.learners.count);
     number(to, "raft_elections", status->elections);
+    number(to, "raft_log_compactions", status->compactions);
+    number(to, "raft_snapshots_sent", status->snapshots_sent);
+    number(to, "raft_snapshots_installed", status->snapshots_installed);
     number(to, "raft_ready", s->is_ready);
     buf_printf(to, "raft_digest:%016llx\r\n", U(s->status.digest));
     text(to, "raft_disk_space", space_names[status->space]);

@@ -46,20 +46,22 @@ static void follow_tail(struct consensus *c, raft_index first, raft_index last)
         const uint64_t bytes = entry_bytes(c, ++k->tail_last);
         k->tail_bytes += bytes;
         k->log_bytes += bytes;
-        while (k->tail_bytes > c->o.log_keep_bytes && k->tail_first < k->tail_last)
+        while (k->tail_first < k->tail_last &&
+               (k->tail_bytes > c->o.log_keep_bytes ||
+                k->tail_last - k->tail_first > LOG_ENTRIES_MAX / 4))
             k->tail_bytes -= entry_bytes(c, k->tail_first++);
     }
 }
 
-static void cut(struct consensus *c, raft_index first)
+static void cut(struct consensus *c, const struct raft_status *at)
 {
     struct compaction *k = &c->compaction;
     raft_index to = MIN(c->durable_applied, k->tail_first - 1);
-    const raft_index pin = snapshot_send_pin(c);
+    const raft_index pin = snapshot_send_pin(c, at);
     if (pin != 0)
         to = MIN(to, pin);
     struct raft_entry last;
-    if (to < first || !raft_entry_at(c->raft, to, &last))
+    if (to < at->first_index || !raft_entry_at(c->raft, to, &last))
         return;
     k->writing = true;
     k->index = to;
@@ -80,7 +82,7 @@ void compact_tick(struct consensus *c)
     if (!k->due || k->writing || c->send.step == SEND_CHECKPOINT)
         return;
     k->due = false;
-    cut(c, at.first_index);
+    cut(c, &at);
 }
 
 void compact_done(struct consensus *c)

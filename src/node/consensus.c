@@ -290,7 +290,6 @@ static enum status find_log_clock(struct consensus *c, const struct opening *o, 
 
 #define APPEND_BYTES_MAX (1u << 20)
 #define INFLIGHT_BYTES_MAX (16u << 20)
-#define LOG_ENTRIES_MAX (1u << 22)
 
 static void open_core(struct consensus *c, const struct opening *o)
 {

@@ -10,6 +10,7 @@
 #include "node/wire.h"
 
 #define PEERS_MAX BOOK_MAX
+#define LOG_ENTRIES_MAX (1u << 22)   /* of the core: a log of so many refuses proposals */
 #define PEER_WAITING_MAX 64          /* APPENDs held behind a fetch; more: back to probing */
 #define ORIGINS_MAX 32               /* nodes whose batches a leader takes within one term */
 #define ROUNDS_MAX RAFT_READS_MAX

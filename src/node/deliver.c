@@ -86,7 +86,9 @@ static bool mail_fetched(struct consensus *c)
 
 static void mail_committed(struct consensus *c)
 {
-    while (!snapshot_is_installing(c) && mail_fetched(c) && c->mailed_index < c->commit_index && room_for_entries(c) > 0) {
+    if (snapshot_is_installing(c))
+        return;
+    while (mail_fetched(c) && c->mailed_index < c->commit_index && room_for_entries(c) > 0) {
         const raft_index next = c->mailed_index + 1;
         const struct cached_entry *found = entry_cache_get(&c->cache, next);
         if (found == NULL) {

@@ -5,8 +5,8 @@
  *   -> MAIL_INSTALLED
  *
  * The order lies in the same mailbox as the entries, and consensus mails none behind it before the
- * answer: so the state between the two is exactly what was applied. A failure of the store stops the
- * node: the next start finds the old generation or the new one, whole. */
+ * answer: so the state between the two is exactly what was applied. A failure of the store stops
+ * the node: the next start finds the old generation or the new one, whole. */
 
 #include "node/shard_internal.h"
 

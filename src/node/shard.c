@@ -245,7 +245,8 @@ static uint64_t due_us(const struct shard *s)
         return 0;
     uint64_t due = MIN(propose_due_us(s), reads_due_us(s));
     due = MIN(due, MIN(expiry_due_us(s), flush_due_us(s)));
-    if (s->stop_due || s->install.step == INSTALL_TELL || s->told_index != s->applied_index || s->told_number != s->settled_number)
+    if (s->stop_due || s->install.step == INSTALL_TELL || s->told_index != s->applied_index ||
+        s->told_number != s->settled_number)
         due = MIN(due, s->now_us + 1000); /* consensus' mailbox was full */
     return due;
 }

@@ -1,7 +1,7 @@
 /* snapshot.h -- a state that travels whole, and a log that is cut behind it (ARCHITECTURE §3.7,
  * §6.1). Of the consensus half; included by consensus_internal.h.
  *
- *   leader     snapshot_send.c     checkpoint -> offer -> chunks, a window of them -> done -> dropped
+ *   leader     snapshot_send.c     checkpoint -> offer -> chunks, a window of them -> dropped
  *   peer       snapshot_receive.c  offer -> incoming/ -> looked at -> installed -> log cut -> done
  *   everybody  compact.c           entries that are durably applied, beyond log-keep, leave the log
  *
@@ -84,7 +84,9 @@ struct snapshot_send {
     struct buf chunk;
     uint64_t heard_us, offered_us, moved_us;
     uint64_t budget, budget_us; /* bytes that may be sent now; when it was last filled */
-    uint64_t log_bytes;         /* of the tail when it began: how long the log may be pinned */
+    uint64_t log_bytes;         /* compaction.log_bytes when it began: bounds what it may pin */
+    raft_index pin;             /* after its end: what the peer still needs from the log */
+    uint64_t pin_until_us;
     uint64_t next_id, count;
     bool ended, ended_ok;       /* the peer said so */
     enum status status;
@@ -95,7 +97,7 @@ void snapshot_send_ack(struct consensus *c, raft_node from, const struct wire_sn
 void snapshot_send_up(struct consensus *c, raft_node node); /* its data connection is new */
 void snapshot_send_close(struct consensus *c);
 /* The transfer under way still needs the log from behind this index on; 0 = none does. */
-raft_index snapshot_send_pin(const struct consensus *c);
+raft_index snapshot_send_pin(struct consensus *c, const struct raft_status *at);
 
 /* --- receiving -------------------------------------------------------------------------------- */
 

@@ -1,5 +1,5 @@
-/* snapshot_files.c -- what a snapshot consists of: its files as one row of bytes, and the state that
- * they hold. */
+/* snapshot_files.c -- what a snapshot consists of: its files as one row of bytes, and the state
+ * that they hold. */
 
 #include "node/snapshot.h"
 

@@ -7,8 +7,8 @@
  *
  * Up to READY a newer term makes the transfer void. From INSTALL on it is the data loop's: behind
  * all entries that were mailed before it puts the new state in the place of the old. Until the log
- * has followed, in one write, nothing is appended, mailed or told to be applied; a crash between the
- * two leaves a state ahead of its log, which the next start mends by the same rule. */
+ * has followed, in one write, nothing is appended, mailed or told to be applied; a crash between
+ * the two leaves a state ahead of its log, which the next start mends by the same rule. */
 
 #include "node/consensus_internal.h"
 

@@ -1,7 +1,7 @@
 /* snapshot_send.c -- the leader's half of a transfer (ARCHITECTURE §3.7 steps 1-3).
  *
- *   IDLE -- a peer is behind the log --> CHECKPOINT -- hard links, listed --> STREAM --> DROP --> IDLE
- *                                                                              | offer, chunks
+ *   IDLE -- a peer is behind the log --> CHECKPOINT -- hard links --> STREAM --> DROP --> IDLE
+ *                                                                offer, chunks
  *
  * The log is never compacted beyond what the store holds, so any checkpoint made now reaches up to
  * the log's beginning: no flush is needed first. One transfer at a time; all disk work is the
@@ -21,7 +21,8 @@
 #define SNAPSHOT_RATE ((uint64_t)128 << 20) /* bytes per second */
 #define OFFER_AGAIN 5    /* election timeouts without progress */
 #define GIVE_UP 50       /* election timeouts without a word */
-#define PINNED_LOGS 8    /* times log-keep: as much may be appended while a transfer pins the log */
+#define PINNED_LOGS 8    /* times log-keep, or as much as is sent: so long the log may be pinned */
+#define LINGER 30        /* election timeouts that the peer has to go on behind the snapshot */
 
 /* --- in the worker ---------------------------------------------------------------------------- */
 
@@ -109,7 +110,7 @@ static void start(struct consensus *c)
     s->to = p->node;
     s->term = c->term;
     s->id = c->boot << 32 | ++s->next_id;
-    s->acked = s->sent = 0;
+    s->acked = s->sent = s->pin = 0;
     s->heard_us = s->moved_us = c->now_us;
     s->offered_us = 0;
     s->log_bytes = c->compaction.log_bytes;
@@ -126,6 +127,8 @@ static void end(struct consensus *c, bool ok)
     if (is_leader(c) && c->term == s->term)
         tell_core(c, s->to, ok);
     s->count += ok;
+    s->pin = ok ? s->about.index : 0;
+    s->pin_until_us = c->now_us + LINGER * election_us(c);
     log_info("consensus", ok ? "a snapshot was sent" : "a snapshot was not taken",
              "node=%" PRIu64 " index=%" PRIu64 " bytes=%" PRIu64 " acknowledged=%" PRIu64, s->to,
              s->about.index, s->files.bytes, s->acked);
@@ -134,9 +137,35 @@ static void end(struct consensus *c, bool ok)
     submit(c, drop_work);
 }
 
-raft_index snapshot_send_pin(const struct consensus *c)
+static bool pins_too_much(const struct consensus *c, const struct raft_status *at)
 {
-    return c->send.step == SEND_STREAM ? c->send.about.index : 0;
+    const struct snapshot_send *s = &c->send;
+    const uint64_t appended = c->compaction.log_bytes - s->log_bytes;
+    return appended > MAX(PINNED_LOGS * c->o.log_keep_bytes, s->files.bytes) ||
+           at->last_index - at->first_index > LOG_ENTRIES_MAX / 2;
+}
+
+/* After the transfer the pin follows the peer as long as it moves: what was written meanwhile may
+ * be more than log-keep, and the next transfer would end no better. */
+raft_index snapshot_send_pin(struct consensus *c, const struct raft_status *at)
+{
+    struct snapshot_send *s = &c->send;
+    if (s->step == SEND_STREAM)
+        return s->about.index;
+    if (s->pin == 0)
+        return 0;
+    if (!is_leader(c) || c->term != s->term || c->now_us > s->pin_until_us ||
+        pins_too_much(c, at)) {
+        s->pin = 0;
+        return 0;
+    }
+    for (size_t i = 0; i < at->peer_count; i++) {
+        if (at->peers[i].node != s->to || at->peers[i].match_index <= s->pin)
+            continue;
+        s->pin = at->peers[i].match_index;
+        s->pin_until_us = c->now_us + LINGER * election_us(c);
+    }
+    return s->pin;
 }
 
 /* --- the stream ------------------------------------------------------------------------------- */
@@ -187,11 +216,11 @@ static void fill_budget(struct consensus *c)
 static bool is_lost(const struct consensus *c)
 {
     const struct snapshot_send *s = &c->send;
-    const uint64_t appended = c->compaction.log_bytes - s->log_bytes;
+    struct raft_status at;
+    raft_status(c->raft, &at);
     return !is_leader(c) || c->term != s->term || c->stopping ||
            peer_find((struct consensus *)c, s->to) == NULL ||
-           c->now_us - s->heard_us > GIVE_UP * election_us(c) ||
-           appended > PINNED_LOGS * c->o.log_keep_bytes;
+           c->now_us - s->heard_us > GIVE_UP * election_us(c) || pins_too_much(c, &at);
 }
 
 static void stream(struct consensus *c)

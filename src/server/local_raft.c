@@ -2,6 +2,7 @@
 
 #include "server/local.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/panic.h"
@@ -71,6 +72,11 @@ static void finish_log(struct server *s, struct conn *c, struct exec *x)
 {
     (void)c;
     const struct log_describe *d = &s->running->pending->describe;
+    if (d->status == STATUS_NOT_FOUND && d->from < s->consensus.log_first) {
+        reply_errorf(x, "ERR entry %" PRIu64 " was compacted away, the log begins at %" PRIu64,
+                     d->from, s->consensus.log_first);
+        return;
+    }
     if (d->status == STATUS_NOT_FOUND) {
         reply_array(x, 0);
         return;

@@ -7,15 +7,18 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/crc32c.h"
 #include "base/encode.h"
 #include "base/log.h"
 #include "base/mailbox.h"
 #include "base/panic.h"
 #include "base/prng.h"
 #include "kv/kv_mem.h"
+#include "kv/state_store.h"
 #include "machine/entry.h"
 #include "node/block.h"
 #include "node/consensus.h"
+#include "node/snapshot.h"
 #include "node/wire.h"
 
 #define RUN_US 600000 /* each of the two */
@@ -114,13 +117,46 @@ static void make_propose(struct buf *to, struct prng *p)
     request_encode(to, &(struct request){.kind = REQ_COMMAND, .args = args, .arg_count = 2});
 }
 
+/* Snapshots of a file or two, mostly of the same few ids, so that some pieces fit. */
+static void make_snapshot(struct buf *to, struct prng *p)
+{
+    const uint64_t id = 1 + prng_below(p, 2);
+    struct buf config = {0}, files = {0};
+    struct snapshot_file file[2] = {{.name = "ROWS", .size = prng_below(p, 40)},
+                                    {.name = "a", .size = number(p)}};
+    const struct snapshot_files all = {.files = file, .count = 1 + (uint32_t)prng_below(p, 2)};
+    uint8_t data[64] = {0};
+    const struct bytes piece = bytes_of(data, prng_below(p, sizeof(data)));
+    switch (prng_below(p, 3)) {
+    case 0:
+        make_config(&config, p);
+        snapshot_files_encode(&all, &files);
+        wire_encode_snapshot_offer(to, &(struct wire_snapshot_offer){
+            .term = number(p), .id = id, .index = number(p), .log_term = number(p),
+            .config = buf_bytes(&config), .files = buf_bytes(&files)});
+        break;
+    case 1:
+        wire_encode_snapshot_chunk(to, &(struct wire_snapshot_chunk){
+            .id = id, .position = number(p), .crc = crc32c(0, piece)});
+        buf_append_bytes(to, piece);
+        break;
+    default:
+        wire_encode_snapshot_ack(to, &(struct wire_snapshot_ack){
+            id, number(p), (uint8_t)prng_below(p, 5)});
+    }
+    buf_clear(&config);
+    buf_clear(&files);
+}
+
 static void make_frame(struct buf *to, struct prng *p)
 {
     struct wire_admin admin = {.boot = number(p), .id = number(p), .node = number(p),
                                .op = (uint8_t)prng_below(p, 4),
                                .address = {.host = "127.0.0.1", .port = (uint16_t)number(p)}};
     struct buf config = {0};
-    switch (prng_below(p, 12)) {
+    switch (prng_below(p, 14)) {
+    case 12:
+    case 13: make_snapshot(to, p); break;
     case 0: make_propose(to, p); break;
     case 1: wire_encode_propose_from(to, &(struct wire_propose_from){
                 number(p), number(p), number(p), prng_chance(p, 1, 2)}); break;
@@ -159,6 +195,7 @@ static void try_decoder(struct bytes input)
 struct node {
     struct kv_mem_disk *disk;
     struct log_store *log;
+    struct state_store *state;
     struct mailbox *inbox, *outbox;
     struct consensus *consensus;
     uint64_t now_us, applied;
@@ -219,10 +256,16 @@ static void node_open(struct node *n, uint64_t seed)
     enum status status = log_store_open(&store, &n->log, &found, &e);
     CHECK(status == STATUS_OK);
     found.identity = (struct log_identity){.cluster_id = "0123456789abcde", .node_id = SELF};
+    status = disk_make_dir(store.disk, "n", &e);
+    CHECK(status == STATUS_OK);
+    const struct state_store_options state = {.disk = store.disk, .dir = "n"};
+    status = state_store_open(&state, &n->state, &e);
+    CHECK(status == STATUS_OK);
     status = log_store_identify(n->log, &found.identity, &e);
     CHECK(status == STATUS_OK);
     const struct consensus_options options = {
-        .log = n->log, .recovered = &found, .inbox = n->inbox, .outbox = n->outbox,
+        .log = n->log, .state = n->state, .disk = store.disk,
+        .recovered = &found, .inbox = n->inbox, .outbox = n->outbox,
         .clock = {n, wall_ms, boot_us}, .transport = {n, port_send, port_peer},
         .log_writer = {n, port_write}, .workers = {n, port_work}, .tick_ms = 10,
         .heartbeat_ticks = 5, .election_ticks = 20, .seed = seed, .cache_bytes = 2048,
@@ -237,6 +280,7 @@ static void node_close(struct node *n)
 {
     consensus_close(n->consensus);
     log_store_close(n->log);
+    state_store_close(n->state);
     struct shard_mail mail;
     while (mailbox_receive(n->outbox, &mail, 1) == 1)
         block_unref(mail.block);

@@ -216,7 +216,8 @@ int main(int argc, char **argv)
     if (passed)
         printf("seeds %" PRIu64 " to %" PRIu64 " passed in %ld s: %" PRIu64 " events, %" PRIu64
                " replies, %" PRIu64 " uncertain, %" PRIu64 " deaths of nodes, %" PRIu64
-               " logs cut, %" PRIu64 " snapshots installed, %" PRIu64 " histories too wide to judge\n", a.from, a.from + a.count - 1,
+               " logs cut, %" PRIu64 " snapshots installed, %" PRIu64
+               " histories too wide to judge\n", a.from, a.from + a.count - 1,
                (long)(time(NULL) - begin), t.events, t.replies, t.uncertain, t.deaths, t.cuts,
                t.installs, t.gave_up);
     fflush(stdout);

@@ -329,12 +329,8 @@ static void take_mail(struct node *node, const struct shard_mail *m)
         apply(node, m);
         block_unref(m->block);
         return;
-    case MAIL_INSTALL:
-        fail_msg("a node without a state store was given a snapshot");
-        return;
-    case MAIL_READ_INDEX:
-        read_answered(node, m);
-        return;
+    case MAIL_INSTALL: break; /* without a state store? */
+    case MAIL_READ_INDEX: read_answered(node, m); return;
     case MAIL_STATUS:
         assert_true(m->term >= node->term);
         node->term = m->term;

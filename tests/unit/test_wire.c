@@ -7,6 +7,7 @@
 #include "base/encode.h"
 #include "base/panic.h"
 #include "node/mail.h"
+#include "node/snapshot.h"
 #include "node/wire.h"
 
 static struct wire_frame *decoded; /* large */
@@ -346,6 +347,105 @@ static void an_administration_request_and_its_answer_come_back(void **state)
     assert_false(wire_decode(buf_bytes(&frame), decoded));
 }
 
+static const struct snapshot_file some_files[] = {
+    {.name = "CURRENT", .begin = 0, .size = 16},
+    {.name = "000007.sst", .begin = 16, .size = 5000000000},
+    {.name = "empty", .begin = 5000000016, .size = 0},
+    {.name = "MANIFEST-000005", .begin = 5000000016, .size = 1},
+};
+
+static void encode_files(struct buf *to)
+{
+    const struct snapshot_files files = {
+        .files = (struct snapshot_file *)some_files, .count = ARRAY_COUNT(some_files)};
+    snapshot_files_encode(&files, to);
+}
+
+static void the_frames_of_a_snapshot_come_back(void **state)
+{
+    (void)state;
+    struct buf config = {0}, files = {0};
+    encode_members(&config);
+    encode_files(&files);
+    buf_reset(&frame);
+    wire_encode_snapshot_offer(&frame, &(struct wire_snapshot_offer){
+        .term = 4, .id = 5, .index = 6, .log_term = 3, .config = buf_bytes(&config),
+        .files = buf_bytes(&files)});
+    assert_true(wire_decode(buf_bytes(&frame), decoded));
+    assert_int_equal(decoded->type, WIRE_SNAPSHOT_OFFER);
+    assert_int_equal(decoded->offer.term, 4);
+    assert_int_equal(decoded->offer.id, 5);
+    assert_int_equal(decoded->offer.index, 6);
+    assert_int_equal(decoded->offer.log_term, 3);
+    assert_true(bytes_equal(decoded->offer.config, buf_bytes(&config)));
+    assert_true(bytes_equal(decoded->offer.files, buf_bytes(&files)));
+    assert_int_equal(decoded->offer.members.next_node, 10);
+
+    buf_reset(&frame);
+    wire_encode_snapshot_chunk(&frame, &(struct wire_snapshot_chunk){5, 16, 0x12345678, {0}});
+    buf_append_bytes(&frame, BYTES("bytes"));
+    assert_true(wire_decode(buf_bytes(&frame), decoded));
+    assert_int_equal(decoded->type, WIRE_SNAPSHOT_CHUNK);
+    assert_int_equal(decoded->chunk.id, 5);
+    assert_int_equal(decoded->chunk.position, 16);
+    assert_int_equal(decoded->chunk.crc, 0x12345678);
+    assert_true(bytes_equal(decoded->chunk.data, BYTES("bytes")));
+    buf_truncate(&frame, frame.size - 5);
+    assert_false(wire_decode(buf_bytes(&frame), decoded)); /* a piece of nothing */
+
+    buf_reset(&frame);
+    wire_encode_snapshot_ack(&frame, &(struct wire_snapshot_ack){5, 17, ACK_REFUSED});
+    assert_decodes(WIRE_SNAPSHOT_ACK);
+    assert_int_equal(decoded->ack.id, 5);
+    assert_int_equal(decoded->ack.position, 17);
+    assert_int_equal(decoded->ack.state, ACK_REFUSED);
+    buf_data(&frame)[frame.size - 1] = ACK_REFUSED + 1;
+    assert_false(wire_decode(buf_bytes(&frame), decoded));
+    buf_clear(&config);
+    buf_clear(&files);
+}
+
+static void a_position_finds_its_file(void **state)
+{
+    (void)state;
+    struct buf encoded = {0};
+    encode_files(&encoded);
+    struct snapshot_files files;
+    for (size_t size = 0; size < encoded.size; size++)
+        assert_false(snapshot_files_decode(bytes_of(buf_data(&encoded), size), &files));
+    assert_true(snapshot_files_decode(buf_bytes(&encoded), &files));
+    assert_int_equal(files.count, ARRAY_COUNT(some_files));
+    assert_int_equal(files.bytes, 5000000017);
+    assert_string_equal(snapshot_file_at(&files, 0)->name, "CURRENT");
+    assert_string_equal(snapshot_file_at(&files, 15)->name, "CURRENT");
+    assert_string_equal(snapshot_file_at(&files, 16)->name, "000007.sst");
+    assert_string_equal(snapshot_file_at(&files, 5000000015)->name, "000007.sst");
+    assert_string_equal(snapshot_file_at(&files, 5000000016)->name, "MANIFEST-000005");
+    snapshot_files_clear(&files);
+    buf_clear(&encoded);
+}
+
+static void files_outside_of_their_directory_are_refused(void **state)
+{
+    (void)state;
+    const char *const bad[] = {"", ".", "..", "../CURRENT", "a/b", ".hidden", "a b", "a\\b"};
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        struct buf encoded = {0};
+        struct snapshot_file file = {.size = 1};
+        strcpy(file.name, bad[i]);
+        snapshot_files_encode(&(struct snapshot_files){.files = &file, .count = 1}, &encoded);
+        struct snapshot_files files;
+        assert_false(snapshot_files_decode(buf_bytes(&encoded), &files));
+        buf_clear(&encoded);
+    }
+    struct buf encoded = {0};
+    struct snapshot_file huge[2] = {{.name = "a", .size = INT64_MAX}, {.name = "b", .size = 1}};
+    snapshot_files_encode(&(struct snapshot_files){.files = huge, .count = 2}, &encoded);
+    struct snapshot_files files;
+    assert_false(snapshot_files_decode(buf_bytes(&encoded), &files));
+    buf_clear(&encoded);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -361,6 +461,9 @@ int main(void)
         cmocka_unit_test(a_read_and_its_answer_come_back),
         cmocka_unit_test(an_introduction_comes_back),
         cmocka_unit_test(an_administration_request_and_its_answer_come_back),
+        cmocka_unit_test(the_frames_of_a_snapshot_come_back),
+        cmocka_unit_test(a_position_finds_its_file),
+        cmocka_unit_test(files_outside_of_their_directory_are_refused),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
 }
