@@ -13,6 +13,7 @@
 #define LONG_JOB_MAX_US 200000 /* one in LONG_JOBS */
 #define LONG_JOBS 50
 #define TURN_MAX_US 60
+#define LARGE_WORKLOAD 3 /* in sim_client.c: megabytes of state */
 #define PANIC_RESTART_MAX_US 500000
 
 struct sim_log_job {
@@ -286,6 +287,13 @@ static void introduced(void *context, const struct log_identity *identity)
     n->introduced = true;
 }
 
+/* Many pieces, but not so many that the transfer of a large state outlasts the run. */
+static uint32_t chunk_bytes(struct sim *s)
+{
+    const uint64_t least = s->options.workload == LARGE_WORKLOAD ? 100000 : 1000;
+    return (uint32_t)(least + sim_random(s, 4 * least));
+}
+
 static enum status open_consensus(struct sim_node *n, const struct log_recovered *recovered,
                                   struct error *e)
 {
@@ -315,7 +323,7 @@ static enum status open_consensus(struct sim_node *n, const struct log_recovered
         .seed = prng_next(&s->prng),
         .cache_bytes = sim_random(s, 3) == 0 ? 2000 : 0,
         .state = n->store,
-        .snapshot_chunk_bytes = 200 + (uint32_t)sim_random(s, 4000),
+        .snapshot_chunk_bytes = chunk_bytes(s),
         .log_keep_bytes = s->options.log_keep_bytes,
         .lease = &n->lease,
         .disk = kv_mem_disk(n->disk),
