@@ -331,7 +331,7 @@ static void reply_range(struct exec *x, bool reversed)
     else if (count == 0)
         reply_null_array(x);
     else
-        reply_stream_range(x, &s, &range, NULL, NULL);
+        reply_stream_range(x, &s, &range);
     object_close(&s.object);
 }
 
@@ -426,7 +426,7 @@ static void read_one(struct exec *x, const struct read *r, uint32_t i, struct st
     if (x->reply.protocol == 2)
         reply_array(x, 2);
     reply_bulk(x, x->args[r->key + i]);
-    reply_stream_range(x, s, &range, NULL, NULL);
+    reply_stream_range(x, s, &range);
 }
 
 /* XREAD [COUNT count] STREAMS key ... id ... */

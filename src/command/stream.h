@@ -2,14 +2,8 @@
  *
  *     SPACE_ENTRY   id                   -> count:4 { size:4 bytes } ...  fields and values in turn
  *     SPACE_NODE    id of its first      -> struct stream_node
- *     SPACE_GROUP   name                 -> struct stream_group
- *     SPACE_CONSUMER group:8 name        -> number:8 seen:8 pending:8
- *     SPACE_PENDING group:8 id           -> consumer:8 delivered:8 count:8
- *     SPACE_PENDING_BY_CONSUMER group:8 consumer:8     -> its name
- *                               group:8 consumer:8 id  -> nothing
  *
- * id is ms:8 seq:8. Numbers in subkeys are big-endian, in values little-endian. Groups and
- * consumers have numbers that the stream never gives twice.
+ * id is ms:8 seq:8. Numbers in subkeys are big-endian, in values little-endian.
  *
  * A node stands for what is one listpack in Redis: as many entries as stream-node-max-entries and
  * -bytes allow. Only approximate trimming, LIMIT and XINFO show it. */
@@ -33,8 +27,8 @@ struct stream {
     struct stream_id last;        /* the highest ever given */
     struct stream_id max_deleted; /* the highest that XDEL took away */
     uint64_t added;               /* entries, ever */
-    uint64_t node_count, group_count;
-    uint64_t next_number;         /* of a group or consumer */
+    uint64_t node_count;
+    uint64_t group_count, next_number; /* 0 until there are groups: their place in the row */
 };
 
 int stream_id_compare(struct stream_id a, struct stream_id b);
@@ -65,7 +59,6 @@ void stream_changed(struct exec *x, struct stream *s, const char *event);
 
 /* Adds the pairs args[first] .. to the end, under id, which is higher than last. */
 void stream_append(struct exec *x, struct stream *s, struct stream_id id, uint32_t first);
-bool stream_has(struct stream *s, struct stream_id id);
 bool stream_delete(struct stream *s, struct stream_id id);
 /* The first and last that are there; false: it is empty, and *id 0-0. */
 bool stream_first(struct stream *s, struct stream_id *id);
@@ -76,13 +69,8 @@ struct stream_range {
     uint64_t count; /* 0: all */
     bool reversed;
 };
-/* Called for each entry of a range, before it is the reply. */
-typedef void stream_visit(struct exec *x, void *context, struct stream_id id);
-/* An array of [id, [field, value ...]]; returns how many. visit may be NULL. */
-uint64_t reply_stream_range(struct exec *x, struct stream *s, const struct stream_range *range,
-                            stream_visit *visit, void *context);
-/* One entry, without an array around; false, and no reply: it is not there. */
-bool reply_stream_entry(struct exec *x, struct stream *s, struct stream_id id);
+/* An array of [id, [field, value ...]]. */
+void reply_stream_range(struct exec *x, struct stream *s, const struct stream_range *range);
 
 struct stream_trim {
     enum { TRIM_NONE, TRIM_MAXLEN, TRIM_MINID } by;

@@ -389,13 +389,6 @@ void stream_append(struct exec *x, struct stream *s, struct stream_id id, uint32
     s->added++;
 }
 
-bool stream_has(struct stream *s, struct stream_id id)
-{
-    uint8_t key[STREAM_ID_SIZE];
-    struct bytes value;
-    return object_get(&s->object, SPACE_ENTRY, stream_id_encode(id, key), &value);
-}
-
 bool stream_delete(struct stream *s, struct stream_id id)
 {
     uint8_t key[STREAM_ID_SIZE];
@@ -454,18 +447,7 @@ static void reply_entry(struct exec *x, struct stream_id id, struct bytes value)
     CHECK(!r.failed);
 }
 
-bool reply_stream_entry(struct exec *x, struct stream *s, struct stream_id id)
-{
-    uint8_t key[STREAM_ID_SIZE];
-    struct bytes value;
-    if (!object_get(&s->object, SPACE_ENTRY, stream_id_encode(id, key), &value))
-        return false;
-    reply_entry(x, id, value);
-    return true;
-}
-
-uint64_t reply_stream_range(struct exec *x, struct stream *s, const struct stream_range *range,
-                            stream_visit *visit, void *context)
+void reply_stream_range(struct exec *x, struct stream *s, const struct stream_range *range)
 {
     uint8_t key[STREAM_ID_SIZE];
     struct object_cursor cursor;
@@ -480,20 +462,17 @@ uint64_t reply_stream_range(struct exec *x, struct stream *s, const struct strea
         if (stream_id_compare(id, range->start) < 0 || stream_id_compare(id, range->end) > 0)
             break;
         reply_entry(x, id, value);
-        if (visit != NULL)
-            visit(x, context, id);
         count++;
     }
     object_cursor_close(&cursor);
     reply_array_end(x, begun, count);
-    return count;
 }
 
 /* --- trimming --------------------------------------------------------------------------------- */
 
-static bool is_trimmed(const struct stream *s, const struct stream_trim *t, uint64_t gone)
+static bool is_short_enough(const struct stream *s, const struct stream_trim *t)
 {
-    return t->by == TRIM_MAXLEN && object_count(&s->object) - gone <= t->maxlen;
+    return t->by == TRIM_MAXLEN && object_count(&s->object) <= t->maxlen;
 }
 
 /* Deletes the first entries: count of them, or, where that is 0, those that t wants. */
@@ -506,7 +485,7 @@ static uint64_t delete_first(struct stream *s, const struct stream_trim *t, uint
     while ((count == 0 || deleted < count) && object_next(&cursor, &subkey, &value)) {
         const struct stream_id id = stream_id_decode(subkey);
         uint8_t key[STREAM_ID_SIZE];
-        if (count == 0 && (t->by == TRIM_MAXLEN ? is_trimmed(s, t, 0)
+        if (count == 0 && (t->by == TRIM_MAXLEN ? is_short_enough(s, t)
                                                 : stream_id_compare(id, t->minid) >= 0))
             break;
         object_del(&s->object, SPACE_ENTRY, stream_id_encode(id, key));
@@ -522,7 +501,7 @@ uint64_t stream_trim(struct stream *s, const struct stream_trim *t)
     struct buf kept = {0};
     struct stream_node n;
     uint64_t deleted = 0;
-    while (!is_trimmed(s, t, 0) && node_find(s, STREAM_ID_MIN, FORWARD, &n, &kept)) {
+    while (!is_short_enough(s, t) && node_find(s, STREAM_ID_MIN, FORWARD, &n, &kept)) {
         if (t->limit > 0 && deleted + n.count > t->limit)
             break;
         const bool whole = t->by == TRIM_MAXLEN

@@ -181,10 +181,30 @@ static void random_collection_words(struct prng *p, char text[static 128])
     }
 }
 
+/* HyperLogLogs from sparse to dense; streams whose ids come from the clock of the log. */
+static void random_hll_or_stream_words(struct prng *p, char text[static 128])
+{
+    const unsigned k = (unsigned)prng_below(p, 3), n = (unsigned)prng_below(p, 5000);
+    switch (prng_below(p, 8)) {
+    case 0: snprintf(text, 128, "PFADD p%u %u %u %u %u", k, n, n * 7, n * 11, n * 13); return;
+    case 1: snprintf(text, 128, n % 9 == 0 ? "PFMERGE p%u p%u" : "PFADD p%u %u", k, n % 3); return;
+    case 2: snprintf(text, 128, n < 100 ? "PFDEBUG TODENSE p%u" : "PFCOUNT p%u", k); return;
+    case 3: snprintf(text, 128, "XADD x%u * f %u g %0*u", k, n, (int)(n % 60), n); return;
+    case 4: snprintf(text, 128, "XADD x%u MAXLEN ~ %u * f %u", k, n % 300, n); return;
+    case 5: snprintf(text, 128, "XDEL x%u %u", k, n); return;
+    case 6: snprintf(text, 128, n < 500 ? "XTRIM x%u MAXLEN %u" : "XLEN x%u", k, n); return;
+    default: snprintf(text, 128, "XREAD COUNT %u STREAMS x%u 0", n % 5, k); return;
+    }
+}
+
 static void random_words(struct prng *p, char text[static 128])
 {
     if (prng_chance(p, 1, 2)) {
         random_collection_words(p, text);
+        return;
+    }
+    if (prng_chance(p, 1, 4)) {
+        random_hll_or_stream_words(p, text);
         return;
     }
     const unsigned k = (unsigned)prng_below(p, 30), n = (unsigned)prng_below(p, 1000);
