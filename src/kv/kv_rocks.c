@@ -104,10 +104,14 @@ static void set_common_options(rocksdb_options_t *o)
     rocksdb_options_set_bytes_per_sync(o, SYNC_STEP_BYTES);
 }
 
+static size_t write_buffer_bytes(const struct kv_options *options)
+{
+    return options->write_buffer_bytes > 0 ? options->write_buffer_bytes : WRITE_BUFFER_BYTES;
+}
+
 static void set_log_options(rocksdb_options_t *o, const struct kv_options *options)
 {
-    rocksdb_options_set_write_buffer_size(
-        o, options->write_buffer_bytes > 0 ? options->write_buffer_bytes : WRITE_BUFFER_BYTES);
+    rocksdb_options_set_write_buffer_size(o, write_buffer_bytes(options));
     rocksdb_options_set_max_write_buffer_number(o, 4);
     rocksdb_options_set_disable_auto_compactions(o, 1);
     rocksdb_options_set_wal_recovery_mode(o, RECOVER_POINT_IN_TIME);
@@ -256,7 +260,7 @@ enum status kv_rocks_open(struct disk *d, const struct kv_options *options, stru
         return status;
     struct kv_rocks *k = xcalloc(1, sizeof(*k));
     k->base.ops = &rocks_ops;
-    wal_fill_init(&k->fill);
+    wal_fill_init(&k->fill, write_buffer_bytes(options));
     k->wal = options->wal;
     k->read_only = options->read_only;
     snprintf(k->path, sizeof(k->path), "%s", options->path);

@@ -14,16 +14,17 @@
 #define WAL_BLOCK 32768 /* RocksDB's log::kBlockSize */
 #define WAL_HEADER 7    /* of each piece of a record; as much may be left before the next block */
 
-void wal_fill_init(struct wal_fill *f)
+void wal_fill_init(struct wal_fill *f, size_t file_bytes)
 {
-    *f = (struct wal_fill){.fd = -1, .room = FIRST_LOOK};
+    const size_t bytes = file_bytes < FILL_BYTES ? file_bytes : FILL_BYTES;
+    *f = (struct wal_fill){.fd = -1, .room = FIRST_LOOK, .fill_bytes = bytes};
 }
 
 void wal_fill_clear(struct wal_fill *f)
 {
     if (f->fd >= 0)
         close(f->fd);
-    wal_fill_init(f);
+    wal_fill_init(f, f->fill_bytes);
 }
 
 /* The number of a file NNNNNN.log; 0 for others. */
@@ -77,9 +78,10 @@ static void fill(struct wal_fill *f)
         f->end = info.st_size; /* the records overtook our zeros: they end where the file ends */
     if (info.st_size < f->end)
         return; /* it was closed, and another one takes over: at the next look */
-    const off_t end = f->end + (off_t)FILL_BYTES;
+    const off_t end = f->end + (off_t)f->fill_bytes;
     while (f->end < end) {
-        const ssize_t done = pwrite(f->fd, zeros, PIECE_BYTES, f->end);
+        const size_t left = (size_t)(end - f->end);
+        const ssize_t done = pwrite(f->fd, zeros, left < PIECE_BYTES ? left : PIECE_BYTES, f->end);
         if (done <= 0)
             return; /* no space: what is left of it is for the records */
         f->end += done;
@@ -92,7 +94,7 @@ void wal_fill_written(struct wal_fill *f, const char *dir, size_t size)
     if (f->written < f->room)
         return;
     f->written = 0;
-    f->room = FILL_BYTES;
+    f->room = f->fill_bytes;
     follow(f, dir);
     fill(f);
 }

@@ -30,9 +30,11 @@ struct wal_fill {
     off_t end;          /* our zeros reach up to here */
     size_t written;     /* since the last look, estimated from above */
     size_t room;        /* to be written before the next look */
+    size_t fill_bytes;  /* zeros at a time */
 };
 
-void wal_fill_init(struct wal_fill *f);
+/* file_bytes: about as long a log file gets (the write buffer): no more zeros than that. */
+void wal_fill_init(struct wal_fill *f, size_t file_bytes);
 void wal_fill_clear(struct wal_fill *f);
 
 /* The database in dir has just written a batch of size bytes. */
