@@ -407,7 +407,16 @@ static void a_compacted_log_gives_its_space_back(void **state)
         MUST(log_store_compact(store, last - 10, 1, error));
         MUST(log_store_reclaim(store, error));
     }
+    /* RocksDB may still be writing a memtable of dropped entries to a file: the next time of
+     * reclaiming takes that one too. */
     log_store_stats(store, &stats);
+    for (int n = 0; n < 100 && stats.disk_bytes > 1 << 20; n++) {
+        usleep(50000);
+        append(store, ++last, 1, 100);
+        MUST(log_store_compact(store, last - 10, 1, error));
+        MUST(log_store_reclaim(store, error));
+        log_store_stats(store, &stats);
+    }
     /* 16 MiB were written, a memtable of 256 KiB and ten entries may be left. */
     assert_true(most > 1 << 20);
     assert_in_range(stats.disk_bytes, 0, 1 << 20);
