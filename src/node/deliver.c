@@ -46,9 +46,9 @@ static void mail_entry(struct consensus *c, const struct cached_entry *entry)
         .block = entry->block,
         .commit_index = c->commit_index,
     };
+    const uint32_t size = entry->block == NULL ? 0 : entry->block->size; /* while it is ours */
     const bool sent = mailbox_send(c->o.outbox, &m);
     CHECK(sent); /* room was looked at, and nobody else sends there */
-    const uint32_t size = entry->block == NULL ? 0 : entry->block->size;
     c->mailed_index++;
     c->mailed_sizes[c->mailed_index % UNAPPLIED_MAX] = size;
     c->unapplied_bytes += size;

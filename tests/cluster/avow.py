@@ -213,7 +213,10 @@ class Node:
         for name in ("avow.log", "output"):
             path = os.path.join(self.home, name)
             if os.path.exists(path):
-                text += "".join(open(path, errors="replace").readlines()[-lines:])
+                found = open(path, errors="replace").readlines()
+                reports = [i for i, line in enumerate(found) if "Sanitizer" in line or "runtime error" in line]
+                first = max(0, reports[0] - 1) if reports else len(found)
+                text += "".join(found[-lines:] if len(found) - first < lines else found[first:first + 60])
         return text
 
     def running(self):
