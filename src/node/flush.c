@@ -167,7 +167,7 @@ bool shard_flush(struct shard *s)
     struct cache_stats stats;
     if (s->flush.cut == NULL && !is_dirty(s, &stats))
         return true;
-    if (s->flush.cut == NULL)
+    if (s->flush.cut == NULL && s->now_us >= s->flush_retry_us)
         start(s);
     else
         s->flush_wanted = true;

@@ -308,6 +308,7 @@ void shard_status(const struct shard *s, struct shard_status *status)
         .flushes = s->flushes,
         .last_flush_ms = s->last_flush_ms,
         .flush_running = s->flush.cut != NULL,
+        .flush_failed = s->now_us < s->flush_retry_us,
     };
 }
 

@@ -97,7 +97,8 @@ void shard_stop(struct shard *s);
  * Returns when the next turn is due at the latest, in boot_us (0: at once, there is more to do). */
 uint64_t shard_turn(struct shard *s);
 
-/* Starts a flush of the row cache if none runs; true when nothing is dirty any more. */
+/* Starts a flush of the row cache if none runs; true when nothing is dirty any more. While
+ * flush_failed, none is started. */
 bool shard_flush(struct shard *s);
 
 /* --- for INFO and the like -------------------------------------------------------------------- */
@@ -112,6 +113,7 @@ struct shard_status {
     uint64_t batches, batched_requests, reads, read_rounds, duplicates;
     uint64_t flushes, last_flush_ms;
     bool flush_running;
+    bool flush_failed; /* for want of space, a moment ago */
 };
 void shard_status(const struct shard *s, struct shard_status *status);
 struct keyspace *shard_keyspace(struct shard *s); /* read only, by the data loop, between turns */

@@ -101,6 +101,15 @@ static void finish(struct pending *p)
     end_exec(p, &x);
 }
 
+static void refuse_flush(struct pending *p)
+{
+    struct exec x;
+    begin_exec(&x, p);
+    reply_error(&x, "MISCONF the disk is full, nothing was flushed; what was acknowledged is in "
+                    "the log and safe");
+    end_exec(p, &x);
+}
+
 static void reply_outcome(struct pending *p, const struct admin *admin)
 {
     struct exec x;
@@ -205,6 +214,8 @@ static void turn_one(struct pending *p)
     case PENDING_FLUSH:
         if (s->shard == NULL || shard_flush(s->shard))
             finish(p);
+        else if (s->status.flush_failed)
+            refuse_flush(p);
         return;
     case PENDING_WAIT: turn_wait(p); return;
     case PENDING_DESCRIBE:

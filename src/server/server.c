@@ -285,7 +285,8 @@ void server_run(struct server *s)
     const uint64_t deadline_us = clock_boot_us() + STOP_MAX_US;
     server_stop(s);
     bool is_flushed = false;
-    while (!(s->has_stopped && is_flushed) && clock_boot_us() < deadline_us) {
+    while (!(s->has_stopped && (is_flushed || s->status.flush_failed)) &&
+           clock_boot_us() < deadline_us) {
         due_us = MIN(due_us, clock_boot_us() + STOP_LOOK_US);
         step(s, &due_us);
         is_flushed = s->has_stopped && (s->shard == NULL || shard_flush(s->shard));

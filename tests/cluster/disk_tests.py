@@ -177,7 +177,7 @@ def a_reserve_that_is_not_there_stops_writes_alone():
         node.start("--disk-reserve", "1000000gb")
         cluster.wait_ready(node)
         assert node.call("GET", "formed") == b"1"
-        for words in (("SET", "a", "1"), ("DEL", "formed"), ("FLUSHALL",)):
+        for words in (("SET", "a", "1"), ("DEL", "formed"), ("FLUSHALL",), ("SAVE",)):
             assert error_of(node, *words).startswith("MISCONF"), error_of(node, *words)
         assert node.terminate() == 0
         node.start()
