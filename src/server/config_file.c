@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "base/panic.h"
 #include "command/settings.h"
@@ -294,6 +296,39 @@ enum status config_read_arguments(struct config *c, int argc, char **argv, struc
     return STATUS_OK;
 }
 
+/* path lies directly in dir, by the folders themselves when both are there, else by their names. */
+static bool lies_in(const char *path, const char *dir, const char **name)
+{
+    const char *slash = strrchr(path, '/');
+    *name = slash == NULL ? path : slash + 1;
+    char *parent = xstrdup(slash == NULL ? "." : path);
+    if (slash != NULL)
+        parent[slash == path ? 1 : slash - path] = '\0';
+    struct stat a, b;
+    const bool is_same = stat(parent, &a) == 0 && stat(dir, &b) == 0
+                             ? a.st_dev == b.st_dev && a.st_ino == b.st_ino
+                             : strcmp(parent, dir) == 0;
+    free(parent);
+    return is_same;
+}
+
+/* A log or pid file may lie in the node's directory, but not under a name that the node takes. */
+static enum status check_file_is_free(const char *directive, const char *path, const char *dir,
+                                      struct error *e)
+{
+    static const char *const taken[] = {"log", "log.mark", "state", "secret", "LOCK"};
+    const char *name;
+    if (*path == '\0' || !lies_in(path, dir, &name))
+        return STATUS_OK;
+    for (size_t i = 0; i < ARRAY_COUNT(taken); i++)
+        if (strcmp(name, taken[i]) == 0)
+            return fail(e, STATUS_INVALID, "%s %s: the node keeps its own data under '%s' in dir "
+                                           "(%s); choose another name, such as avow.%s",
+                        directive, path, name, dir,
+                        strcmp(directive, "pidfile") == 0 ? "pid" : "log");
+    return STATUS_OK;
+}
+
 enum status config_finish(struct config *c, struct error *e)
 {
     if (c->daemonize)
@@ -312,7 +347,8 @@ enum status config_finish(struct config *c, struct error *e)
                     (int)c->heartbeat_ticks, (int)c->election_ticks);
     if (*c->cluster_secret != '\0' && *c->cluster_secret_file != '\0')
         return fail(e, STATUS_INVALID, "set cluster-secret or cluster-secret-file, not both");
-    return STATUS_OK;
+    const enum status status = check_file_is_free("logfile", c->logfile, c->dir, e);
+    return status == STATUS_OK ? check_file_is_free("pidfile", c->pidfile, c->dir, e) : status;
 }
 
 /* --- CONFIG REWRITE --------------------------------------------------------------------------- */

@@ -236,6 +236,38 @@ static void rewrite_keeps_comments_and_order(void **state)
     unlink(path);
 }
 
+/* The log store's folder is DIR/log: a log file there was refused by RocksDB in riddles. */
+static void a_log_file_may_not_lie_where_the_node_keeps_its_data(void **state)
+{
+    (void)state;
+    struct config c;
+    struct error e = {0};
+    char dir[] = "/tmp/avow-config-XXXXXX", path[64], roundabout[64];
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/log", dir);
+    snprintf(roundabout, sizeof(roundabout), "%s/../%s/log", dir, strrchr(dir, '/') + 1);
+    const char *const refused[][2] = {{"--logfile", path},
+                                      {"--logfile", roundabout},
+                                      {"--pidfile", path}};
+    for (size_t i = 0; i < ARRAY_COUNT(refused); i++) {
+        const char *const words[] = {"--dir", dir, refused[i][0], refused[i][1]};
+        assert_int_equal(read_all(&c, &e, 4, words), STATUS_INVALID);
+        assert_non_null(strstr(e.text, refused[i][0] + 2));
+        assert_non_null(strstr(e.text, "the node keeps its own data under 'log' in dir"));
+        config_clear(&c);
+    }
+    snprintf(path, sizeof(path), "%s/avow.log", dir);
+    assert_int_equal(read_all(&c, &e, 4, (const char *[]){"--dir", dir, "--logfile", path}),
+                     STATUS_OK);
+    config_clear(&c);
+    assert_int_equal(read_all(&c, &e, 4, (const char *[]){"--dir", dir, "--logfile", "/x/log"}),
+                     STATUS_OK);
+    config_clear(&c);
+    assert_int_equal(read_all(&c, &e, 2, (const char *[]){"--logfile", "log"}), STATUS_INVALID);
+    config_clear(&c);
+    rmdir(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +278,7 @@ int main(void)
         cmocka_unit_test(errors_name_line_and_directive),
         cmocka_unit_test(settings_that_cannot_be_are_refused),
         cmocka_unit_test(rewrite_keeps_comments_and_order),
+        cmocka_unit_test(a_log_file_may_not_lie_where_the_node_keeps_its_data),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
