@@ -101,6 +101,9 @@ def more_clients_than_maxclients_are_told_so(cluster, node):
     assert b"-ERR max number of clients reached\r\n" in refused, refused
     for c in idle:
         c.close()
+    end = time.monotonic() + 10
+    while refusal(node, "PING") == "ERR max number of clients reached":  # until the server has seen them go
+        assert time.monotonic() < end, "the places of clients that went are not free again"
 
 
 @with_one_node
@@ -130,6 +133,7 @@ def configuration_errors_name_the_directive():
             fails_with([path], *words)
         fails_with(["--no-such-directive", "1"], "no-such-directive")
         fails_with([os.path.join(d, "missing.conf")], "missing.conf")
+        fails_with(["--dir", d, "--logfile", os.path.join(d, "log")], "logfile", "own data", d)
 
 
 def an_unusable_directory_is_named():
