@@ -16,6 +16,9 @@ import tempfile
 import time
 
 SERVER = os.environ.get("AVOW_SERVER", "./avow-server")
+SUPPRESSIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tsan.supp")
+# For builds with --enable-sanitizers=thread; others do not look at it.
+os.environ["TSAN_OPTIONS"] = "suppressions=%s:%s" % (SUPPRESSIONS, os.environ.get("TSAN_OPTIONS", ""))
 PREFIX = "aw" # of bridges, links, namespaces; the process id follows: at most 15 bytes for a link
 
 
