@@ -13,6 +13,17 @@ bool command_arity_fits(const struct command *c, uint32_t arg_count)
     return c->arity >= 0 ? arg_count == (uint32_t)c->arity : arg_count >= (uint32_t)-c->arity;
 }
 
+bool command_reads(const struct command *c, const struct bytes *args, uint32_t arg_count)
+{
+    if (!(c->flags & CMD_STORE_OPTION))
+        return (c->flags & CMD_READ) != 0;
+    for (uint32_t i = 2; i < arg_count; i++) /* one that is no option costs an entry, no more */
+        if (bytes_equal_nocase_string(args[i], "store") ||
+            bytes_equal_nocase_string(args[i], "storedist"))
+            return false;
+    return true;
+}
+
 /* A word of the client's as an error repeats it: cut, and without line ends. */
 static void append_word(struct buf *text, struct bytes word, size_t max)
 {

@@ -7,12 +7,11 @@
  *   parse arguments -> open objects -> compute -> put -> reply
  *
  * Where a request runs follows from its row's flags, looked at in this order:
- *
  *   CMD_NOT_YET   of Redis, not of ours yet: command_execute() at once, which says so
  *   CMD_PURE      a function of the table and the arguments: command_execute() at once, no keyspace
  *   CMD_LOCAL     answered by the host of the origin: connection, server, local chance
  *   CMD_READ      runs on the read path, changes no row
- *   CMD_WRITE     goes through the log
+ *   CMD_WRITE     goes through the log, unless command_reads() tells that it changes nothing
  *   none          a container without its subcommand: its arity does not fit */
 
 #ifndef COMMAND_COMMAND_H
@@ -29,9 +28,7 @@ struct prng;
 struct settings;
 
 enum command_flags {
-    CMD_READ = 1 << 0,
-    CMD_WRITE = 1 << 1,
-    CMD_LOCAL = 1 << 2,
+    CMD_READ = 1 << 0, CMD_WRITE = 1 << 1, CMD_LOCAL = 1 << 2,
     CMD_FAST = 1 << 3, CMD_DENY_OOM = 1 << 4, CMD_BLOCKING = 1 << 5,
     CMD_BARRIER = 1 << 6,   /* alone in its connection's order (§3.10); all CMD_LOCAL ones are */
     CMD_ADMIN = 1 << 7, CMD_PUBSUB = 1 << 8, CMD_NO_SCRIPT = 1 << 9, CMD_NO_MULTI = 1 << 10,
@@ -48,6 +45,7 @@ enum command_flags {
     CMD_PLAIN = 1 << 23,    /* Redis does not call it readonly or write, as we route it */
     CMD_SYSTEM = 1 << 24,   /* COMMAND DOCS: not for clients */
     CMD_UNLISTED = 1 << 25, /* a subcommand that Redis's table does not have as a row (DEBUG's) */
+    CMD_STORE_OPTION = 1 << 26, /* writes only if an argument is STORE or STOREDIST */
 };
 
 /* ACL categories, in the order in which COMMAND INFO names them. */
@@ -156,7 +154,9 @@ uint32_t command_acl(const struct command *c);
 /* "keyspace" ... of the n-th bit; NULL behind the last. */
 const char *acl_category_name(size_t n);
 
-/* Whether arg_count fits the arity. */
+/* Whether it runs on the read path: it is CMD_READ, or CMD_STORE_OPTION without the option. */
+bool command_reads(const struct command *c, const struct bytes *args, uint32_t arg_count);
+
 bool command_arity_fits(const struct command *c, uint32_t arg_count);
 
 /* What Redis answers to an unknown command or subcommand, appended to *text without the '-'. */

@@ -241,7 +241,7 @@ static struct request plain_request(const struct incoming *in, uint32_t db)
     if (!(flags & (CMD_NOT_YET | CMD_PURE))) {
         if (flags & CMD_LOCAL)
             request_flags = REQUEST_LOCAL;
-        else if (flags & CMD_READ)
+        else if (command_reads(in->command, in->parsed, in->arg_count))
             request_flags = REQUEST_READ;
     }
     return (struct request){.kind = REQ_COMMAND, .flags = request_flags, .db = (uint8_t)db,
@@ -547,7 +547,7 @@ static enum dispatch dispatch_plain(struct incoming *in)
             return outcome;
     }
     enum dispatch outcome;
-    if (flags & CMD_READ)
+    if (request.flags & REQUEST_READ)
         outcome = dispatch_read(in, &request);
     else
         outcome = dispatch_write(in, &request);

@@ -86,6 +86,19 @@ static void names_are_found_whatever_their_case(void **state)
 
 /* --- patterns --------------------------------------------------------------------------------- */
 
+static void sort_without_store_is_a_read(void **state)
+{
+    (void)state;
+    const struct bytes sort[] = {BYTES("sort"), BYTES("store"), BYTES("by"), BYTES("w_*")};
+    const struct bytes store[] = {BYTES("sort"), BYTES("key"), BYTES("StorE"), BYTES("to")};
+    const struct bytes set[] = {BYTES("set"), BYTES("key"), BYTES("value")};
+    const struct bytes get[] = {BYTES("get"), BYTES("store")};
+    assert_true(command_reads(command_find(sort, 4, NULL), sort, 4));
+    assert_false(command_reads(command_find(store, 4, NULL), store, 4));
+    assert_false(command_reads(command_find(set, 3, NULL), set, 3));
+    assert_true(command_reads(command_find(get, 2, NULL), get, 2));
+}
+
 static void patterns_match_as_in_redis(void **state)
 {
     (void)state;
@@ -509,6 +522,7 @@ int main(void)
         cmocka_unit_test(every_row_says_where_it_runs),
         cmocka_unit_test(every_command_is_found_by_its_name),
         cmocka_unit_test(names_are_found_whatever_their_case),
+        cmocka_unit_test(sort_without_store_is_a_read),
         cmocka_unit_test(patterns_match_as_in_redis),
         cmocka_unit_test(hostile_patterns_end),
         cmocka_unit_test(a_thousand_stars_match_and_no_more),

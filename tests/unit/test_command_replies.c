@@ -191,6 +191,13 @@ static void streams_reply_as_redis(void **state)
     check_file("stream", 0);
 }
 
+static void sort_replies_as_redis(void **state)
+{
+    (void)state;
+    check_file("sort", CACHE_BYTES);
+    check_file("sort", 0);
+}
+
 static void refusals_are_those_of_redis(void **state)
 {
     (void)state;
@@ -218,6 +225,7 @@ int main(void)
         cmocka_unit_test(hyperloglogs_reply_as_redis),
         cmocka_unit_test(lists_reply_as_redis),
         cmocka_unit_test(streams_reply_as_redis),
+        cmocka_unit_test(sort_replies_as_redis),
         cmocka_unit_test(refusals_are_those_of_redis),
         cmocka_unit_test(command_info_is_that_of_redis),
     };
