@@ -44,6 +44,7 @@ struct consensus {
     struct entry_cache cache;
     struct queue writes; /* struct pending_write, oldest first */
     uint64_t next_job, done_job; /* of the log writer: submitted, and durable */
+    uint64_t done_us;            /* when done_job rose last */
     uint64_t durable_write; /* as the core numbers them */
     struct queue held;   /* struct held_message, oldest first */
 

@@ -32,7 +32,6 @@ struct pending_write {
     struct log_write write;
     struct log_hard_state hard;
     uint64_t submitted_us;
-    size_t bytes;
     size_t count; /* entries, blocks */
     struct log_entry *entries;
     struct block **blocks;

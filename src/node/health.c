@@ -1,8 +1,9 @@
 /* health.c -- a leader that is not fit to lead hands over (ARCHITECTURE §7, §3.6 step 7).
  *
- *   disk    its oldest outstanding write is older than an election timeout and what its bytes may
- *           take: to a peer whose disk holds more than ours does; if that fails it steps down; if
- *           no peer is better it stays. A node in that state does not campaign.
+ *   disk    nothing was completed for longer than an election timeout and what the bytes of the
+ *           oldest outstanding write, and of those that may be synced with it, may take: to a peer
+ *           whose disk holds more than ours does; if that fails it steps down; if no peer is
+ *           better it stays. A node in that state does not campaign.
  *   clock   its wall is more than WALL_OFF_MS off the median of the voters': to another voter */
 
 #include "node/consensus_internal.h"
@@ -17,14 +18,30 @@
 
 /* --- disk ------------------------------------------------------------------------------------- */
 
+/* What the log writer may have in one sync now: the oldest write, and with it those behind it. */
+static size_t group_bytes(const struct consensus *c)
+{
+    size_t bytes = 0;
+    for (const struct queue_node *node = queue_first(&c->writes); node != NULL;
+         node = queue_next(&c->writes, node)) {
+        const struct pending_write *w = container_of(node, struct pending_write, node);
+        if (bytes > 0 && bytes + w->job.bytes > LOG_GROUP_BYTES_MAX)
+            break;
+        bytes += w->job.bytes;
+    }
+    return bytes;
+}
+
+/* A write waits for those before it, however much they are: its time runs from their end. */
 static bool disk_is_slow(const struct consensus *c)
 {
     const struct queue_node *first = queue_first(&c->writes);
     if (first == NULL)
         return false;
     const struct pending_write *w = container_of(first, struct pending_write, node);
-    const uint64_t limit_us = election_us(c) + (w->bytes >> 20) * WRITE_US_PER_MIB;
-    return c->now_us - w->submitted_us > limit_us;
+    const uint64_t since_us = MAX(w->submitted_us, c->done_us);
+    return c->now_us - since_us >
+           election_us(c) + (group_bytes(c) >> 20) * WRITE_US_PER_MIB;
 }
 
 /* The voter whose disk is furthest ahead of ours; 0 = none is. */

@@ -15,6 +15,8 @@ struct admin;
 
 #define TO_CONSENSUS_MAX 4096
 #define BATCHES_UNSETTLED_MAX 64 /* of one origin, mailed and not settled: consensus keeps them */
+/* Their bytes, so that large values do not pile up before a disk or a link; one more may go. */
+#define BYTES_UNSETTLED_MAX ((uint64_t)16 << 20)
 #define TO_SHARD_MAX 8192
 
 enum consensus_mail_kind {

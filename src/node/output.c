@@ -87,7 +87,7 @@ static void write_entries(struct consensus *c, struct pending_write *w,
         CHECK(entry != NULL); /* what is not durable stays in the cache */
         w->blocks[i] = entry->block == NULL ? NULL : block_ref(entry->block);
         w->entries[i] = (struct log_entry){entry->term, entry->kind, cached_payload(entry)};
-        w->bytes += w->entries[i].payload.size;
+        w->job.bytes += w->entries[i].payload.size;
         config_count += entry->kind == RAFT_CONFIG;
     }
     w->configs = xcalloc(config_count + 1, sizeof(*w->configs));
@@ -103,7 +103,8 @@ static void write_entries(struct consensus *c, struct pending_write *w,
 
 static bool submit(struct consensus *c, struct pending_write *w)
 {
-    w->job = (struct log_job){.id = ++c->next_job, .write = &w->write};
+    w->job.id = ++c->next_job;
+    w->job.write = &w->write;
     w->submitted_us = c->now_us;
     c->persists++;
     queue_push_back(&c->writes, &w->node);
@@ -173,6 +174,7 @@ static void release_held(struct consensus *c)
 static void writes_done(struct consensus *c, uint64_t job_id)
 {
     c->done_job = MAX(c->done_job, job_id);
+    c->done_us = c->now_us;
     bool compacted = false, installed = false;
     struct queue_node *first;
     while ((first = queue_first(&c->writes)) != NULL) {

@@ -45,7 +45,12 @@ struct transport_port {
 struct log_job {
     uint64_t id;
     const struct log_write *write;
+    size_t bytes; /* of its entries */
 };
+
+/* What waits is synced together, up to so many bytes: so the time until the next completion is
+ * bounded, by which a leader's disk is judged (health.c). */
+#define LOG_GROUP_BYTES_MAX ((size_t)16 << 20)
 
 enum submitted { SUBMIT_QUEUED, SUBMIT_DONE };
 

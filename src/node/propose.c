@@ -130,7 +130,8 @@ static bool lingers(const struct shard *s, const struct batch *b)
 static bool may_seal(const struct shard *s)
 {
     const struct batch *b = first_unsealed(s);
-    if (b == NULL || s->leader == 0 || s->sealed_count >= BATCHES_UNSETTLED_MAX)
+    if (b == NULL || s->leader == 0 || s->sealed_count >= BATCHES_UNSETTLED_MAX ||
+        s->sealed_bytes >= BYTES_UNSETTLED_MAX)
         return false;
     const struct batch *oldest = first_sealed(s);
     if (oldest != NULL && oldest->term < s->term)
@@ -177,6 +178,7 @@ static bool seal(struct shard *s, struct batch *b, struct bytes requests)
     queue_push_back(&s->sealed, &b->node);
     s->sealed_count++;
     s->sealed_requests += b->count;
+    s->sealed_bytes += requests.size;
     s->batches++;
     s->batched_requests += b->count;
     return true;
@@ -264,8 +266,10 @@ static void unseal_count(struct shard *s, const struct batch *b)
 {
     CHECK(s->sealed_count > 0);
     CHECK(s->sealed_requests >= b->count);
+    CHECK(s->sealed_bytes >= block_bytes(b->block).size);
     s->sealed_count--;
     s->sealed_requests -= b->count;
+    s->sealed_bytes -= block_bytes(b->block).size;
 }
 
 struct batch *propose_applying(struct shard *s, uint64_t number)

@@ -62,7 +62,7 @@ struct shard {
     struct queue unsealed; /* struct batch; the last one may be open */
     struct queue sealed;   /* struct batch, by number; the first is applied next */
     uint32_t sealed_count;
-    uint64_t sealed_requests;
+    uint64_t sealed_requests, sealed_bytes;
     uint64_t next_number, settled_number;
     uint64_t round_us;     /* from seal to apply, smoothed */
     uint64_t linger_until_us;

@@ -1,7 +1,8 @@
 /* log_writer.c -- one thread, one synced write for all that waits.
  *
  * Jobs come by a mailbox that has room for every write the core lets be outstanding. While the
- * thread syncs, more of them gather: the slower the disk, the larger the next group. */
+ * thread syncs, more of them gather: the slower the disk, the larger the next group, up to
+ * LOG_GROUP_BYTES_MAX. */
 
 #define _GNU_SOURCE /* pthread_setname_np() */
 #include "server/log_writer.h"
@@ -67,6 +68,25 @@ static void sleep_until_mail(struct mailbox *m)
     mailbox_awake(m);
 }
 
+/* How many of the jobs go into one write; always one. */
+static size_t group_count(const struct log_job *jobs, size_t count)
+{
+    size_t bytes = jobs[0].bytes, n = 1;
+    while (n < count && bytes + jobs[n].bytes <= LOG_GROUP_BYTES_MAX)
+        bytes += jobs[n++].bytes;
+    return n;
+}
+
+static void write_group(struct log_writer *w, const struct log_job *jobs, size_t count)
+{
+    struct log_write writes[JOBS_MAX];
+    for (size_t i = 0; i < count; i++)
+        writes[i] = *jobs[i].write;
+    write_all(w, writes, count);
+    atomic_fetch_sub_explicit(&w->outstanding, (unsigned)count, memory_order_release);
+    complete(w, jobs[count - 1].id); /* the newest stands for all before it */
+}
+
 static void *run(void *context)
 {
     struct log_writer *w = context;
@@ -79,13 +99,9 @@ static void *run(void *context)
         }
         const bool ends = jobs[count - 1].id == 0;
         count -= ends;
-        if (count > 0) {
-            struct log_write writes[JOBS_MAX];
-            for (size_t i = 0; i < count; i++)
-                writes[i] = *jobs[i].write;
-            write_all(w, writes, count);
-            atomic_fetch_sub_explicit(&w->outstanding, (unsigned)count, memory_order_release);
-            complete(w, jobs[count - 1].id); /* the newest stands for all before it */
+        for (size_t done = 0, n; done < count; done += n) {
+            n = group_count(jobs + done, count - done);
+            write_group(w, jobs + done, n);
         }
         if (ends)
             return NULL;

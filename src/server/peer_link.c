@@ -20,7 +20,7 @@
 #include "node/wire.h"
 #include "server/peer_socket.h"
 
-#define OUT_BYTES_MAX (64u << 20)  /* unsent: four times what Raft has in flight */
+#define OUT_BYTES_MAX (64u << 20)  /* unsent: twice what Raft and an origin have in flight */
 #define BACKOFF_MIN_MS 10
 #define BACKOFF_MAX_MS 1000
 

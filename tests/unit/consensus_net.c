@@ -64,7 +64,7 @@ struct node {
     uint64_t boot;
     int64_t skew_ms;
     uint64_t turn_at;
-    uint64_t write_at; /* when the last log write ends */
+    uint64_t write_at, slow_us; /* when the last log write ends; what each takes at least */
     bool stalled;
     uint64_t written_id;
     struct peer_address peers[NODE_IDS]; /* as consensus told the transport; host "" = none */
@@ -231,7 +231,7 @@ static enum submitted port_submit(void *context, const struct log_job *job, bool
         return SUBMIT_DONE;
     }
     const uint64_t at_us = n->now_us + 20 + chance_us(n, n->faults.write_us);
-    node->write_at = MAX(node->write_at, at_us); /* one after the other */
+    node->write_at = MAX(node->write_at + node->slow_us, at_us); /* one after the other */
     struct event *e = event_new(node, EVENT_WRITE, node->write_at);
     e->write = job->write;
     e->write_id = job->id;
@@ -642,6 +642,7 @@ void net_set_cache(struct net *n, size_t bytes) { n->cache_bytes = bytes; }
 bool net_is_up(const struct net *n, int slot) { return n->nodes[slot].up; }
 void net_cut(struct net *n, int from, int to, bool cut) { n->cut[from][to] = cut; }
 void net_stall(struct net *n, int slot, bool stalled) { n->nodes[slot].stalled = stalled; }
+void net_slow(struct net *n, int slot, uint64_t us) { n->nodes[slot].slow_us = us; }
 void net_skew(struct net *n, int slot, int64_t ms) { n->nodes[slot].skew_ms = ms; }
 struct kv_mem_disk *net_disk(struct net *n, int slot) { return n->nodes[slot].disk; }
 uint64_t net_now_us(const struct net *n) { return 1000000 + n->now_us; }

@@ -38,6 +38,7 @@ void net_wipe(struct net *n, int slot); /* of a node that is down: an empty disk
 bool net_is_up(const struct net *n, int slot);
 void net_cut(struct net *n, int from, int to, bool cut); /* frames one way */
 void net_stall(struct net *n, int slot, bool stalled); /* its log writes take for ever */
+void net_slow(struct net *n, int slot, uint64_t us);   /* each, after the one before it */
 #define NET_DISK_RESERVE (64 << 20)
 struct kv_mem_disk *net_disk(struct net *n, int slot);
 void net_skew(struct net *n, int slot, int64_t wall_ms);

@@ -381,6 +381,27 @@ static void a_leader_with_a_dying_disk_hands_over(void **state)
     net_free(n);
 }
 
+/* Each write is done within an election timeout, but many wait: the oldest is always older than
+ * that. Its disk works, so it goes on leading. */
+static void a_leader_whose_writes_queue_up_goes_on_leading(void **state)
+{
+    (void)state;
+    struct net *n = net_new(15);
+    net_form(n, 3);
+    net_set_load(n, true, true);
+    net_run(n, SECOND);
+    assert_int_equal(net_leader(n), 0);
+    const uint64_t term = net_view(n, 0).term, settled = net_view(n, 0).settled;
+    net_slow(n, 0, 150000);
+    net_run(n, 10 * SECOND);
+    assert_int_equal(net_leader(n), 0);
+    assert_int_equal(net_view(n, 0).term, term);
+    assert_true(net_view(n, 0).settled > settled);
+    net_slow(n, 0, 0);
+    assert_settles(n);
+    net_free(n);
+}
+
 static void a_leader_whose_clock_is_wrong_hands_over(void **state)
 {
     (void)state;
@@ -531,6 +552,7 @@ int main(void)
         cmocka_unit_test(the_lease_ends_before_another_leader_can_be_elected),
         cmocka_unit_test(a_minority_answers_no_reads_and_loses_no_batch),
         cmocka_unit_test(a_leader_with_a_dying_disk_hands_over),
+        cmocka_unit_test(a_leader_whose_writes_queue_up_goes_on_leading),
         cmocka_unit_test(a_leader_whose_clock_is_wrong_hands_over),
         cmocka_unit_test(a_full_disk_takes_nothing_while_the_others_go_on),
         cmocka_unit_test(when_no_disk_has_room_leaders_and_reads_remain),

@@ -92,6 +92,27 @@ static void persisted_ids_rise_up_to_the_last_and_groups_form(void **state)
     place_close(&p);
 }
 
+/* However much waits, the next completion is not further away than LOG_GROUP_BYTES_MAX. */
+static void groups_are_bounded_in_bytes(void **state)
+{
+    (void)state;
+    struct place p;
+    place_open(&p);
+    for (uint64_t i = 1; i <= WRITES; i++) {
+        p.jobs[i].bytes = LOG_GROUP_BYTES_MAX / 3 + 1; /* as its entries were that large: two fit */
+        assert_int_equal(p.port.submit(p.port.context, &p.jobs[i], false), SUBMIT_QUEUED);
+    }
+    log_writer_stop(p.writer);
+    p.writer = NULL;
+    uint64_t newest = 0;
+    struct consensus_mail mail;
+    while (mailbox_receive(p.inbox, &mail, 1) == 1) {
+        assert_in_range(mail.id, newest + 1, newest + 2);
+        newest = mail.id;
+    }
+    place_close(&p);
+}
+
 static void what_is_queued_when_it_stops_is_written(void **state)
 {
     (void)state;
@@ -147,6 +168,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(persisted_ids_rise_up_to_the_last_and_groups_form),
+        cmocka_unit_test(groups_are_bounded_in_bytes),
         cmocka_unit_test(what_is_queued_when_it_stops_is_written),
         cmocka_unit_test(a_write_in_place_is_durable_at_once_and_mails_nothing),
         cmocka_unit_test(a_failed_write_ends_the_process),
