@@ -11,6 +11,7 @@
 #include "base/encode.h"
 #include "base/siphash.h"
 #include "command/args.h"
+#include "command/stream_group.h"
 #include "command/table.h"
 
 #define DIGEST_SIZE 20
@@ -71,6 +72,19 @@ static struct digest digest_space(struct object *o, uint8_t space, bool ordered)
     return all;
 }
 
+static void add_fact(void *context, struct bytes fact)
+{
+    const struct digest one = digest_of(fact);
+    digest_xor(context, &one);
+}
+
+static struct digest digest_stream(struct object *o)
+{
+    struct digest all = digest_space(o, SPACE_ENTRY, false);
+    stream_portray(o, add_fact, &all);
+    return all;
+}
+
 static struct digest digest_value(struct object *o)
 {
     switch (o->type) {
@@ -84,16 +98,11 @@ static struct digest digest_value(struct object *o)
     case TYPE_LIST:
         return digest_space(o, SPACE_ELEMENT, true);
     case TYPE_STREAM:
+        return digest_stream(o);
     case TYPE_NONE:
         break;
     }
-    struct digest all = {{0}};
-    static const uint8_t spaces[] = {SPACE_ENTRY, SPACE_GROUP, SPACE_PENDING, SPACE_CONSUMER};
-    for (size_t i = 0; o->type == TYPE_STREAM && i < ARRAY_COUNT(spaces); i++) {
-        const struct digest one = digest_space(o, spaces[i], false);
-        digest_xor(&all, &one);
-    }
-    return all;
+    return (struct digest){{0}};
 }
 
 /* Type, value and deadline; with_name: the key's name and database too. */

@@ -11,7 +11,9 @@ libcommand_a_SOURCES = \
 	%D%/pubsub.c %D%/scripting.c %D%/set.c %D%/sort.c %D%/stream.c %D%/zset.h %D%/zset.c \
 	%D%/zset_range.c %D%/zset_combine.c %D%/sources.h %D%/sources.c %D%/pop.h %D%/pop.c
 libcommand_a_SOURCES += %D%/hll_image.h %D%/hll_image.c
-libcommand_a_SOURCES += %D%/stream.h %D%/stream_rows.c
+libcommand_a_SOURCES += %D%/stream.h %D%/stream_rows.c %D%/stream_group.h \
+	%D%/stream_group_rows.c %D%/stream_group.c %D%/stream_info.c %D%/stream_pending.c \
+	%D%/stream_read.h %D%/stream_read.c
 EXTRA_DIST += %D%/README.md
 
 COMMAND_LIBS = libcommand.a libresp.a libkeyspace.a libkv.a libbase.a $(ROCKSDB_LIBS)
@@ -26,7 +28,7 @@ dist_check_SCRIPTS += redis-tests/check
 EXTRA_DIST += redis-tests/random-commands
 
 COMMAND_TESTS = tests/unit/test_command tests/unit/test_command_replies tests/unit/test_elements \
-	tests/unit/test_list tests/fuzz/fuzz_hll
+	tests/unit/test_list tests/unit/test_stream tests/fuzz/fuzz_hll
 check_PROGRAMS += $(COMMAND_TESTS)
 EXTRA_DIST += tests/unit/command redis-tests/random-commands
 
@@ -41,6 +43,10 @@ tests_unit_test_elements_LDADD = $(COMMAND_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_list_SOURCES = tests/unit/test_list.c $(COMMAND_WORLD)
 tests_unit_test_list_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_list_LDADD = $(COMMAND_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_stream_SOURCES = tests/unit/test_stream.c $(COMMAND_WORLD)
+tests_unit_test_stream_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_stream_LDADD = $(COMMAND_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_command_SOURCES = tests/unit/test_command.c $(COMMAND_WORLD)
 tests_unit_test_command_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

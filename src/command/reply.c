@@ -201,11 +201,19 @@ void reply_not_an_integer(struct exec *x)
     reply_error(x, "ERR value is not an integer or out of range");
 }
 
+void reply_subcommand_error(struct exec *x)
+{
+    char *name = arena_string(x->arena, x->args[0]);
+    for (char *c = name; *c != '\0'; c++)
+        *c = (char)(*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c);
+    reply_errorf(x, "ERR unknown subcommand or wrong number of arguments for '%.128s'. "
+                 "Try %s HELP.", arena_string(x->arena, x->args[1]), name);
+}
+
 void reply_wrong_arity(struct exec *x)
 {
     if (x->command->flags & CMD_UNLISTED) { /* Redis's DEBUG sorts its subcommands out by itself */
-        reply_errorf(x, "ERR unknown subcommand or wrong number of arguments for '%.128s'. "
-                     "Try DEBUG HELP.", arena_string(x->arena, x->args[1]));
+        reply_subcommand_error(x);
         return;
     }
     char name[COMMAND_NAME_MAX];

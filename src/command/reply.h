@@ -56,6 +56,7 @@ void reply_wrong_type(struct exec *x);
 void reply_syntax_error(struct exec *x);
 void reply_not_an_integer(struct exec *x); /* ERR value is not an integer or out of range */
 void reply_wrong_arity(struct exec *x);
+void reply_subcommand_error(struct exec *x); /* what a container says where arguments do not fit */
 void reply_no_such_key(struct exec *x);
 
 #endif

@@ -1,4 +1,4 @@
-/* stream.c -- streams without groups: adding, trimming, reading. Groups are not supported yet. */
+/* stream.c -- streams: adding, trimming, deleting, ranges. */
 
 #include "command/settings.h"
 #include "command/stream.h"
@@ -347,216 +347,24 @@ static void xrevrange(struct exec *x)
     reply_range(x, true);
 }
 
-/* --- XREAD ------------------------------------------------------------------------------------ */
-
-struct read {
-    uint32_t key, key_count; /* args[key] is the first; their ids are behind them */
-    uint64_t count;
-};
-
-/* Options up to STREAMS. False: it has replied. */
-static bool parse_read(struct exec *x, struct read *r)
-{
-    int64_t number;
-    *r = (struct read){0};
-    for (uint32_t i = 1; i < x->arg_count && r->key == 0; i++) {
-        const bool has_more = i + 1 < x->arg_count;
-        if (arg_is(x, i, "block") && has_more) {
-            reply_error(x, "ERR 'xread' with BLOCK is not supported yet by AvowDB");
-            return false;
-        } else if (arg_is(x, i, "count") && has_more) {
-            if (!arg_int64(x, ++i, &number))
-                return false;
-            r->count = (uint64_t)MAX(number, 0);
-        } else if (arg_is(x, i, "streams") && has_more) {
-            r->key = i + 1;
-        } else if (arg_is(x, i, "group") && i + 2 < x->arg_count) {
-            reply_error(x, "ERR The GROUP option is only supported by XREADGROUP. You called XREAD "
-                           "instead.");
-            return false;
-        } else if (arg_is(x, i, "noack")) {
-            reply_error(x, "ERR The NOACK option is only supported by XREADGROUP. You called XREAD "
-                           "instead.");
-            return false;
-        } else {
-            break;
-        }
-    }
-    if (r->key == 0) {
-        reply_syntax_error(x);
-        return false;
-    }
-    r->key_count = (x->arg_count - r->key) / 2;
-    if ((x->arg_count - r->key) % 2 == 0)
-        return true;
-    reply_error(x, "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must "
-                   "be specified.");
-    return false;
-}
-
-/* Behind which id each stream is read. False: it has replied. */
-static bool read_ids(struct exec *x, const struct read *r, struct stream_id *ids)
-{
-    for (uint32_t i = 0; i < r->key_count; i++) {
-        const uint32_t at = r->key + r->key_count + i;
-        struct stream s;
-        if (!stream_open(x, r->key + i, &s))
-            return false;
-        ids[i] = s.last;
-        object_close(&s.object);
-        if (bytes_equal(x->args[at], BYTES("$")))
-            continue;
-        if (bytes_equal(x->args[at], BYTES(">"))) {
-            reply_error(x, "ERR The > ID can be specified only when calling XREADGROUP using the "
-                           "GROUP <group> <consumer> option.");
-            return false;
-        }
-        if (!arg_stream_id(x, at, &ids[i]))
-            return false;
-    }
-    return true;
-}
-
-/* Entries of the i-th stream behind id, which has some, with its name. */
-static void read_one(struct exec *x, const struct read *r, uint32_t i, struct stream *s,
-                     struct stream_id id)
-{
-    struct stream_range range = {.start = id, .end = STREAM_ID_MAX, .count = r->count};
-    stream_id_next(&range.start);
-    if (x->reply.protocol == 2)
-        reply_array(x, 2);
-    reply_bulk(x, x->args[r->key + i]);
-    reply_stream_range(x, s, &range);
-}
-
-/* XREAD [COUNT count] STREAMS key ... id ... */
-static void xread(struct exec *x)
-{
-    struct read r;
-    if (!parse_read(x, &r))
-        return;
-    struct stream_id *ids = arena_alloc(x->arena, (r.key_count + 1) * sizeof(*ids));
-    if (!read_ids(x, &r, ids))
-        return;
-    size_t begun = 0, count = 0;
-    for (uint32_t i = 0; i < r.key_count; i++) {
-        struct stream s;
-        struct stream_id top;
-        stream_open(x, r.key + i, &s);
-        if (stream_last(&s, &top) && stream_id_compare(top, ids[i]) > 0) {
-            if (count++ == 0)
-                begun = reply_array_begin(x);
-            read_one(x, &r, i, &s, ids[i]);
-        }
-        object_close(&s.object);
-    }
-    if (count == 0)
-        reply_null_array(x);
-    else if (x->reply.protocol == 2)
-        reply_array_end(x, begun, count);
-    else
-        reply_map_end(x, begun, count);
-}
-
-static const struct command xgroup_subcommands[] = {
-    {.name = "create", .arity = -5, .flags = CMD_NOT_YET | CMD_WRITE | CMD_DENY_OOM,
-     .keys = {KEY(2, KEY_RW | KEY_INSERT)},
-     .acl = ACL_STREAM, .group = "stream", .since = "5.0.0", .complexity = "O(1)",
-     .summary = "Makes a group."},
-    {.name = "createconsumer", .arity = 5, .flags = CMD_NOT_YET | CMD_WRITE | CMD_DENY_OOM,
-     .keys = {KEY(2, KEY_RW | KEY_INSERT)},
-     .acl = ACL_STREAM, .group = "stream", .since = "6.2.0", .complexity = "O(1)",
-     .summary = "Makes a consumer in a group."},
-    {.name = "delconsumer", .arity = 5, .flags = CMD_NOT_YET | CMD_WRITE,
-     .keys = {KEY(2, KEY_RW | KEY_DELETE)},
-     .acl = ACL_STREAM, .group = "stream", .since = "5.0.0", .complexity = "O(1)",
-     .summary = "Deletes a consumer of a group."},
-    {.name = "destroy", .arity = 4, .flags = CMD_NOT_YET | CMD_WRITE,
-     .keys = {KEY(2, KEY_RW | KEY_DELETE)},
-     .acl = ACL_STREAM, .group = "stream", .since = "5.0.0", .complexity = "O(N)",
-     .summary = "Deletes a group."},
-    {.name = "help", .arity = 2, .flags = CMD_NOT_YET | CMD_LOADING | CMD_STALE,
-     .acl = ACL_STREAM, .group = "stream", .since = "5.0.0", .complexity = "O(1)",
-     .summary = "Lists the subcommands."},
-    {.name = "setid", .arity = -5, .flags = CMD_NOT_YET | CMD_WRITE,
-     .keys = {KEY(2, KEY_RW | KEY_UPDATE)},
-     .acl = ACL_STREAM, .group = "stream", .since = "5.0.0", .complexity = "O(1)",
-     .summary = "Sets the last entry that a group was given."},
-    {.name = NULL},
-};
-
-static const struct command xinfo_subcommands[] = {
-    {.name = "consumers", .arity = 4, .flags = CMD_NOT_YET | CMD_READ,
-     .keys = {KEY(2, KEY_RO | KEY_ACCESS)},
-     .acl = ACL_STREAM, .group = "stream", .since = "5.0.0", .complexity = "O(1)",
-     .summary = "The consumers of a group.", .tips = "nondeterministic_output"},
-    {.name = "groups", .arity = 3, .flags = CMD_NOT_YET | CMD_READ,
-     .keys = {KEY(2, KEY_RO | KEY_ACCESS)},
-     .acl = ACL_STREAM, .group = "stream", .since = "5.0.0", .complexity = "O(1)",
-     .summary = "The groups of a stream."},
-    {.name = "help", .arity = 2, .flags = CMD_NOT_YET | CMD_LOADING | CMD_STALE,
-     .acl = ACL_STREAM, .group = "stream", .since = "5.0.0", .complexity = "O(1)",
-     .summary = "Lists the subcommands."},
-    {.name = "stream", .arity = -3, .flags = CMD_NOT_YET | CMD_READ,
-     .keys = {KEY(2, KEY_RO | KEY_ACCESS)},
-     .acl = ACL_STREAM, .group = "stream", .since = "5.0.0", .complexity = "O(1)",
-     .summary = "Facts about a stream."},
-    {.name = NULL},
-};
-
 const struct command stream_commands[] = {
-    {.name = "xack", .arity = -4, .flags = CMD_NOT_YET | CMD_WRITE | CMD_FAST,
-     .keys = {KEY(1, KEY_RW | KEY_UPDATE)},
-     .acl = ACL_STREAM, .group = "stream", .since = "5.0.0", .complexity = "O(1)",
-     .summary = "Marks entries of a group as done."},
     {.name = "xadd", .run = xadd, .arity = -5, .flags = CMD_WRITE | CMD_DENY_OOM | CMD_FAST,
      .keys = {KEY(1, KEY_RW | KEY_UPDATE,
          .note = "UPDATE instead of INSERT because of the optional trimming feature")},
      .acl = ACL_STREAM, .group = "stream", .since = "5.0.0", .complexity = "O(1)",
      .summary = "Adds an entry to a stream.", .tips = "nondeterministic_output"},
-    {.name = "xautoclaim", .arity = -6, .flags = CMD_NOT_YET | CMD_WRITE | CMD_FAST,
-     .keys = {KEY(1, KEY_RW | KEY_DELETE)},
-     .acl = ACL_STREAM, .group = "stream", .since = "6.2.0", .complexity = "O(1)",
-     .summary = "Takes over entries that were pending for long.",
-     .tips = "nondeterministic_output"},
-    {.name = "xclaim", .arity = -6, .flags = CMD_NOT_YET | CMD_WRITE | CMD_FAST,
-     .keys = {KEY(1, KEY_RW | KEY_UPDATE)},
-     .acl = ACL_STREAM, .group = "stream", .since = "5.0.0", .complexity = "O(log N)",
-     .summary = "Takes over pending entries.", .tips = "nondeterministic_output"},
     {.name = "xdel", .run = xdel, .arity = -3, .flags = CMD_WRITE | CMD_FAST,
      .keys = {KEY(1, KEY_RW | KEY_DELETE)},
      .acl = ACL_STREAM, .group = "stream", .since = "5.0.0", .complexity = "O(1)",
      .summary = "Deletes entries."},
-    {.name = "xgroup", .arity = -2, .flags = 0,
-     .group = "stream", .since = "5.0.0", .complexity = "Depends on subcommand.",
-     .summary = "The groups of a stream.",
-     .subcommands = xgroup_subcommands},
-    {.name = "xinfo", .arity = -2, .flags = 0,
-     .group = "stream", .since = "5.0.0", .complexity = "Depends on subcommand.",
-     .summary = "Facts about streams and groups.",
-     .subcommands = xinfo_subcommands},
     {.name = "xlen", .run = xlen, .arity = 2, .flags = CMD_READ | CMD_FAST,
      .keys = {KEY(1, KEY_RO)},
      .acl = ACL_STREAM, .group = "stream", .since = "5.0.0", .complexity = "O(1)",
      .summary = "How many entries a stream has."},
-    {.name = "xpending", .arity = -3, .flags = CMD_NOT_YET | CMD_READ,
-     .keys = {KEY(1, KEY_RO | KEY_ACCESS)},
-     .acl = ACL_STREAM, .group = "stream", .since = "5.0.0", .complexity = "O(N)",
-     .summary = "The entries that a group has not done yet.", .tips = "nondeterministic_output"},
     {.name = "xrange", .run = xrange, .arity = -4, .flags = CMD_READ,
      .keys = {KEY(1, KEY_RO | KEY_ACCESS)},
      .acl = ACL_STREAM, .group = "stream", .since = "5.0.0", .complexity = "O(N)",
      .summary = "Entries in a range of ids."},
-    {.name = "xread", .run = xread, .arity = -4, .flags = CMD_READ | CMD_BLOCKING |
-         CMD_MOVABLE_KEYS,
-     .keys = {KEY_WORD("STREAMS", 1, -1, 2, KEY_RO | KEY_ACCESS)},
-     .acl = ACL_STREAM, .group = "stream", .since = "5.0.0", .complexity = "O(N)",
-     .summary = "New entries of streams; may wait for them."},
-    {.name = "xreadgroup", .arity = -7, .flags = CMD_NOT_YET | CMD_WRITE | CMD_BLOCKING |
-         CMD_MOVABLE_KEYS,
-     .keys = {KEY_WORD("STREAMS", 4, -1, 2, KEY_RO | KEY_ACCESS)},
-     .acl = ACL_STREAM, .group = "stream", .since = "5.0.0", .complexity = "O(M)",
-     .summary = "New or pending entries for a consumer of a group; may wait."},
     {.name = "xrevrange", .run = xrevrange, .arity = -4, .flags = CMD_READ,
      .keys = {KEY(1, KEY_RO | KEY_ACCESS)},
      .acl = ACL_STREAM, .group = "stream", .since = "5.0.0", .complexity = "O(N)",

@@ -14,6 +14,7 @@
 #include "command/args.h"
 
 #define STREAM_ID_SIZE 16
+#define STREAM_FACTS_SIZE 40 /* of its fields in the meta row: last, max_deleted, added */
 #define STREAM_ID_TEXT 42 /* "18446744073709551615-18446744073709551615" and a NUL */
 
 struct stream_id {
@@ -28,7 +29,8 @@ struct stream {
     struct stream_id max_deleted; /* the highest that XDEL took away */
     uint64_t added;               /* entries, ever */
     uint64_t node_count;
-    uint64_t group_count, next_number; /* 0 until there are groups: their place in the row */
+    uint64_t group_count;
+    uint64_t last_number; /* given to a group or consumer; see stream_group.h */
 };
 
 int stream_id_compare(struct stream_id a, struct stream_id b);
@@ -60,6 +62,11 @@ void stream_changed(struct exec *x, struct stream *s, const char *event);
 /* Adds the pairs args[first] .. to the end, under id, which is higher than last. */
 void stream_append(struct exec *x, struct stream *s, struct stream_id id, uint32_t first);
 bool stream_delete(struct stream *s, struct stream_id id);
+/* Whether entry id is there; *value: its row, borrowed until the next change. */
+bool stream_entry(struct stream *s, struct stream_id id, struct bytes *value);
+/* How many entries there are behind id, by whole nodes, so that it may be some more; stops counting
+ * above most. */
+uint64_t stream_count_behind(struct stream *s, struct stream_id id, uint64_t most);
 /* The first and last that are there; false: it is empty, and *id 0-0. */
 bool stream_first(struct stream *s, struct stream_id *id);
 bool stream_last(struct stream *s, struct stream_id *id);
@@ -69,7 +76,9 @@ struct stream_range {
     uint64_t count; /* 0: all */
     bool reversed;
 };
-/* An array of [id, [field, value ...]]. */
+/* [id, [field, value ...]] of a row of SPACE_ENTRY. */
+void reply_stream_entry(struct exec *x, struct stream_id id, struct bytes value);
+/* An array of them. */
 void reply_stream_range(struct exec *x, struct stream *s, const struct stream_range *range);
 
 struct stream_trim {

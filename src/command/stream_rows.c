@@ -169,7 +169,7 @@ bool stream_open(struct exec *x, uint32_t n, struct stream *s)
     if (!open_key(x, n, TYPE_STREAM, o))
         return false;
     s->last = s->max_deleted = STREAM_ID_MIN;
-    s->added = s->node_count = s->group_count = s->next_number = 0;
+    s->added = s->node_count = s->group_count = s->last_number = 0;
     if (o->type == TYPE_NONE)
         return true;
     CHECK(o->fields_size == FIELDS_SIZE);
@@ -178,7 +178,7 @@ bool stream_open(struct exec *x, uint32_t n, struct stream *s)
     s->added = get_le64(o->fields + 32);
     s->node_count = get_le64(o->fields + 40);
     s->group_count = get_le64(o->fields + 48);
-    s->next_number = get_le64(o->fields + 56);
+    s->last_number = get_le64(o->fields + 56);
     return true;
 }
 
@@ -196,7 +196,7 @@ void stream_changed(struct exec *x, struct stream *s, const char *event)
     put_le64(o->fields + 32, s->added);
     put_le64(o->fields + 40, s->node_count);
     put_le64(o->fields + 48, s->group_count);
-    put_le64(o->fields + 56, s->next_number);
+    put_le64(o->fields + 56, s->last_number);
     o->fields_size = FIELDS_SIZE;
     changed(x, o, EVENT_STREAM, event);
 }
@@ -434,7 +434,33 @@ bool stream_last(struct stream *s, struct stream_id *id)
     return edge(s, BACKWARD, id);
 }
 
-static void reply_entry(struct exec *x, struct stream_id id, struct bytes value)
+bool stream_entry(struct stream *s, struct stream_id id, struct bytes *value)
+{
+    uint8_t key[STREAM_ID_SIZE];
+    return s->object.type != TYPE_NONE &&
+           object_get(&s->object, SPACE_ENTRY, stream_id_encode(id, key), value);
+}
+
+uint64_t stream_count_behind(struct stream *s, struct stream_id id, uint64_t most)
+{
+    struct object_cursor cursor;
+    struct bytes subkey, value;
+    struct stream_node n;
+    struct buf kept = {0};
+    uint8_t key[STREAM_ID_SIZE];
+    uint64_t found = 0;
+    const struct stream_id from = node_find(s, id, BACKWARD, &n, &kept) ? n.first : STREAM_ID_MIN;
+    buf_clear(&kept);
+    object_seek(&s->object, &cursor, SPACE_NODE, stream_id_encode(from, key), FORWARD);
+    while (found <= most && object_next(&cursor, &subkey, &value)) {
+        node_decode(subkey, value, &n);
+        found += n.count;
+    }
+    object_cursor_close(&cursor);
+    return found;
+}
+
+void reply_stream_entry(struct exec *x, struct stream_id id, struct bytes value)
 {
     struct reader r;
     reader_init(&r, value);
@@ -461,7 +487,7 @@ void reply_stream_range(struct exec *x, struct stream *s, const struct stream_ra
         const struct stream_id id = stream_id_decode(subkey);
         if (stream_id_compare(id, range->start) < 0 || stream_id_compare(id, range->end) > 0)
             break;
-        reply_entry(x, id, value);
+        reply_stream_entry(x, id, value);
         count++;
     }
     object_cursor_close(&cursor);

@@ -21,7 +21,8 @@ static const struct command *const topics[] = {
     raft_commands,       scripting_commands,    server_commands,   set_commands,
     sort_commands,       stream_commands,       string_commands,   transaction_commands,
     zset_commands,       zset_combine_commands, zset_range_commands,
-    list_range_commands,
+    list_range_commands, stream_group_commands, stream_info_commands, stream_pending_commands,
+    stream_read_commands,
 };
 
 static const char *const acl_names[] = {

@@ -39,6 +39,7 @@ enum space {
     SPACE_PENDING,
     SPACE_PENDING_BY_CONSUMER,
     SPACE_CONSUMER,
+    SPACE_CONSUMER_NAME,
 };
 
 #define OBJECT_PACKED_COUNT 128 /* elements of a packed map, */

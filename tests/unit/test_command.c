@@ -431,6 +431,13 @@ static void random_line(struct prng *p, char *line, size_t size)
         "setrange k%u %u0000 xyz", "setbit k%u %u1 1", "bitfield k%u incrby u7 #%u 3",
         "bitcount k%u", "bitop xor k%u k%u k1", "bitop not k%u k%u", "bitpos k%u 1",
         "exists k%u k%u", "ttl k%u", "strlen k%u", "object encoding k%u",
+        "xadd x%u * f %u", "xadd x%u * f " LONG, "xadd x%u maxlen ~ %u * f " LONG,
+        "xgroup create x%u g%u 0 mkstream", "xgroup create x1 g%u $ mkstream",
+        "xreadgroup group g1 c%u count %u streams x1 >",
+        "xreadgroup group g1 c%u count %u streams x1 0", "xreadgroup group g%u c%u streams x1 >",
+        "xautoclaim x1 g1 c%u 100%u - count 3", "xautoclaim x1 g1 c%u 0 - count %u justid",
+        "xpending x%u g%u", "xpending x1 g1 - + 5 c%u", "xgroup delconsumer x1 g%u c%u",
+        "xgroup destroy x%u g%u", "xinfo stream x%u full count %u", "xtrim x%u maxlen %u",
     };
     const char *form = forms[prng_below(p, ARRAY_COUNT(forms))];
     if (strcmp(form, "flushdb") == 0 && !prng_chance(p, 1, 20))

@@ -184,6 +184,13 @@ static void lists_reply_as_redis(void **state)
     check_file("list", 0);
 }
 
+static void groups_of_streams_reply_as_redis(void **state)
+{
+    (void)state;
+    check_file("stream_group", CACHE_BYTES);
+    check_file("stream_group", 0);
+}
+
 static void streams_reply_as_redis(void **state)
 {
     (void)state;
@@ -226,6 +233,7 @@ int main(void)
         cmocka_unit_test(lists_reply_as_redis),
         cmocka_unit_test(streams_reply_as_redis),
         cmocka_unit_test(sort_replies_as_redis),
+        cmocka_unit_test(groups_of_streams_reply_as_redis),
         cmocka_unit_test(refusals_are_those_of_redis),
         cmocka_unit_test(command_info_is_that_of_redis),
     };

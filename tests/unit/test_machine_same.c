@@ -181,11 +181,12 @@ static void random_collection_words(struct prng *p, char text[static 128])
     }
 }
 
-/* HyperLogLogs from sparse to dense; streams whose ids come from the clock of the log. */
+/* HyperLogLogs from sparse to dense; streams whose ids, and whose groups' times, come from the
+ * clock of the log. */
 static void random_hll_or_stream_words(struct prng *p, char text[static 128])
 {
     const unsigned k = (unsigned)prng_below(p, 3), n = (unsigned)prng_below(p, 5000);
-    switch (prng_below(p, 8)) {
+    switch (prng_below(p, 13)) {
     case 0: snprintf(text, 128, "PFADD p%u %u %u %u %u", k, n, n * 7, n * 11, n * 13); return;
     case 1: snprintf(text, 128, n % 9 == 0 ? "PFMERGE p%u p%u" : "PFADD p%u %u", k, n % 3); return;
     case 2: snprintf(text, 128, n < 100 ? "PFDEBUG TODENSE p%u" : "PFCOUNT p%u", k); return;
@@ -193,6 +194,11 @@ static void random_hll_or_stream_words(struct prng *p, char text[static 128])
     case 4: snprintf(text, 128, "XADD x%u MAXLEN ~ %u * f %u", k, n % 300, n); return;
     case 5: snprintf(text, 128, "XDEL x%u %u", k, n); return;
     case 6: snprintf(text, 128, n < 500 ? "XTRIM x%u MAXLEN %u" : "XLEN x%u", k, n); return;
+    case 7: snprintf(text, 128, "XGROUP CREATE x%u g %u MKSTREAM", k, n); return;
+    case 8: snprintf(text, 128, "XREADGROUP GROUP g c%u COUNT 3 STREAMS x%u >", n % 9, k); return;
+    case 9: snprintf(text, 128, "XREADGROUP GROUP g c%u COUNT 3 STREAMS x%u 0", n % 9, k); return;
+    case 10: snprintf(text, 128, "XAUTOCLAIM x%u g c%u 100 - COUNT %u", k, n % 9, n % 7); return;
+    case 11: snprintf(text, 128, n < 300 ? "XGROUP DESTROY x%u g" : "XPENDING x%u g", k); return;
     default: snprintf(text, 128, "XREAD COUNT %u STREAMS x%u 0", n % 5, k); return;
     }
 }
