@@ -9,7 +9,7 @@
 #include "base/encode.h"
 #include "kv/log_store.h"
 
-#define LOG_FORMAT 1 /* in the number row; another one is refused */
+#define LOG_FORMAT 2 /* in the number row; another one is refused */
 
 #define LOG_GROUP_STORE 0u /* rows of the store as a whole */
 #define LOG_GROUP_RAFT  1u /* the one raft group there is; more will share the store */

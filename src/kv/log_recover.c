@@ -219,11 +219,12 @@ static enum status recover_single_rows(struct log_store *store, struct log_recov
     else if (status != STATUS_NOT_FOUND)
         return status;
 
-    status = get_row(store, log_key(LOG_GROUP_STORE, LOG_IDENTITY, 0), 32, value, e);
+    status = get_row(store, log_key(LOG_GROUP_STORE, LOG_IDENTITY, 0), 48, value, e);
     if (status == STATUS_OK) {
         memcpy(r->identity.cluster_id, buf_data(value), 16);
-        r->identity.node_id = get_le64(buf_data(value) + 16);
-        r->identity.incarnation = get_le64(buf_data(value) + 24);
+        memcpy(r->identity.hash_key, buf_data(value) + 16, 16);
+        r->identity.node_id = get_le64(buf_data(value) + 32);
+        r->identity.incarnation = get_le64(buf_data(value) + 40);
     } else if (status != STATUS_NOT_FOUND) {
         return status;
     }

@@ -246,12 +246,19 @@ enum status log_store_reset(struct log_store *store, const struct log_reset *res
 enum status log_store_identify(struct log_store *store, const struct log_identity *identity,
                                struct error *e)
 {
-    CHECK(identity->node_id != 0);
     CHECK(store->node_id == 0);
-    uint8_t *value = batch_put(store, log_key(LOG_GROUP_STORE, LOG_IDENTITY, 0), 32);
+    return log_store_rename(store, identity, e);
+}
+
+enum status log_store_rename(struct log_store *store, const struct log_identity *identity,
+                             struct error *e)
+{
+    CHECK(identity->node_id != 0);
+    uint8_t *value = batch_put(store, log_key(LOG_GROUP_STORE, LOG_IDENTITY, 0), 48);
     memcpy(value, identity->cluster_id, 16);
-    put_le64(value + 16, identity->node_id);
-    put_le64(value + 24, identity->incarnation);
+    memcpy(value + 16, identity->hash_key, 16);
+    put_le64(value + 32, identity->node_id);
+    put_le64(value + 40, identity->incarnation);
     batch_seal(store, value);
     store->node_id = identity->node_id;
     return commit(store, e);
@@ -355,14 +362,13 @@ static enum status open_files(struct log_store *store, const struct log_store_op
     enum status status = disk_join(store->path, options->dir, "log", e);
     if (status == STATUS_OK)
         status = disk_join(mark_path, options->dir, "log.mark", e);
-    if (status == STATUS_OK)
-        status = disk_mark_open(options->disk, mark_path, &store->mark, e);
     if (status != STATUS_OK)
         return status;
     const struct kv_options kv_options = {
         .path = store->path,
         .wal = true,
-        .create_if_missing = true,
+        .create_if_missing = !options->read_only,
+        .read_only = options->read_only,
         .write_buffer_bytes = options->write_buffer_bytes > 0 ? options->write_buffer_bytes
                                                               : LOG_WRITE_BUFFER_BYTES,
         .block_cache_bytes = LOG_BLOCK_CACHE_BYTES};
@@ -370,7 +376,11 @@ static enum status open_files(struct log_store *store, const struct log_store_op
     status = kv_open(options->disk, &kv_options, &store->kv, &cause);
     if (status == STATUS_CORRUPT)
         return log_damaged(store, e, "%s", cause.text);
-    return status == STATUS_OK ? STATUS_OK : fail(e, status, "%s", cause.text);
+    if (status == STATUS_NOT_FOUND)
+        return fail(e, status, "%s: there is no node's log here", options->dir);
+    if (status != STATUS_OK)
+        return fail(e, status, "%s", cause.text);
+    return disk_mark_open(options->disk, mark_path, &store->mark, e);
 }
 
 enum status log_store_open(const struct log_store_options *options, struct log_store **store,
@@ -385,6 +395,9 @@ enum status log_store_open(const struct log_store_options *options, struct log_s
         status = log_recover(s, recovered, e);
     if (status == STATUS_OK) {
         atomic_store(&s->readable_base, s->base_index);
+        atomic_store(&s->readable_last, s->last_index);
+    }
+    if (status == STATUS_OK && !options->read_only) {
         put_boot(s, ++recovered->boot);
         status = commit(s, e); /* the rest was made durable by kv_open() */
     }

@@ -25,16 +25,18 @@ struct log_store_options {
     struct disk *disk;
     const char *dir;           /* of the node: log.mark and the directory log/ are in it */
     size_t write_buffer_bytes; /* 0 = 32 MiB */
+    bool read_only;            /* looks, and changes nothing: no boot is counted; NOT_FOUND */
 };
 
 struct log_identity {
-    uint8_t cluster_id[16];
+    uint8_t cluster_id[16]; /* who may talk to whom: a recovered cluster is another one */
+    uint8_t hash_key[16];   /* orders the rows of the state, for ever: the first cluster's id */
     uint64_t node_id; /* 0 = the directory belongs to nobody yet */
     uint64_t incarnation;
 };
 
-/* The cluster's name for people. The id itself is shown to nobody: it is the key of the hash that
- * orders the rows, and who knew it could choose names that collide. */
+/* The cluster's name for people. The id itself is shown to nobody: as long as the cluster was never
+ * recovered it is the hash key too, and who knew that could choose names that collide. */
 uint64_t log_identity_name(const struct log_identity *identity);
 
 struct log_hard_state {
@@ -110,6 +112,10 @@ void log_store_close(struct log_store *store); /* NULL is fine */
 /* Makes a new directory somebody's. Panics when it is somebody else's. */
 enum status log_store_identify(struct log_store *store, const struct log_identity *identity,
                                struct error *e) MUST_CHECK;
+/* The same for a directory that was somebody's: only for avow-check, which makes a new cluster of
+ * what is left of an old one. */
+enum status log_store_rename(struct log_store *store, const struct log_identity *identity,
+                             struct error *e) MUST_CHECK;
 
 /* All writes, in order, as one atomic, synced batch. After an error the store takes no more writes:
  * nobody knows what is on the disk (D16). Entries that do not fit the log panic. */

@@ -238,7 +238,10 @@ void admin_introduce(struct consensus *c, raft_node node)
         return;
     struct block *members = config_block(c, &c->config);
     buf_reset(&c->out);
-    wire_encode_introduce(&c->out, c->identity.cluster_id, node, block_bytes(members));
+    struct wire_introduce introduce = {.node = node};
+    memcpy(introduce.cluster_id, c->identity.cluster_id, sizeof(introduce.cluster_id));
+    memcpy(introduce.hash_key, c->identity.hash_key, sizeof(introduce.hash_key));
+    wire_encode_introduce(&c->out, &introduce, block_bytes(members));
     const struct bytes part = buf_bytes(&c->out);
     peers_send_frame(c, node, CHANNEL_CONTROL, &part, 1);
     block_unref(members);

@@ -399,6 +399,7 @@ void consensus_become(struct consensus *c, const struct wire_introduce *introduc
         .incarnation = c->o.clock.wall_ms(c->o.clock.context),
     };
     memcpy(identity.cluster_id, introduce->cluster_id, sizeof(identity.cluster_id));
+    memcpy(identity.hash_key, introduce->hash_key, sizeof(identity.hash_key));
     struct error e;
     if (log_store_identify(c->o.log, &identity, &e) != STATUS_OK)
         panic("cannot write this node's identity: %s", e.text);

@@ -46,7 +46,7 @@ struct shard_host {
 
 struct shard_options {
     uint64_t self, boot;
-    uint8_t hash_key[16];          /* cluster id */
+    uint8_t hash_key[16];          /* log_identity.hash_key */
     struct state_store *store;
     size_t cache_bytes;
     struct mailbox *inbox;         /* struct shard_mail */

@@ -24,7 +24,7 @@ void snapshot_place(const struct consensus *c, struct snapshot_place *place)
 {
     place->disk = c->o.disk;
     place->store = c->o.state;
-    memcpy(place->hash_key, c->identity.cluster_id, sizeof(place->hash_key));
+    memcpy(place->hash_key, c->identity.hash_key, sizeof(place->hash_key));
 }
 
 /* --- in the worker ---------------------------------------------------------------------------- */

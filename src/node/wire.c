@@ -177,22 +177,25 @@ static bool decode_read_reply(struct reader *r, struct wire_read_reply *reply)
 
 /* --- membership ------------------------------------------------------------------------------- */
 
-void wire_encode_introduce(struct buf *to, const uint8_t cluster_id[16], uint64_t node,
+void wire_encode_introduce(struct buf *to, const struct wire_introduce *introduce,
                            struct bytes members)
 {
     head(to, WIRE_INTRODUCE);
-    buf_append(to, cluster_id, 16);
-    buf_append_le64(to, node);
+    buf_append(to, introduce->cluster_id, sizeof(introduce->cluster_id));
+    buf_append(to, introduce->hash_key, sizeof(introduce->hash_key));
+    buf_append_le64(to, introduce->node);
     buf_append_bytes(to, members);
 }
 
 static bool decode_introduce(struct reader *r, struct wire_introduce *introduce)
 {
     const struct bytes id = reader_bytes(r, sizeof(introduce->cluster_id));
+    const struct bytes key = reader_bytes(r, sizeof(introduce->hash_key));
     introduce->node = reader_le64(r);
     if (r->failed || introduce->node == 0)
         return false;
     memcpy(introduce->cluster_id, id.data, id.size);
+    memcpy(introduce->hash_key, key.data, key.size);
     return members_decode(reader_bytes(r, reader_left(r)), &introduce->members);
 }
 

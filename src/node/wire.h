@@ -66,7 +66,7 @@ struct wire_read_reply {
 };
 
 struct wire_introduce {
-    uint8_t cluster_id[16];
+    uint8_t cluster_id[16], hash_key[16];
     uint64_t node;
     struct members members;
 };
@@ -141,8 +141,8 @@ void wire_encode_propose(struct buf *to, const struct wire_propose *propose);
 void wire_encode_propose_from(struct buf *to, const struct wire_propose_from *from);
 void wire_encode_read(struct buf *to, const struct wire_read *read);
 void wire_encode_read_reply(struct buf *to, const struct wire_read_reply *reply);
-/* members: a CONFIG payload. */
-void wire_encode_introduce(struct buf *to, const uint8_t cluster_id[16], uint64_t node,
+/* introduce.members is not looked at; members: a CONFIG payload. */
+void wire_encode_introduce(struct buf *to, const struct wire_introduce *introduce,
                            struct bytes members);
 void wire_encode_admin(struct buf *to, const struct wire_admin *admin);
 void wire_encode_admin_reply(struct buf *to, const struct wire_admin_reply *reply);

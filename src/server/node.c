@@ -96,6 +96,7 @@ static enum status identify_new(struct node *n, struct error *e)
 {
     struct log_identity identity = {.node_id = 1, .incarnation = seed() | 1};
     prng_secret(identity.cluster_id, sizeof(identity.cluster_id));
+    memcpy(identity.hash_key, identity.cluster_id, sizeof(identity.hash_key));
     const enum status status = log_store_identify(n->log, &identity, e);
     if (status != STATUS_OK)
         return status;
@@ -213,7 +214,7 @@ static enum status open_shard(struct node *n, struct error *e)
         .seed = seed(),
         .lease = config->read_lease ? &n->lease : NULL,
     };
-    memcpy(options.hash_key, n->identity.cluster_id, sizeof(options.hash_key));
+    memcpy(options.hash_key, n->identity.hash_key, sizeof(options.hash_key));
     return shard_open(&options, &n->shard, e);
 }
 

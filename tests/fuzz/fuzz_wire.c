@@ -165,8 +165,7 @@ static void make_frame(struct buf *to, struct prng *p)
                 number(p), number(p), number(p), number(p), prng_chance(p, 1, 2)}); break;
     case 4:
         make_config(&config, p);
-        wire_encode_introduce(to, (const uint8_t *)"0123456789abcdef", number(p),
-                              buf_bytes(&config));
+        wire_encode_introduce(to, &(struct wire_introduce){.node = number(p)}, buf_bytes(&config));
         break;
     case 5: wire_encode_admin(to, &admin); break;
     case 6: wire_encode_admin_reply(to, &(struct wire_admin_reply){

@@ -283,7 +283,7 @@ static void introduced(void *context, const struct log_identity *identity)
 {
     struct sim_node *n = context;
     n->node_id = identity->node_id;
-    memcpy(n->hash_key, identity->cluster_id, sizeof(n->hash_key));
+    memcpy(n->hash_key, identity->hash_key, sizeof(n->hash_key));
     n->introduced = true;
 }
 
@@ -357,6 +357,7 @@ static enum status open_stores(struct sim_node *n, struct log_recovered *recover
             (struct log_identity){.node_id = 1, .incarnation = prng_next(prng)};
         const uint64_t half[2] = {prng_next(prng), prng_next(prng)};
         memcpy(recovered->identity.cluster_id, half, sizeof(half));
+        memcpy(recovered->identity.hash_key, half, sizeof(half));
         status = log_store_identify(n->log, &recovered->identity, e);
     }
     return status;
@@ -373,7 +374,7 @@ static enum status open_all(struct sim *s, struct sim_node *n, struct error *e)
             sim_fail(s, "node %u forgot who it is", n->position + 1);
         n->boot = recovered.boot;
         n->node_id = recovered.identity.node_id;
-        memcpy(n->hash_key, recovered.identity.cluster_id, sizeof(n->hash_key));
+        memcpy(n->hash_key, recovered.identity.hash_key, sizeof(n->hash_key));
     }
     lease_init(&n->lease);
     n->to_consensus = mailbox_new(sizeof(struct consensus_mail), TO_CONSENSUS_MAX);

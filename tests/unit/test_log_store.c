@@ -284,12 +284,48 @@ static void an_identity_stays(void **state)
     struct fixture f;
     setup(&f, 1);
     reopen(&f);
-    const struct log_identity identity = {{1, 2, 3}, 7, 99};
+    const struct log_identity identity = {{1, 2, 3}, {4, 5}, 7, 99};
     must(&f, log_store_identify(f.store, &identity, &f.error));
     reopen(&f);
     assert_memory_equal(f.found.identity.cluster_id, identity.cluster_id, 16);
+    assert_memory_equal(f.found.identity.hash_key, identity.hash_key, 16);
     assert_int_equal(f.found.identity.node_id, 7);
     assert_int_equal(f.found.identity.incarnation, 99);
+    teardown(&f);
+}
+
+/* avow-check looks at a directory: entries are there, no life is counted, and nothing is made where
+ * nothing is. */
+static void a_look_changes_nothing(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup(&f, 1);
+    struct log_store_options look = {.disk = f.place.disk, .dir = f.place.dir, .read_only = true};
+    assert_int_equal(log_store_open(&look, &f.store, &f.found, &f.error), STATUS_NOT_FOUND);
+    reopen(&f);
+    const struct log_identity identity = {{1}, {2}, 7, 99};
+    must(&f, log_store_identify(f.store, &identity, &f.error));
+    append(&f, 1, 10, 3);
+    const uint64_t boot = f.found.boot;
+    for (int i = 0; i < 2; i++) {
+        log_store_close(f.store);
+        log_recovered_clear(&f.found);
+        must(&f, log_store_open(&look, &f.store, &f.found, &f.error));
+        assert_int_equal(f.found.boot, boot);
+        assert_int_equal(f.found.last_index, 10);
+        struct log_block block = {0};
+        must(&f, log_store_read(f.store, &(struct log_range){1, 10, 1 << 20}, &block, &f.error));
+        assert_int_equal(block.count, 10);
+        log_block_clear(&block);
+    }
+    reopen(&f);
+    assert_int_equal(f.found.boot, boot + 1);
+    const struct log_identity other = {{9}, {2}, 7, 100};
+    must(&f, log_store_rename(f.store, &other, &f.error));
+    reopen(&f);
+    assert_memory_equal(f.found.identity.cluster_id, other.cluster_id, 16);
+    assert_int_equal(f.found.last_index, 10);
     teardown(&f);
 }
 
@@ -365,7 +401,7 @@ static void a_reset_forgets_the_log_but_not_who_we_are(void **state)
     struct fixture f;
     setup(&f, 1);
     reopen(&f);
-    const struct log_identity identity = {{1}, 7, 99};
+    const struct log_identity identity = {{1}, {1}, 7, 99};
     must(&f, log_store_identify(f.store, &identity, &f.error));
     append(&f, 1, 10, 3);
     const struct log_hard_state hard = {8, 2, 5};
@@ -412,7 +448,7 @@ static void a_flipped_byte_in_any_row_is_damage(void **state)
             struct fixture f;
             setup(&f, 1);
             reopen(&f);
-            const struct log_identity identity = {{1}, 7, 99};
+            const struct log_identity identity = {{1}, {1}, 7, 99};
             must(&f, log_store_identify(f.store, &identity, &f.error));
             append(&f, 1, 20, 1);
             const struct log_hard_state hard = {1, 2, 3};
@@ -659,6 +695,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_store_is_empty_and_counts_its_lives),
         cmocka_unit_test(an_identity_stays),
+        cmocka_unit_test(a_look_changes_nothing),
         ROWS(random_writes_are_found_again),
         cmocka_unit_test(a_read_ends_at_its_bytes_but_gives_always_one),
         cmocka_unit_test(a_reset_forgets_the_log_but_not_who_we_are),

@@ -310,9 +310,12 @@ static void an_introduction_comes_back(void **state)
     struct buf members = {0};
     encode_members(&members);
     buf_reset(&frame);
-    wire_encode_introduce(&frame, (const uint8_t *)"0123456789abcdef", 9, buf_bytes(&members));
+    const struct wire_introduce introduce = {
+        .cluster_id = "0123456789abcde", .hash_key = "fedcba987654321", .node = 9};
+    wire_encode_introduce(&frame, &introduce, buf_bytes(&members));
     assert_decodes(WIRE_INTRODUCE);
-    assert_memory_equal(decoded->introduce.cluster_id, "0123456789abcdef", 16);
+    assert_memory_equal(decoded->introduce.cluster_id, "0123456789abcde", 16);
+    assert_memory_equal(decoded->introduce.hash_key, "fedcba987654321", 16);
     assert_int_equal(decoded->introduce.node, 9);
     assert_int_equal(decoded->introduce.members.next_node, 10);
     buf_clear(&members);
