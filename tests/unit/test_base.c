@@ -10,8 +10,10 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/crc32c.h"
+#include "base/crc64.h"
 #include "base/encode.h"
 #include "base/heap.h"
+#include "base/lzf.h"
 #include "base/prng.h"
 #include "base/queue.h"
 #include "base/siphash.h"
@@ -314,6 +316,87 @@ static void crc32c_gives_the_values_of_rfc_3720(void **state)
     }
 }
 
+/* The values that redis-server 7.0.15 has in its own test, and a footer that its DUMP wrote. */
+static void crc64_gives_the_values_of_redis(void **state)
+{
+    (void)state;
+    assert_int_equal(crc64(BYTES_NONE), 0);
+    assert_int_equal(crc64(BYTES("123456789")), 0xe9c6d914c4b8d9ca);
+    assert_int_equal(crc64(BYTES("\x00\x03"
+                                 "abc\x0a\x00")),
+                     0xe2a272413d30acd9);
+}
+
+static void lzf_is_read_as_redis_reads_it(void **state)
+{
+    (void)state;
+    static const struct {
+        struct bytes packed, text;
+        bool ok;
+    } cases[] = {
+        {BYTES(""), BYTES(""), true},
+        {BYTES("\x02"
+               "abc"),
+         BYTES("abc"), true},
+        {BYTES("\x00"
+               "a\xe0\x00\x00"),
+         BYTES("aaaaaaaaaa"), true},
+        {BYTES("\x01"
+               "ab\x20\x01"),
+         BYTES("ababa"), true},
+        {BYTES("\x01"
+               "ab\x20\x01"),
+         BYTES("abab"), false}, /* more than there is room for */
+        {BYTES("\x01"
+               "ab\x20\x01"),
+         BYTES("ababab"), false}, /* less than was said */
+        {BYTES("\x01"
+               "ab\x20\x02"),
+         BYTES("ababa"), false}, /* from before the beginning */
+        {BYTES("\x02"
+               "ab"),
+         BYTES("abc"), false},
+        {BYTES("\x01"
+               "ab\x20"),
+         BYTES("ababa"), false},
+        {BYTES("\x01"
+               "ab\xe0\x01"),
+         BYTES("ababa"), false},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        uint8_t text[16];
+        const bool ok = lzf_decompress(cases[i].packed, text, cases[i].text.size);
+        assert_int_equal(ok, cases[i].ok);
+        if (ok)
+            assert_memory_equal(text, cases[i].text.data, cases[i].text.size);
+    }
+}
+
+static void lzf_gives_back_what_was_packed(void **state)
+{
+    (void)state;
+    static uint8_t text[20000], packed[sizeof(text)], back[sizeof(text)];
+    struct prng p;
+    prng_seed(&p, 3);
+    size_t shrunk = 0;
+    for (uint32_t round = 0; round < 400; round++) {
+        const size_t size = (size_t)prng_below(&p, round % 4 == 0 ? sizeof(text) : 100);
+        const uint64_t letters = 1 + prng_below(&p, round % 3 == 0 ? 256 : 4);
+        for (size_t i = 0; i < size; i++)
+            text[i] = (uint8_t)prng_below(&p, letters);
+        const size_t packed_size = lzf_compress(bytes_of(text, size), packed, size);
+        assert_true(packed_size <= size);
+        if (packed_size == 0)
+            continue;
+        assert_true(size <= packed_size * LZF_RATIO_MAX);
+        assert_true(lzf_decompress(bytes_of(packed, packed_size), back, size));
+        assert_memory_equal(back, text, size);
+        assert_int_equal(lzf_compress(bytes_of(text, size), packed, packed_size - 1), 0);
+        shrunk++;
+    }
+    assert_in_range(shrunk, 200, 399);
+}
+
 static void crc32c_continues_over_pieces_and_both_ways_agree(void **state)
 {
     (void)state;
@@ -495,6 +578,9 @@ int main(void)
         cmocka_unit_test(an_arena_gives_aligned_pieces_that_do_not_overlap),
         cmocka_unit_test(fail_fills_the_error_and_returns_the_status),
         cmocka_unit_test(crc32c_gives_the_values_of_rfc_3720),
+        cmocka_unit_test(crc64_gives_the_values_of_redis),
+        cmocka_unit_test(lzf_is_read_as_redis_reads_it),
+        cmocka_unit_test(lzf_gives_back_what_was_packed),
         cmocka_unit_test(crc32c_continues_over_pieces_and_both_ways_agree),
         cmocka_unit_test(siphash_gives_the_values_of_its_paper),
         cmocka_unit_test(prng_gives_the_published_numbers),
