@@ -189,6 +189,7 @@ static void info_stats(struct server *s, struct buf *to)
     number(to, "pubsubshard_channels", 0);
     number(to, "latest_fork_usec", 0);
     number(to, "total_forks", 0);
+    number(to, "migrate_cached_sockets", 0);
     number(to, "tracking_total_keys", 0);
     number(to, "tracking_total_items", 0);
     number(to, "tracking_total_prefixes", 0);

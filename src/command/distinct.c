@@ -34,17 +34,38 @@ static void grow(struct distinct *d)
             *slot_of(d, old[i]) = old[i];
 }
 
-bool distinct_add(struct distinct *d, struct bytes *b)
+/* The slot that b is to be put into; NULL: it is there. */
+static struct bytes *new_slot(struct distinct *d, struct bytes b)
 {
     if (d->used * 2 >= d->slot_count)
         grow(d);
-    struct bytes *slot = slot_of(d, *b);
-    if (slot->data != NULL)
-        return false;
-    *slot = arena_copy(d->arena, *b);
+    struct bytes *slot = slot_of(d, b);
+    return slot->data == NULL ? slot : NULL;
+}
+
+static void fill(struct distinct *d, struct bytes *slot, struct bytes b)
+{
+    *slot = b;
     if (slot->data == NULL) /* the empty string */
         slot->data = "";
     d->used++;
+}
+
+bool distinct_add(struct distinct *d, struct bytes *b)
+{
+    struct bytes *slot = new_slot(d, *b);
+    if (slot == NULL)
+        return false;
+    fill(d, slot, arena_copy(d->arena, *b));
     *b = *slot;
+    return true;
+}
+
+bool distinct_add_borrowed(struct distinct *d, struct bytes b)
+{
+    struct bytes *slot = new_slot(d, b);
+    if (slot == NULL)
+        return false;
+    fill(d, slot, b);
     return true;
 }

@@ -15,5 +15,7 @@ struct distinct {
 void distinct_init(struct distinct *d, struct exec *x);
 /* Copies *b, and makes it the copy, which lives as long as the request. False: it was there. */
 bool distinct_add(struct distinct *d, struct bytes *b);
+/* The same for bytes that live as long as the request: none are copied. */
+bool distinct_add_borrowed(struct distinct *d, struct bytes b);
 
 #endif

@@ -133,6 +133,13 @@ static void move(struct exec *x)
     reply_int64(x, done);
 }
 
+/* MIGRATE: a key would be deleted here by the log, on the word of a server outside of it */
+static void migrate(struct exec *x)
+{
+    reply_error(x, "ERR MIGRATE is not supported by AvowDB: no node can wait for another server "
+                   "while it applies the log. Let a client copy keys with DUMP and RESTORE");
+}
+
 static bool parse_copy(struct exec *x, uint32_t *db, bool *replace)
 {
     *db = x->db;
@@ -360,10 +367,6 @@ const struct command generic_commands[] = {
      .keys = {KEY_RANGE(1, -1, 1, KEY_RM | KEY_DELETE)},
      .acl = ACL_KEYSPACE, .group = "generic", .since = "1.0.0", .complexity = "O(N)",
      .summary = "Deletes keys.", .tips = "request_policy:multi_shard response_policy:agg_sum"},
-    {.name = "dump", .arity = 2, .flags = CMD_NOT_YET | CMD_READ,
-     .keys = {KEY(1, KEY_RO | KEY_ACCESS)},
-     .acl = ACL_KEYSPACE, .group = "generic", .since = "2.6.0", .complexity = "O(1)",
-     .summary = "A key's value in serialized form.", .tips = "nondeterministic_output"},
     {.name = "exists", .run = exists, .arity = -2, .flags = CMD_READ | CMD_FAST,
      .keys = {KEY_RANGE(1, -1, 1, KEY_RO)},
      .acl = ACL_KEYSPACE, .group = "generic", .since = "1.0.0", .complexity = "O(N)",
@@ -374,7 +377,8 @@ const struct command generic_commands[] = {
          .complexity = "O(N)",
      .summary = "All keys that match a pattern.",
      .tips = "request_policy:all_shards nondeterministic_output_order"},
-    {.name = "migrate", .arity = -6, .flags = CMD_NOT_YET | CMD_WRITE | CMD_MOVABLE_KEYS,
+    {.name = "migrate", .run = migrate, .arity = -6,
+     .flags = CMD_PURE | CMD_WRITE | CMD_MOVABLE_KEYS,
      .keys = {KEY(3, KEY_RW | KEY_ACCESS | KEY_DELETE), KEY_WORD("KEYS", -2, -1, 0, KEY_RW |
          KEY_ACCESS | KEY_DELETE | KEY_INCOMPLETE)},
      .acl = ACL_KEYSPACE | ACL_DANGEROUS, .group = "generic", .since = "2.6.0",
@@ -400,11 +404,6 @@ const struct command generic_commands[] = {
      .keys = {KEY(1, KEY_RW | KEY_ACCESS | KEY_DELETE), KEY(2, KEY_OW | KEY_INSERT)},
      .acl = ACL_KEYSPACE, .group = "generic", .since = "1.0.0", .complexity = "O(1)",
      .summary = "Gives a key another name, if that is free."},
-    {.name = "restore", .arity = -4, .flags = CMD_NOT_YET | CMD_WRITE | CMD_DENY_OOM,
-     .keys = {KEY(1, KEY_OW | KEY_UPDATE)},
-     .acl = ACL_KEYSPACE | ACL_DANGEROUS, .group = "generic", .since = "2.6.0",
-         .complexity = "O(1)",
-     .summary = "Makes a key from the bytes that DUMP gave."},
     {.name = "scan", .run = scan, .arity = -2, .flags = CMD_READ,
      .acl = ACL_KEYSPACE, .group = "generic", .since = "2.8.0", .complexity = "O(1)",
      .summary = "Walks over the keys step by step.",

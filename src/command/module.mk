@@ -14,6 +14,8 @@ libcommand_a_SOURCES += %D%/hll_image.h %D%/hll_image.c
 libcommand_a_SOURCES += %D%/stream.h %D%/stream_rows.c %D%/stream_group.h \
 	%D%/stream_group_rows.c %D%/stream_group.c %D%/stream_info.c %D%/stream_pending.c \
 	%D%/stream_read.h %D%/stream_read.c
+libcommand_a_SOURCES += %D%/dump.c %D%/rdb.h %D%/rdb_read.c %D%/rdb_write.c %D%/rdb_blob.h \
+	%D%/rdb_blob.c
 EXTRA_DIST += %D%/README.md
 
 COMMAND_LIBS = libcommand.a libresp.a libkeyspace.a libkv.a libbase.a $(ROCKSDB_LIBS)
@@ -25,10 +27,10 @@ tests_unit_command_shell_SOURCES = tests/unit/command_shell.c $(COMMAND_WORLD)
 tests_unit_command_shell_LDADD = $(COMMAND_LIBS)
 
 dist_check_SCRIPTS += redis-tests/check
-EXTRA_DIST += redis-tests/random-commands
+EXTRA_DIST += redis-tests/random-commands redis-tests/exchange-dumps
 
 COMMAND_TESTS = tests/unit/test_command tests/unit/test_command_replies tests/unit/test_elements \
-	tests/unit/test_list tests/unit/test_stream tests/fuzz/fuzz_hll
+	tests/unit/test_list tests/unit/test_stream tests/fuzz/fuzz_hll tests/fuzz/fuzz_restore
 check_PROGRAMS += $(COMMAND_TESTS)
 EXTRA_DIST += tests/unit/command redis-tests/random-commands
 
@@ -56,3 +58,8 @@ tests_fuzz_fuzz_hll_SOURCES = tests/fuzz/fuzz_hll.c tests/fuzz/fuzz.h tests/fuzz
 tests_fuzz_fuzz_hll_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/fuzz
 tests_fuzz_fuzz_hll_LDADD = libcommand.a libbase.a
 EXTRA_DIST += tests/fuzz/corpus/hll
+
+tests_fuzz_fuzz_restore_SOURCES = tests/fuzz/fuzz_restore.c tests/fuzz/fuzz.h tests/fuzz/fuzz.c $(COMMAND_WORLD)
+tests_fuzz_fuzz_restore_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/fuzz -I$(top_srcdir)/tests/unit
+tests_fuzz_fuzz_restore_LDADD = $(COMMAND_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/restore

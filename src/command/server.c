@@ -298,11 +298,6 @@ const struct command server_commands[] = {
          CMD_NO_SCRIPT | CMD_STALE | CMD_NO_ASYNC_LOADING,
      .group = "server", .since = "5.0.0", .complexity = "O(1)",
      .summary = "Makes the server a replica."},
-    {.name = "restore-asking", .arity = -4, .flags = CMD_NOT_YET | CMD_WRITE |
-         CMD_DENY_OOM | CMD_ASKING | CMD_SYSTEM,
-     .keys = {KEY(1, KEY_OW | KEY_UPDATE)},
-     .acl = ACL_KEYSPACE | ACL_DANGEROUS, .group = "server", .since = "3.0.0", .complexity = "O(1)",
-     .summary = "RESTORE as sent during a move of slots."},
     {.name = "role", .arity = 1, .flags = CMD_LOCAL | CMD_BARRIER | CMD_NO_SCRIPT |
          CMD_LOADING | CMD_STALE | CMD_FAST,
      .acl = ACL_ADMIN | ACL_DANGEROUS, .group = "server", .since = "2.8.12", .complexity = "O(1)",

@@ -23,6 +23,7 @@ static const struct command *const topics[] = {
     zset_commands,       zset_combine_commands, zset_range_commands,
     list_range_commands, stream_group_commands, stream_info_commands, stream_pending_commands,
     stream_read_commands,
+    dump_commands,
 };
 
 static const char *const acl_names[] = {

@@ -149,6 +149,13 @@ static void generic_commands_reply_as_redis(void **state)
     check_file("generic", CACHE_BYTES);
 }
 
+static void payloads_are_those_of_redis(void **state)
+{
+    (void)state;
+    check_file("dump", CACHE_BYTES);
+    check_file("dump", 0);
+}
+
 static void hashes_reply_as_redis(void **state)
 {
     (void)state;
@@ -226,6 +233,7 @@ int main(void)
         cmocka_unit_test(deadlines_reply_as_redis),
         cmocka_unit_test(bitmaps_reply_as_redis),
         cmocka_unit_test(generic_commands_reply_as_redis),
+        cmocka_unit_test(payloads_are_those_of_redis),
         cmocka_unit_test(hashes_reply_as_redis),
         cmocka_unit_test(sets_reply_as_redis),
         cmocka_unit_test(sorted_sets_reply_as_redis),

@@ -1,0 +1,353 @@
+/* rdb_read.c -- payloads read. */
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/crc64.h"
+#include "base/encode.h"
+#include "base/lzf.h"
+#include "base/panic.h"
+#include "command/args.h"
+#include "command/rdb.h"
+#include "command/rdb_blob.h"
+
+#define NUMBERS_BLOCK 4096
+#define SCORE_NEGATIVE_INFINITE 255 /* in place of a size, in RDB_ZSET */
+#define SCORE_INFINITE 254
+#define SCORE_NAN 253
+#define SCORE_TEXT_MAX 128 /* the longest that Redis looks at */
+
+struct source {
+    struct reader bytes;
+    struct arena *arena;
+    const struct rdb_limits *limits;
+    struct rdb_value *value;
+    enum rdb_result result; /* the first thing that was wrong */
+    uint64_t unpacked;
+    char *numbers;          /* room for numbers as text */
+    size_t numbers_left;
+};
+
+static bool give_up(struct source *s, enum rdb_result result)
+{
+    if (s->result == RDB_OK)
+        s->result = result;
+    return false;
+}
+
+static bool corrupt_unless(struct source *s, bool right)
+{
+    return right || give_up(s, RDB_CORRUPT);
+}
+
+/* --- lengths and strings ---------------------------------------------------------------------- */
+
+static bool read_length_from(struct source *s, uint8_t head, uint64_t *length)
+{
+    struct reader *r = &s->bytes;
+    if (head < RDB_LENGTH_14)
+        *length = head;
+    else if (head < RDB_LENGTH_32)
+        *length = (uint64_t)(head & 0x3f) << 8 | reader_u8(r);
+    else if (head == RDB_LENGTH_32)
+        *length = reader_be32(r);
+    else if (head == RDB_LENGTH_64)
+        *length = reader_be64(r);
+    else
+        return give_up(s, RDB_CORRUPT);
+    return corrupt_unless(s, !r->failed);
+}
+
+static bool read_length(struct source *s, uint64_t *length)
+{
+    return read_length_from(s, reader_u8(&s->bytes), length);
+}
+
+/* A number as the text that it stands for. */
+static struct bytes number_text(struct source *s, int64_t number)
+{
+    if (s->numbers_left < INT64_DIGITS) {
+        s->numbers = arena_alloc(s->arena, NUMBERS_BLOCK);
+        s->numbers_left = NUMBERS_BLOCK;
+    }
+    const struct bytes text = bytes_from_int64(number, s->numbers);
+    char *to = s->numbers;
+    CHECK(text.size < s->numbers_left);
+    memmove(to, text.data, text.size);
+    s->numbers += text.size;
+    s->numbers_left -= text.size;
+    return bytes_of(to, text.size);
+}
+
+static bool read_compressed(struct source *s, struct bytes *string)
+{
+    uint64_t packed, size;
+    if (!read_length(s, &packed) || !read_length(s, &size) ||
+        !corrupt_unless(s, packed <= reader_left(&s->bytes)) ||
+        !corrupt_unless(s, size <= packed * LZF_RATIO_MAX))
+        return false;
+    s->unpacked += size; /* does not overflow: 88 times what is in memory */
+    if (s->unpacked > s->limits->unpacked_max)
+        return give_up(s, RDB_TOO_LARGE);
+    uint8_t *text = arena_alloc(s->arena, (size_t)size);
+    *string = bytes_of(text, (size_t)size);
+    const struct bytes in = reader_bytes(&s->bytes, (size_t)packed);
+    return corrupt_unless(s, lzf_decompress(in, text, (size_t)size));
+}
+
+static bool read_string(struct source *s, struct bytes *string)
+{
+    struct reader *r = &s->bytes;
+    const uint8_t head = reader_u8(r);
+    uint64_t size;
+    switch (head) {
+    case RDB_NO_LENGTH | RDB_INT8:
+        *string = number_text(s, (int8_t)reader_u8(r));
+        break;
+    case RDB_NO_LENGTH | RDB_INT16:
+        *string = number_text(s, (int16_t)reader_le16(r));
+        break;
+    case RDB_NO_LENGTH | RDB_INT32:
+        *string = number_text(s, (int32_t)reader_le32(r));
+        break;
+    case RDB_NO_LENGTH | RDB_COMPRESSED:
+        return read_compressed(s, string);
+    default:
+        if (!read_length_from(s, head, &size) || !corrupt_unless(s, size <= reader_left(r)))
+            return false;
+        *string = reader_bytes(r, (size_t)size);
+    }
+    return corrupt_unless(s, !r->failed);
+}
+
+/* --- elements --------------------------------------------------------------------------------- */
+
+static bool add(struct source *s, struct bytes element)
+{
+    struct rdb_value *v = s->value;
+    const uint64_t parts = v->type == TYPE_HASH ? 2 : 1;
+    if (v->count / parts >= s->limits->elements_max)
+        return give_up(s, RDB_TOO_MANY);
+    if (v->count == v->capacity) {
+        v->capacity = MAX(2 * v->capacity, 16);
+        v->elements = xrealloc(v->elements, v->capacity * sizeof(*v->elements));
+        if (v->type == TYPE_ZSET)
+            v->scores = xrealloc(v->scores, v->capacity * sizeof(*v->scores));
+    }
+    v->elements[v->count++] = element;
+    return true;
+}
+
+static bool add_scored(struct source *s, struct bytes element, double score)
+{
+    if (!corrupt_unless(s, !isnan(score)) || !add(s, element))
+        return false;
+    s->value->scores[s->value->count - 1] = score;
+    return true;
+}
+
+/* Strings one by one: parts for each of the elements that a length promises. */
+static bool read_strings(struct source *s, uint64_t parts)
+{
+    uint64_t length;
+    struct bytes string;
+    if (!read_length(s, &length))
+        return false;
+    for (; length > 0; length--)
+        for (uint64_t i = 0; i < parts; i++)
+            if (!read_string(s, &string) || !add(s, string))
+                return false;
+    return true;
+}
+
+/* A score as text, in the older of the two forms. */
+static bool read_text_score(struct source *s, double *score)
+{
+    const uint8_t size = reader_u8(&s->bytes);
+    if (size >= SCORE_NAN) {
+        *score = size == SCORE_NAN ? NAN : size == SCORE_INFINITE ? INFINITY : -INFINITY;
+        return true;
+    }
+    const struct bytes text = reader_bytes(&s->bytes, size);
+    return bytes_to_double(text, score);
+}
+
+static bool read_zset(struct source *s, bool binary)
+{
+    uint64_t length;
+    struct bytes member;
+    if (!read_length(s, &length))
+        return false;
+    for (; length > 0; length--) {
+        double score;
+        if (!read_string(s, &member))
+            return false;
+        if (binary) {
+            const uint64_t bits = reader_le64(&s->bytes);
+            memcpy(&score, &bits, sizeof(score));
+        } else if (!corrupt_unless(s, read_text_score(s, &score))) {
+            return false;
+        }
+        if (!corrupt_unless(s, !s->bytes.failed) || !add_scored(s, member, score))
+            return false;
+    }
+    return true;
+}
+
+/* --- blobs ------------------------------------------------------------------------------------ */
+
+static struct bytes element_text(struct source *s, const struct blob_element *e)
+{
+    return e->is_number ? number_text(s, e->number) : e->text;
+}
+
+static bool element_score(const struct blob_element *e, double *score)
+{
+    if (!e->is_number)
+        return e->text.size <= SCORE_TEXT_MAX && bytes_to_double(e->text, score);
+    *score = (double)e->number;
+    return true;
+}
+
+static bool add_all(struct source *s, enum blob_form form, struct bytes bytes)
+{
+    struct blob b;
+    struct blob_element e;
+    blob_open(&b, form, bytes);
+    while (blob_next(&b, &e))
+        if (!add(s, element_text(s, &e)))
+            return false;
+    return corrupt_unless(s, blob_is_whole(&b));
+}
+
+static bool add_all_scored(struct source *s, enum blob_form form, struct bytes bytes)
+{
+    struct blob b;
+    struct blob_element member, score;
+    blob_open(&b, form, bytes);
+    while (blob_next(&b, &member)) {
+        double number;
+        if (!corrupt_unless(s, blob_next(&b, &score)) ||
+            !corrupt_unless(s, element_score(&score, &number)) ||
+            !add_scored(s, element_text(s, &member), number))
+            return false;
+    }
+    return corrupt_unless(s, blob_is_whole(&b));
+}
+
+static bool read_blob(struct source *s, enum blob_form form)
+{
+    struct bytes bytes;
+    s->value->from_blob = form != BLOB_ZIPMAP;
+    if (!read_string(s, &bytes))
+        return false;
+    if (s->value->type == TYPE_ZSET)
+        return add_all_scored(s, form, bytes);
+    return add_all(s, form, bytes) &&
+           corrupt_unless(s, s->value->type != TYPE_HASH || s->value->count % 2 == 0);
+}
+
+/* A list in nodes: blobs of a form; with kinds, each says whether it is a blob or one element. */
+static bool read_quicklist(struct source *s, enum blob_form form, bool kinds)
+{
+    uint64_t length, kind = RDB_NODE_LISTPACK;
+    struct bytes bytes;
+    if (!read_length(s, &length))
+        return false;
+    for (; length > 0; length--) {
+        if ((kinds && !read_length(s, &kind)) || !read_string(s, &bytes) ||
+            !corrupt_unless(s, bytes.size > 0) ||
+            !corrupt_unless(s, kind == RDB_NODE_PLAIN || kind == RDB_NODE_LISTPACK))
+            return false;
+        if (kind == RDB_NODE_PLAIN ? !add(s, bytes) : !add_all(s, form, bytes))
+            return false;
+    }
+    return true;
+}
+
+/* --- all types -------------------------------------------------------------------------------- */
+
+static bool read_one_string(struct source *s)
+{
+    struct bytes string;
+    return read_string(s, &string) && add(s, string);
+}
+
+static enum type type_of(uint8_t rdb_type)
+{
+    switch (rdb_type) {
+    case RDB_STRING:
+        return TYPE_STRING;
+    case RDB_LIST: case RDB_LIST_ZIPLIST: case RDB_LIST_QUICKLIST: case RDB_LIST_QUICKLIST_2:
+        return TYPE_LIST;
+    case RDB_SET: case RDB_SET_INTSET:
+        return TYPE_SET;
+    case RDB_ZSET: case RDB_ZSET_2: case RDB_ZSET_ZIPLIST: case RDB_ZSET_LISTPACK:
+        return TYPE_ZSET;
+    case RDB_HASH: case RDB_HASH_ZIPMAP: case RDB_HASH_ZIPLIST: case RDB_HASH_LISTPACK:
+        return TYPE_HASH;
+    default:
+        return TYPE_NONE;
+    }
+}
+
+static bool read_value(struct source *s, uint8_t rdb_type)
+{
+    switch (rdb_type) {
+    case RDB_STRING:
+        return read_one_string(s);
+    case RDB_LIST: case RDB_SET:
+        return read_strings(s, 1);
+    case RDB_HASH:
+        return read_strings(s, 2);
+    case RDB_ZSET: case RDB_ZSET_2:
+        return read_zset(s, rdb_type == RDB_ZSET_2);
+    case RDB_HASH_ZIPMAP:
+        return read_blob(s, BLOB_ZIPMAP);
+    case RDB_SET_INTSET:
+        return read_blob(s, BLOB_INTSET);
+    case RDB_LIST_ZIPLIST: case RDB_ZSET_ZIPLIST: case RDB_HASH_ZIPLIST:
+        return read_blob(s, BLOB_ZIPLIST);
+    case RDB_ZSET_LISTPACK: case RDB_HASH_LISTPACK:
+        return read_blob(s, BLOB_LISTPACK);
+    case RDB_LIST_QUICKLIST:
+        return read_quicklist(s, BLOB_ZIPLIST, false);
+    case RDB_LIST_QUICKLIST_2:
+        return read_quicklist(s, BLOB_LISTPACK, true);
+    default:
+        return give_up(s, RDB_CORRUPT);
+    }
+}
+
+static bool has_footer(struct bytes payload)
+{
+    if (payload.size < RDB_FOOTER_SIZE)
+        return false;
+    const uint8_t *footer = bytes_data(payload) + payload.size - RDB_FOOTER_SIZE;
+    const struct bytes summed = bytes_of(payload.data, payload.size - sizeof(uint64_t));
+    return get_le16(footer) <= RDB_VERSION && get_le64(footer + 2) == crc64(summed);
+}
+
+enum rdb_result rdb_read(struct bytes payload, const struct rdb_limits *limits,
+                         struct arena *arena, struct rdb_value *v)
+{
+    *v = (struct rdb_value){0};
+    if (!has_footer(payload))
+        return RDB_WRONG_FOOTER;
+    struct source s = {.arena = arena, .limits = limits, .value = v};
+    reader_init(&s.bytes, bytes_of(payload.data, payload.size - RDB_FOOTER_SIZE));
+    const uint8_t rdb_type = reader_u8(&s.bytes);
+    v->type = type_of(rdb_type);
+    if (!read_value(&s, rdb_type))
+        return s.result;
+    if (reader_left(&s.bytes) > 0 || v->count == 0)
+        return RDB_CORRUPT;
+    return RDB_OK;
+}
+
+void rdb_value_clear(struct rdb_value *v)
+{
+    free(v->elements);
+    free(v->scores);
+    *v = (struct rdb_value){0};
+}
