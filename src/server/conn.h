@@ -38,6 +38,7 @@ enum slot_kind {
     SLOT_COMMAND, /* its reply is the command's */
     SLOT_WATCH,   /* a read that only confirms; then the stamps are taken */
     SLOT_SETTING, /* CONFIG SET: local part to be assigned when the log has taken the other */
+    SLOT_GET_SETTINGS, /* CONFIG GET of replicated ones: a read that only confirms */
 };
 enum slot_flight { FLIGHT_NONE, FLIGHT_READ, FLIGHT_WRITE };
 
@@ -73,7 +74,7 @@ struct conn {
     uint32_t slot_count, reads_in_flight, writes_in_flight;
 
     struct session session;
-    struct buf settings;        /* CONFIG SET under way: its local part, see config_set_finish() */
+    struct buf settings;        /* CONFIG SET under way: its local part; GET: its patterns */
     struct buf watching;        /* keys of the WATCH under way, le32 size and bytes each */
     struct command_info *last_command;
     uint64_t created_ms, active_ms;   /* wall */

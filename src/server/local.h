@@ -27,6 +27,7 @@ void monitor_feed(struct server *s, const struct conn *c, const struct bytes *ar
 
 /* The reply to CONFIG SET's replicated part was made: ok = the log has taken it. */
 void config_set_finish(struct slot *slot, bool ok);
+void config_get_finish(struct slot *slot);
 
 /* One line of CLIENT LIST. */
 void client_describe(const struct conn *c, struct buf *to);

@@ -28,9 +28,8 @@ static void get_setting(struct server *s, struct exec *x, const struct setting *
     buf_clear(&text);
 }
 
-void config_get(struct server *s, struct conn *c, struct exec *x)
+static void reply_settings(struct server *s, struct exec *x)
 {
-    (void)c;
     const size_t begun = reply_array_begin(x);
     size_t pairs = 0;
     const struct config_row *row;
@@ -53,6 +52,57 @@ void config_get(struct server *s, struct conn *c, struct exec *x)
         }
     }
     reply_map_end(x, begun, pairs);
+}
+
+static bool wants_replicated(const struct exec *x)
+{
+    const struct setting *setting;
+    for (size_t i = 0; (setting = setting_at(i)) != NULL; i++)
+        if (is_wanted(x, setting->name) || (setting->alias != NULL && is_wanted(x, setting->alias)))
+            return true;
+    return false;
+}
+
+/* Replicated settings are read as keys are: what was acknowledged before is seen, on every node. In
+ * an EXEC they are read at its place in the log; a node that still loads tells what it has. */
+void config_get(struct server *s, struct conn *c, struct exec *x)
+{
+    if (x->in_exec || s->shard == NULL || !wants_replicated(x)) {
+        reply_settings(s, x);
+        return;
+    }
+    CHECK(s->running != NULL);
+    buf_reset(&c->settings);
+    for (uint32_t i = 0; i < x->arg_count; i++) {
+        buf_append_le32(&c->settings, (uint32_t)x->args[i].size);
+        buf_append_bytes(&c->settings, x->args[i]);
+    }
+    s->running->kind = SLOT_GET_SETTINGS;
+    if (!route_confirm(s->running)) {
+        s->running->kind = SLOT_COMMAND;
+        reply_error(x, "CLUSTERDOWN too much is in flight, not executed");
+    }
+}
+
+void config_get_finish(struct slot *slot)
+{
+    struct conn *c = slot->conn;
+    struct server *s = c->server;
+    if (slot->is_silent)
+        return;
+    struct reader words;
+    reader_init(&words, buf_bytes(&c->settings));
+    struct bytes *args = arena_alloc(&s->arena, c->settings.size / 4 * sizeof(*args));
+    uint32_t count = 0;
+    while (reader_left(&words) > 0) {
+        const uint32_t size = reader_le32(&words);
+        args[count++] = reader_bytes(&words, size);
+        CHECK(!words.failed);
+    }
+    struct exec x = {.settings = s->settings, .command = slot->info->command, .args = args,
+                     .arg_count = count, .arena = &s->arena,
+                     .reply = {.out = &c->out, .protocol = slot->protocol}};
+    reply_settings(s, &x);
 }
 
 /* --- SET -------------------------------------------------------------------------------------- */

@@ -29,6 +29,13 @@ bool route_read(struct slot *slot, const struct request *request)
     return true;
 }
 
+bool route_confirm(struct slot *slot)
+{
+    static const struct bytes dbsize = {(const uint8_t *)"dbsize", 6};
+    return route_read(slot, &(struct request){.kind = REQ_COMMAND, .flags = REQUEST_READ,
+                                              .args = &dbsize, .arg_count = 1});
+}
+
 bool route_watch(struct slot *slot, const struct bytes *args, uint32_t arg_count)
 {
     struct bytes *exists = arena_alloc(&slot->conn->server->arena, arg_count * sizeof(*exists));
@@ -101,6 +108,8 @@ static void finish_special(struct slot *slot, const struct reply *reply)
         buf_append_bytes(&c->out, buf_bytes(&c->server->discard));
     if (slot->kind == SLOT_SETTING)
         config_set_finish(slot, !failed);
+    else if (!failed && slot->kind == SLOT_GET_SETTINGS)
+        config_get_finish(slot);
     else if (!failed)
         take_stamps(slot);
 }

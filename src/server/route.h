@@ -10,6 +10,10 @@
 bool route_write(struct slot *slot, const struct request *request);
 bool route_read(struct slot *slot, const struct request *request);
 
+/* A read of nothing: when it is answered without an error, all that was acknowledged before is
+ * applied here. */
+bool route_confirm(struct slot *slot);
+
 /* WATCH: a read that confirms; the stamps are taken when it is answered. args as the command's. */
 bool route_watch(struct slot *slot, const struct bytes *args, uint32_t arg_count);
 

@@ -205,6 +205,30 @@ static void a_barrier_runs_alone(void **state)
     assert_string_equal(received(w), "+OK\r\n+OK\r\n");
 }
 
+/* What another node was told OK for must be seen here: a replicated setting goes by a read. */
+static void config_get_confirms_when_a_replicated_setting_is_wanted(void **state)
+{
+    struct world *w = *state;
+    send_text(w, "CONFIG GET timeout maxclients\r\n");
+    assert_int_equal(fake.count, 0);
+    received(w);
+    send_text(w, "CONFIG GET maxmemory timeout\r\nPING\r\n");
+    assert_int_equal(fake.count, 1);
+    check_call(0, READ, "dbsize ");
+    assert_string_equal(received(w), "");
+    fake_answer(w->server, 0, ":5\r\n");
+    turn(w);
+    assert_string_equal(received(w), "*4\r\n$7\r\ntimeout\r\n$1\r\n0\r\n$9\r\nmaxmemory\r\n"
+                                     "$1\r\n0\r\n+PONG\r\n");
+    send_text(w, "CONFIG GET maxmemory\r\n");
+    fake_answer(w->server, 1, "-CLUSTERDOWN no majority\r\n");
+    assert_string_equal(received(w), "-CLUSTERDOWN no majority\r\n");
+    send_text(w, "CLIENT REPLY SKIP\r\nCONFIG GET maxmemory\r\nPING\r\n");
+    fake_answer(w->server, 2, ":5\r\n");
+    turn(w);
+    assert_string_equal(received(w), "+PONG\r\n");
+}
+
 static void connections_do_not_wait_for_each_other(void **state)
 {
     struct world *w = *state;
@@ -588,6 +612,7 @@ int main(void)
         TEST(a_write_waits_for_the_reads_in_flight_before_it),
         TEST(what_needs_nothing_is_answered_at_once_but_in_its_place),
         TEST(a_barrier_runs_alone),
+        TEST(config_get_confirms_when_a_replicated_setting_is_wanted),
         TEST(connections_do_not_wait_for_each_other),
         TEST(no_room_loses_and_doubles_nothing),
         TEST(requests_in_flight_are_bounded),
