@@ -264,6 +264,15 @@ static bool batch_go(struct consensus *c, struct own_batch *b)
     return false;
 }
 
+/* Nothing was settled for long: a frame was lost although the connection held, or all is slow. The
+ * newest goes again: if one before it is missing, the leader says from where on (batches_from), and
+ * if none is, one copy is all that a slow cluster has to bear. */
+static void ask_for_gaps(struct consensus *c)
+{
+    c->batches_moved_us = c->now_us;
+    container_of(queue_last(&c->batches), struct own_batch, node)->sent = false;
+}
+
 void batches_turn(struct consensus *c)
 {
     if (queue_is_empty(&c->batches) || c->batches_term > c->term)
@@ -275,7 +284,7 @@ void batches_turn(struct consensus *c)
     if (c->leader == 0 || c->batches_wait)
         return;
     if (c->now_us - c->batches_moved_us > RESEND_ELECTIONS * election_us(c))
-        batches_resend(c); /* a frame was lost although the connection held: copies do no harm */
+        ask_for_gaps(c);
     for (struct queue_node *at = queue_first(&c->batches); at != NULL;
          at = queue_next(&c->batches, at)) {
         struct own_batch *b = container_of(at, struct own_batch, node);

@@ -65,7 +65,7 @@ struct consensus {
 
     struct queue batches; /* struct own_batch, rising */
     uint64_t batches_term, batches_last;
-    uint64_t batches_moved_us; /* when one was settled, or all were sent again */
+    uint64_t batches_moved_us; /* when one was settled or sent again */
     bool batches_wait; /* the leader was busy: not before the next tick */
     struct origin origins[ORIGINS_MAX];
     uint32_t origin_count;
