@@ -288,6 +288,8 @@ static const char *role_name(const struct server *s)
     };
     if (node_id(s->node) == 0)
         return "waiting";
+    if (s->consensus.removed)
+        return "removed";
     const uint32_t role = (uint32_t)s->consensus.raft.role;
     const bool is_learner = role == RAFT_FOLLOWER && s->consensus.member_count > 0 &&
                             !s->consensus.raft.is_voter;
@@ -314,8 +316,9 @@ static void info_peers(struct server *s, struct buf *to)
         const struct member *member = &status->members[i];
         if (member->node == node_id(s->node))
             continue;
-        buf_printf(to, "raft_peer_%llu:address=%s:%u,voter=%d", U(member->node),
-                   member->address.host, member->address.port, member->voter);
+        buf_printf(to, "raft_peer_%llu:address=%s:%u,voter=%d%s", U(member->node),
+                   member->address.host, member->address.port, member->voter,
+                   member->spare ? ",spare=1" : "");
         const struct raft_peer_status *peer = peer_of(s, member->node);
         if (status->raft.role == RAFT_LEADER && peer != NULL)
             buf_printf(to, ",state=%s,next_index=%llu,match_index=%llu,inflight=%u",

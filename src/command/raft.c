@@ -5,7 +5,7 @@
 #define HOST (CMD_LOCAL | CMD_BARRIER | CMD_ADMIN | CMD_NO_SCRIPT | CMD_LOADING | CMD_STALE)
 
 static const struct command raft_subcommands[] = {
-    {.name = "add", .arity = 3, .flags = HOST, .group = "cluster", .since = "7.0.0",
+    {.name = "add", .arity = -3, .flags = HOST, .group = "cluster", .since = "7.0.0",
      .complexity = "O(N)", .summary = "Makes an empty node a member."},
     {.name = "digest", .arity = 2, .flags = HOST, .group = "cluster", .since = "7.0.0",
      .complexity = "O(1)", .summary = "Applied index and running digest of this node."},
@@ -13,8 +13,12 @@ static const struct command raft_subcommands[] = {
      .group = "cluster", .since = "7.0.0", .complexity = "O(1)", .summary = "What RAFT can do."},
     {.name = "log", .arity = -3, .flags = HOST, .group = "cluster", .since = "7.0.0",
      .complexity = "O(N)", .summary = "Entries of this node's log in words."},
+    {.name = "promote", .arity = 3, .flags = HOST, .group = "cluster", .since = "7.0.0",
+     .complexity = "O(N)", .summary = "Gives a learner a vote."},
     {.name = "remove", .arity = 3, .flags = HOST, .group = "cluster", .since = "7.0.0",
      .complexity = "O(1)", .summary = "Takes a member out of the cluster."},
+    {.name = "replace", .arity = 4, .flags = HOST, .group = "cluster", .since = "7.0.0",
+     .complexity = "O(N)", .summary = "Puts an empty node in a member's place."},
     {.name = "status", .arity = 2, .flags = HOST, .group = "cluster", .since = "7.0.0",
      .complexity = "O(1)", .summary = "This node's view of the cluster."},
     {.name = "transfer", .arity = -2, .flags = HOST, .group = "cluster", .since = "7.0.0",

@@ -81,11 +81,11 @@ static bool propose(struct consensus *c, raft_node node, const struct wire_propo
         .clock_ms = leader_clock_ms(c),
         .seed = prng_next(&c->prng),
     };
+    cache_fill(c); /* what the core appended itself, the NOOP of a new leader, comes before */
     buf_reset(&c->scratch);
     entry_encode(&c->scratch, &head, p->block);
     const struct raft_input input = {
         .type = RAFT_PROPOSE, .kind = RAFT_DATA, .size = (uint32_t)c->scratch.size};
-    cache_fill(c); /* the NOOP of a new leader comes before its first batch */
     raft_index index;
     if (raft_step(c->raft, &input, &index) != STATUS_OK)
         return false;

@@ -95,6 +95,7 @@ static void take_ticks(struct consensus *c)
         health_tick(c);
         space_tick(c);
         compact_tick(c);
+        caretaker_tick(c);
     }
 }
 
@@ -153,11 +154,21 @@ static void opening_clear(struct opening *o)
     free(o->sizes);
 }
 
+/* What a node has said itself is newer than what a log says that may be of old times. */
 void learn_members(struct consensus *c, const struct members *m)
 {
-    for (uint32_t i = 0; i < m->book.count; i++)
-        book_set(&c->book, m->book.entries[i].node, &m->book.entries[i].address);
+    for (uint32_t i = 0; i < m->book.count; i++) {
+        const struct address_entry *entry = &m->book.entries[i];
+        if (!book_is_heard(&c->book, entry->node))
+            book_set(&c->book, entry->node, &entry->address);
+    }
     c->next_node = MAX(c->next_node, m->next_node);
+}
+
+void members_said(struct consensus *c, raft_index index, const struct members *m)
+{
+    members_log_append(&c->said, index, m);
+    learn_members(c, m);
 }
 
 static enum status load_configs(struct consensus *c, struct opening *o, struct error *e)
@@ -171,7 +182,7 @@ static enum status load_configs(struct consensus *c, struct opening *o, struct e
                         " makes no sense", found->configs[i].index);
         o->configs[o->config_count++] =
             (struct raft_config_at){.index = found->configs[i].index, .config = m.config};
-        learn_members(c, &m);
+        members_said(c, found->configs[i].index, &m);
     }
     return STATUS_OK;
 }
@@ -199,10 +210,14 @@ static enum status load_log(struct consensus *c, struct opening *o, struct error
 /* The first entry of a new cluster: the configuration that has us alone. */
 static enum status bootstrap(struct consensus *c, struct opening *o, struct error *e)
 {
-    const struct raft_config config = {.incoming = {.count = 1, .node = {c->identity.node_id}}};
-    c->next_node = c->identity.node_id + 1;
+    const struct members alone = {
+        .config = {.incoming = {.count = 1, .node = {c->identity.node_id}}},
+        .next_node = c->identity.node_id + 1,
+        .book = c->book,
+    };
     struct buf payload = {0};
-    members_encode(&config, c->next_node, &c->book, &payload);
+    members_encode(&alone, &payload);
+    members_said(c, 1, &alone);
 
     const struct log_hard_state hard = {.current_term = 1};
     const struct log_entry entry = {.term = 1, .kind = RAFT_CONFIG, .payload = buf_bytes(&payload)};
@@ -213,7 +228,7 @@ static enum status bootstrap(struct consensus *c, struct opening *o, struct erro
     o->hard = (struct raft_hard_state){.current_term = 1};
     const bool appended = trail_append(&o->trail, 1, 1);
     CHECK(appended);
-    o->configs[o->config_count++] = (struct raft_config_at){.index = 1, .config = config};
+    o->configs[o->config_count++] = (struct raft_config_at){.index = 1, .config = alone.config};
     o->sizes[0] = (uint32_t)payload.size;
     o->last_index = 1;
     buf_clear(&payload);
@@ -233,7 +248,7 @@ static enum status reset_log(struct consensus *c, struct opening *o, struct erro
     if (!members_decode(config, &m))
         return fail(e, STATUS_CORRUPT, "the state is ahead of the log, and neither knows the "
                     "cluster's members: remove the directory and add this node anew");
-    learn_members(c, &m);
+    members_said(c, c->o.applied_index, &m);
 
     log_warn("consensus", "the state is ahead of the log, which starts anew behind it",
              "applied=%" PRIu64 " last=%" PRIu64, c->o.applied_index, o->last_index);
@@ -347,6 +362,15 @@ static enum status open_log(struct consensus *c, struct error *e)
 #define CACHE_BYTES_DEFAULT ((size_t)32 << 20)
 #define LOG_KEEP_BYTES_DEFAULT ((uint64_t)128 << 20)
 
+/* What this node says of itself is right, whatever the log says. */
+static void know_self(struct consensus *c)
+{
+    if (c->o.self.host[0] == '\0')
+        return;
+    book_set(&c->book, c->identity.node_id, &c->o.self);
+    book_heard(&c->book, c->identity.node_id, true);
+}
+
 enum status consensus_open(const struct consensus_options *options, struct consensus **consensus,
                            struct error *e)
 {
@@ -375,8 +399,7 @@ enum status consensus_open(const struct consensus_options *options, struct conse
     space_open(c);
 
     if (c->identity.node_id != 0) {
-        if (c->o.self.host[0] != '\0')
-            book_set(&c->book, c->identity.node_id, &c->o.self);
+        know_self(c);
         const enum status status = open_log(c, e);
         if (status != STATUS_OK) {
             consensus_close(c);
@@ -405,11 +428,13 @@ void consensus_become(struct consensus *c, const struct wire_introduce *introduc
         panic("cannot write this node's identity: %s", e.text);
 
     c->identity = identity;
+    know_self(c);
     struct opening o = {0};
     trail_init(&o.trail, 0, 0);
     open_core(c, &o);
     if (c->o.introduced != NULL)
         c->o.introduced(c->o.context, &identity);
+    peers_drop_inbound(c); /* it may be meant for whoever was at our address before */
     learn_members(c, &introduce->members);
     peers_connect(c);
     log_info("consensus", "introduced to a cluster", "node=%" PRIu64, introduce->node);
@@ -460,6 +485,7 @@ static void fill_members(const struct consensus *c, struct consensus_status *sta
         m->node = node;
         m->voter = node_set_has(&c->config.incoming, node);
         m->learner = node_set_has(&c->config.learners, node);
+        m->spare = m->learner && node_set_has(&c->spares, node);
         const struct peer_address *address = book_find(&c->book, node);
         if (address != NULL)
             m->address = *address;
@@ -485,6 +511,7 @@ void consensus_fill_status(struct consensus *c, struct consensus_status *status)
         .snapshots_installed = c->receive.count,
         .compactions = c->compaction.count,
         .waiting = c->raft == NULL,
+        .removed = c->is_removed,
     };
     struct log_store_stats stats;
     log_store_stats(c->o.log, &stats);

@@ -40,6 +40,7 @@ struct consensus_options {
     struct log_writer_port log_writer;
     struct workers_port workers;
     uint32_t tick_ms, heartbeat_ticks, election_ticks, lease_ms;
+    uint64_t replace_dead_ms;            /* a spare takes a voter's seat; 0 = never */
     uint64_t seed;
     size_t cache_bytes;                  /* recent entries kept in memory; 0 = 32 MiB */
     struct disk *disk;                   /* of the state; watched when disk_reserve > 0 (space.c) */
@@ -85,7 +86,7 @@ void consensus_peer_address(struct consensus *c, uint64_t node, const struct pee
 /* A member with its address, as this node knows it. */
 struct member {
     uint64_t node;
-    bool voter, learner;
+    bool voter, learner, spare;
     struct peer_address address;
 };
 
@@ -104,6 +105,7 @@ struct consensus_status {
     uint8_t space; /* enum space_level */
     uint64_t snapshots_sent, snapshots_installed, compactions;
     bool waiting; /* an empty node that nobody has introduced yet */
+    bool removed; /* and knows it */
 };
 
 #endif

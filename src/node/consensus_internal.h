@@ -7,7 +7,7 @@
  *   batches.c      proposals: our own batches on their way, the leader's books and clock
  *   rounds.c       read rounds: ours and our peers'
  *   snapshot.h     snapshots sent and taken, the log cut: snapshot_*.c, compact.c
- *   admin.c        changes of membership, transfer, stop
+ *   change.h       members, leadership: admin.c (asked for), membership.c (steps), caretaker.c
  *   health.c       when a leader hands over by itself: slow disk, wrong clock
  *   space.c        what a disk that is nearly full stops */
 
@@ -34,7 +34,10 @@ struct consensus {
     struct raft_config config;
     raft_node next_node;
     struct address_book book;
-    struct raft_set guests; /* not in config, connected to us (peers.c) */
+    struct members_log said;  /* the newest CONFIG entries of the log */
+    struct raft_set spares;   /* what the next one will say of them */
+    struct raft_set guests;   /* not in config: connected to us (peers.c), or removed lately */
+    bool is_removed;          /* we know that we belong to the cluster no more */
     bool config_changed; /* config is to be asked for again */
 
     uint64_t now_us, next_tick_us;
@@ -83,6 +86,7 @@ struct consensus {
     struct buf answered; /* struct admin *: given back when there is room */
     bool stopping, stop_transferred;
     uint64_t stop_deadline_us;
+    uint64_t leader_since_us, care_us, farewell_us;
 
     struct { uint64_t round, sent_us; } lease_rounds[LEASE_ROUNDS];
     uint64_t lease_newest, lease_end_us;
@@ -135,6 +139,7 @@ bool space_refuses(const struct consensus *c, const struct raft_message *m);
 /* peers.c */
 void peers_init(struct consensus *c);
 void peers_close_all(struct consensus *c);
+void peers_drop_inbound(struct consensus *c); /* all frames noted and not handled */
 void peers_receive(struct consensus *c);      /* all frames noted */
 void peers_turn(struct consensus *c);         /* fetches that are done, unreachable peers */
 void peers_send(struct consensus *c, const struct raft_message *m);
@@ -165,21 +170,9 @@ void rounds_answer(struct consensus *c, const struct raft_read *read);
 void rounds_leader_changed(struct consensus *c);
 void rounds_turn(struct consensus *c);
 
-/* admin.c */
-void admin_mail(struct consensus *c, struct admin *admin);
-void admin_receive(struct consensus *c, raft_node from, const struct wire_admin *request);
-void admin_reply(struct consensus *c, const struct wire_admin_reply *reply);
-void admin_turn(struct consensus *c);
-void admin_give_back(struct consensus *c);
-void admin_introduce(struct consensus *c, raft_node node); /* tells a learner who it is */
-void admin_close(struct consensus *c);
-void admin_stop(struct consensus *c);
-void admin_leader_up(struct consensus *c);     /* what was forwarded may have been lost: again */
-void admin_peer_lost(struct consensus *c, raft_node node);
-raft_node best_successor(const struct consensus *c); /* voter with the longest log; 0 = none */
-
 /* consensus.c */
 void learn_members(struct consensus *c, const struct members *m);
+void members_said(struct consensus *c, raft_index index, const struct members *m);
 void consensus_become(struct consensus *c, const struct wire_introduce *introduce);
 void consensus_fill_status(struct consensus *c, struct consensus_status *status);
 

@@ -5,6 +5,7 @@
 #define NODE_CONSENSUS_PARTS_H
 
 #include "base/queue.h"
+#include "node/change.h"
 #include "node/consensus.h"
 #include "node/snapshot.h"
 #include "node/wire.h"
@@ -14,7 +15,6 @@
 #define PEER_WAITING_MAX 64          /* APPENDs held behind a fetch; more: back to probing */
 #define ORIGINS_MAX 32               /* nodes whose batches a leader takes within one term */
 #define ROUNDS_MAX RAFT_READS_MAX
-#define CHANGES_MAX 16               /* admin requests under way here */
 #define INBOUND_BYTES_MAX (64u << 20)/* frames noted and not yet handled */
 #define UNAPPLIED_MAX TO_SHARD_MAX   /* entries mailed and not yet applied */
 #define LEASE_ROUNDS 64              /* rounds whose time of sending is remembered */
@@ -70,6 +70,8 @@ struct peer {
     bool unreachable;            /* to be told to the core in the next turn */
     bool snapshot_wanted;        /* the core asks for a transfer */
     uint64_t heard_us;           /* 0 = never */
+    uint64_t guest_us;           /* since when it is known to be removed */
+    uint64_t lost_us;            /* when its connection broke last; 0 = never */
     int64_t wall_ahead_ms;       /* of our wall clock */
     bool wall_known;
     uint8_t space; /* enum space_level, as it says */
@@ -128,33 +130,6 @@ struct round {
     uint64_t since_us;
     bool ok;          /* ROUND_ANSWERED: the shard's mailbox was full */
     uint64_t index, clock_ms;
-};
-
-/* --- admin.c ---------------------------------------------------------------------------------- */
-
-enum change_step {
-    CHANGE_FREE,
-    CHANGE_START,    /* not yet accepted by the core: tried again each tick */
-    CHANGE_CONTACT,  /* ADD: dialing the new node */
-    CHANGE_LEARNER,  /* ADD: CONFIG entry with the learner under way */
-    CHANGE_CATCH_UP, /* ADD: the learner's log grows */
-    CHANGE_VOTER,    /* the last change is under way */
-    CHANGE_TRANSFER,
-    CHANGE_FORWARDED /* the leader carries it out; its answer comes */
-};
-
-struct change {
-    enum change_step step;
-    struct admin *admin;      /* ours; NULL: a peer's */
-    raft_node from;           /* the peer's */
-    uint64_t from_boot, from_id;
-    enum admin_op op;
-    raft_node node;           /* whom it is about */
-    struct peer_address address;
-    uint64_t id;              /* CHANGE_FORWARDED: under which the leader knows it */
-    raft_index index;         /* of the CONFIG entry */
-    uint64_t deadline_us, told_us;
-    uint64_t proof_us; /* CATCH_UP: what it acknowledged counts once it was heard after this */
 };
 
 #endif

@@ -63,6 +63,7 @@ static raft_node better_disk(const struct consensus *c)
 
 static void set_eligible(struct consensus *c, bool ok)
 {
+    ok = ok && !c->is_removed;
     if (c->ineligible == !ok)
         return;
     c->ineligible = !ok;

@@ -30,6 +30,7 @@ static void describe_config(struct bytes payload, struct buf *to)
     describe_set("voters", &m.config.incoming, to);
     describe_set("leaving", &m.config.outgoing, to);
     describe_set("learners", &m.config.learners, to);
+    describe_set("spares", &m.spares, to);
     for (uint32_t i = 0; i < m.book.count; i++)
         buf_printf(to, " %" PRIu64 "=%s:%u", m.book.entries[i].node, m.book.entries[i].address.host,
                    (unsigned)m.book.entries[i].address.port);

@@ -69,6 +69,10 @@ enum admin_op {
     ADMIN_ADD,      /* address: a new empty node; done when it is a voter */
     ADMIN_REMOVE,   /* node */
     ADMIN_TRANSFER, /* node, 0 = the best */
+    ADMIN_ADD_LEARNER, /* address: a spare, which does not vote until it is promoted */
+    ADMIN_REPLACE,  /* node goes, the new empty one at address comes, in one change */
+    ADMIN_PROMOTE,  /* node, a learner, is to vote */
+    ADMIN_OPS
 };
 
 #define ADMIN_TEXT_MAX 256

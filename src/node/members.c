@@ -4,8 +4,8 @@
 
 #include "base/panic.h"
 
-enum role { ROLE_INCOMING = 1, ROLE_OUTGOING = 2, ROLE_LEARNER = 4 };
-#define ROLES_ALL (ROLE_INCOMING | ROLE_OUTGOING | ROLE_LEARNER)
+enum role { ROLE_INCOMING = 1, ROLE_OUTGOING = 2, ROLE_LEARNER = 4, ROLE_SPARE = 8 };
+#define ROLES_ALL (ROLE_INCOMING | ROLE_OUTGOING | ROLE_LEARNER | ROLE_SPARE)
 
 bool address_equal(const struct peer_address *a, const struct peer_address *b)
 {
@@ -49,6 +49,19 @@ bool book_set(struct address_book *b, raft_node node, const struct peer_address 
     }
     entry->address = *address;
     return true;
+}
+
+void book_heard(struct address_book *b, raft_node node, bool is_heard)
+{
+    struct address_entry *entry = find(b, node);
+    if (entry != NULL)
+        entry->is_heard = is_heard;
+}
+
+bool book_is_heard(const struct address_book *b, raft_node node)
+{
+    const struct address_entry *entry = find(b, node);
+    return entry != NULL && entry->is_heard;
 }
 
 void book_forget(struct address_book *b, raft_node node)
@@ -109,24 +122,29 @@ void config_nodes(const struct raft_config *c, struct raft_set *all)
 
 /* --- payload ---------------------------------------------------------------------------------- */
 
-void members_encode(const struct raft_config *c, raft_node next_node, const struct address_book *b,
-                    struct buf *to)
+static unsigned roles_of(const struct members *m, raft_node node)
+{
+    const bool is_learner = node_set_has(&m->config.learners, node);
+    return (node_set_has(&m->config.incoming, node) ? ROLE_INCOMING : 0u) |
+           (node_set_has(&m->config.outgoing, node) ? ROLE_OUTGOING : 0u) |
+           (is_learner ? ROLE_LEARNER : 0u) |
+           (is_learner && node_set_has(&m->spares, node) ? ROLE_SPARE : 0u);
+}
+
+void members_encode(const struct members *m, struct buf *to)
 {
     struct raft_set all;
-    config_nodes(c, &all);
+    config_nodes(&m->config, &all);
     buf_append_u8(to, MEMBERS_FORMAT);
-    buf_append_le64(to, next_node);
+    buf_append_le64(to, m->next_node);
     buf_append_u8(to, all.count);
     for (uint32_t i = 0; i < all.count; i++) {
         const raft_node node = all.node[i];
-        const struct peer_address *address = book_find(b, node);
+        const struct peer_address *address = book_find(&m->book, node);
         const size_t host_size = address == NULL ? 0 : strlen(address->host);
         CHECK(host_size < HOST_MAX);
-        const unsigned roles = (node_set_has(&c->incoming, node) ? ROLE_INCOMING : 0u) |
-                               (node_set_has(&c->outgoing, node) ? ROLE_OUTGOING : 0u) |
-                               (node_set_has(&c->learners, node) ? ROLE_LEARNER : 0u);
         buf_append_le64(to, node);
-        buf_append_u8(to, (uint8_t)roles);
+        buf_append_u8(to, (uint8_t)roles_of(m, node));
         buf_append_le16(to, address == NULL ? 0 : address->port);
         buf_append_u8(to, (uint8_t)host_size);
         if (host_size > 0)
@@ -146,6 +164,8 @@ static bool decode_member(struct reader *r, struct members *m, raft_node *previo
         return false;
     if ((roles & ROLE_INCOMING) != 0 && (roles & ROLE_LEARNER) != 0)
         return false;
+    if ((roles & ROLE_SPARE) != 0 && (roles & ROLE_LEARNER) == 0)
+        return false;
     if (host.size > 0 && memchr(host.data, '\0', host.size) != NULL)
         return false;
 
@@ -156,6 +176,8 @@ static bool decode_member(struct reader *r, struct members *m, raft_node *previo
         node_set_add(&m->config.outgoing, node);
     if ((roles & ROLE_LEARNER) != 0)
         node_set_add(&m->config.learners, node);
+    if ((roles & ROLE_SPARE) != 0)
+        node_set_add(&m->spares, node);
     if (host.size > 0) {
         memcpy(address.host, host.data, host.size); /* one byte of size: it fits with its NUL */
         book_set(&m->book, node, &address);
@@ -179,4 +201,37 @@ bool members_decode(struct bytes payload, struct members *m)
         if (!decode_member(&r, m, &previous))
             return false;
     return reader_left(&r) == 0 && m->config.incoming.count > 0;
+}
+
+/* --- what the log says ------------------------------------------------------------------------ */
+
+void members_log_append(struct members_log *log, raft_index index, const struct members *m)
+{
+    while (log->count > 0 && log->at[log->count - 1].index >= index)
+        log->count--;
+    if (log->count == ARRAY_COUNT(log->at))
+        log->at[0] = log->at[--log->count];
+    log->at[log->count].index = index;
+    log->at[log->count++].members = *m;
+}
+
+void members_log_install(struct members_log *log, raft_index index, const struct members *m)
+{
+    if (log->count > 0 && log->at[log->count - 1].index > index) {
+        log->at[1] = log->at[log->count - 1];
+        log->at[0].index = index;
+        log->at[0].members = *m;
+        log->count = 2;
+        return;
+    }
+    log->count = 0;
+    members_log_append(log, index, m);
+}
+
+const struct members *members_log_at(struct members_log *log, raft_index index)
+{
+    while (log->count > 0 && log->at[log->count - 1].index > index)
+        log->count--;
+    const bool is_known = log->count > 0 && log->at[log->count - 1].index == index;
+    return is_known ? &log->at[log->count - 1].members : NULL;
 }

@@ -2,6 +2,7 @@
  * of addresses that a node keeps.
  *
  *   payload: format:1 next_node:8 count:1 (node:8 roles:1 port:2 host_size:1 host)*   little-endian
+ *   roles: 1 voter, 2 voter of the outgoing set, 4 learner, 8 spare (a learner that stays one)
  *
  * next_node is the id that the next new node will get: ids are never used twice. */
 
@@ -17,6 +18,7 @@
 
 struct address_entry {
     raft_node node;
+    bool is_heard; /* the node itself has said so, and is there as far as we know */
     struct peer_address address;
 };
 
@@ -29,7 +31,18 @@ struct address_book {
 struct members {
     struct raft_config config;
     raft_node next_node;
+    struct raft_set spares;   /* of the learners: not to be promoted by themselves */
     struct address_book book; /* of the nodes in config */
+};
+
+/* What the newest CONFIG entries of the log say, beside what the core keeps of them: the newest,
+ * and the one before it while that may be truncated (raft/config.h says why two are enough). */
+struct members_log {
+    uint32_t count;
+    struct {
+        raft_index index;
+        struct members members;
+    } at[2]; /* rising */
 };
 
 const struct peer_address *book_find(const struct address_book *b, raft_node node); /* or NULL */
@@ -38,6 +51,8 @@ raft_node book_node_at(const struct address_book *b, const struct peer_address *
 /* Returns false when nothing changes: known already, or the book is full. */
 bool book_set(struct address_book *b, raft_node node, const struct peer_address *address);
 void book_forget(struct address_book *b, raft_node node);
+void book_heard(struct address_book *b, raft_node node, bool is_heard);
+bool book_is_heard(const struct address_book *b, raft_node node);
 
 bool address_equal(const struct peer_address *a, const struct peer_address *b);
 
@@ -48,10 +63,17 @@ void node_set_remove(struct raft_set *s, raft_node node);
 void config_nodes(const struct raft_config *c, struct raft_set *all);
 static inline bool config_is_joint(const struct raft_config *c) { return c->outgoing.count > 0; }
 
-/* Nodes without an address in the book are written with an empty one. */
-void members_encode(const struct raft_config *c, raft_node next_node, const struct address_book *b,
-                    struct buf *to);
+/* Of m->book and m->spares what concerns m->config is written; who has no address gets an empty
+ * one. */
+void members_encode(const struct members *m, struct buf *to);
 /* false: these bytes are no configuration. */
 bool members_decode(struct bytes payload, struct members *m);
+
+/* An entry at index: whatever was there and behind it is gone. */
+void members_log_append(struct members_log *log, raft_index index, const struct members *m);
+/* A snapshot that ends at index; what lies behind it stays. */
+void members_log_install(struct members_log *log, raft_index index, const struct members *m);
+/* What the entry at index says; those behind it were truncated. NULL: it is not known. */
+const struct members *members_log_at(struct members_log *log, raft_index index);
 
 #endif

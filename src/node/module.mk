@@ -1,7 +1,7 @@
 noinst_LIBRARIES += libnode.a
 libnode_a_SOURCES = %D%/ports.h %D%/mail.h %D%/block.h %D%/block.c
 libnode_a_SOURCES += %D%/consensus.h %D%/consensus_internal.h %D%/consensus_parts.h \
-	%D%/consensus.c %D%/output.c %D%/deliver.c %D%/health.c %D%/space.c %D%/peers.c %D%/batches.c %D%/rounds.c %D%/admin.c %D%/members.h %D%/members.c \
+	%D%/consensus.c %D%/output.c %D%/deliver.c %D%/health.c %D%/space.c %D%/peers.c %D%/batches.c %D%/rounds.c %D%/change.h %D%/admin.c %D%/membership.c %D%/caretaker.c %D%/members.h %D%/members.c \
 	%D%/entry_cache.h %D%/entry_cache.c %D%/wire.h %D%/wire.c %D%/lease.h %D%/lease.c \
 	%D%/log_describe.h %D%/log_describe.c \
 	%D%/snapshot.h %D%/snapshot_files.c %D%/snapshot_send.c %D%/snapshot_receive.c %D%/compact.c
@@ -23,7 +23,7 @@ tests_unit_test_shard_random_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_shard_random_LDADD = $(NODE_LIBS) $(CMOCKA_LIBS)
 
 CONSENSUS_TEST_LIBS = libnode.a libraft.a libkeyspace.a libkv.a libbase.a $(ROCKSDB_LIBS) $(CMOCKA_LIBS)
-NODE_CONSENSUS_TESTS = tests/unit/test_consensus tests/unit/test_leader_clock tests/unit/test_leader_books \
+NODE_CONSENSUS_TESTS = tests/unit/test_consensus tests/unit/test_membership tests/unit/test_leader_clock tests/unit/test_leader_books \
 	tests/unit/test_wire tests/unit/test_node_parts tests/fuzz/fuzz_wire
 check_PROGRAMS += $(NODE_CONSENSUS_TESTS)
 
@@ -31,6 +31,11 @@ tests_unit_test_consensus_SOURCES = tests/unit/test_consensus.c tests/unit/conse
 	tests/unit/consensus_net.c src/machine/entry.c
 tests_unit_test_consensus_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_consensus_LDADD = $(CONSENSUS_TEST_LIBS)
+
+tests_unit_test_membership_SOURCES = tests/unit/test_membership.c tests/unit/consensus_net.h \
+	tests/unit/consensus_net.c src/machine/entry.c
+tests_unit_test_membership_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_membership_LDADD = $(CONSENSUS_TEST_LIBS)
 
 tests_unit_test_leader_clock_SOURCES = tests/unit/test_leader_clock.c tests/unit/test.h \
 	src/machine/entry.c

@@ -22,9 +22,23 @@
 
 struct block *config_block(struct consensus *c, const struct raft_config *config)
 {
+    const struct members m = {
+        .config = *config, .next_node = c->next_node, .spares = c->spares, .book = c->book};
     buf_reset(&c->scratch);
-    members_encode(config, c->next_node, &c->book, &c->scratch);
+    members_encode(&m, &c->scratch);
     return block_new(buf_bytes(&c->scratch));
+}
+
+/* An entry that the core appended: what it says is what the block says. */
+static struct block *own_config(struct consensus *c, const struct raft_status *status)
+{
+    struct block *block = config_block(c, &status->config);
+    struct members m;
+    const bool decoded = members_decode(block_bytes(block), &m);
+    CHECK(decoded);
+    members_log_append(&c->said, status->config_index, &m);
+    c->config_changed = true;
+    return block;
 }
 
 void cache_fill(struct consensus *c)
@@ -37,10 +51,25 @@ void cache_fill(struct consensus *c)
             struct raft_status status;
             raft_status(c->raft, &status);
             CHECK(status.config_index == entry_cache_next(&c->cache));
-            entry.block = config_block(c, &status.config);
-            c->config_changed = true;
+            entry.block = own_config(c, &status);
         }
         entry_cache_put(&c->cache, &entry);
+    }
+}
+
+/* Who is no member by next stays known for a while, to be told so (caretaker.c). */
+static void keep_guests(struct consensus *c, const struct raft_config *next)
+{
+    struct raft_set before, after;
+    config_nodes(&c->config, &before);
+    config_nodes(next, &after);
+    if (!node_set_has(&before, c->identity.node_id))
+        return; /* a newcomer that reads of old times */
+    for (uint32_t i = 0; i < before.count; i++) {
+        const raft_node node = before.node[i];
+        if (!node_set_has(&after, node) && node != c->identity.node_id &&
+            c->guests.count < RAFT_NODES_MAX)
+            node_set_add(&c->guests, node);
     }
 }
 
@@ -51,8 +80,12 @@ void config_refresh(struct consensus *c)
     c->config_changed = false;
     struct raft_status status;
     raft_status(c->raft, &status);
+    keep_guests(c, &status.config);
     c->config = status.config;
     c->config_index = status.config_index;
+    const struct members *said = members_log_at(&c->said, status.config_index);
+    if (said != NULL)
+        c->spares = said->spares;
     c->status_due = true;
     peers_connect(c);
 }
@@ -246,6 +279,8 @@ static void note_role(struct consensus *c, const struct raft_output *out)
     if (!out->role_changed)
         return;
     const bool new_leader = out->leader != c->leader || out->term != c->term;
+    if (out->role == RAFT_LEADER && c->role != RAFT_LEADER)
+        c->leader_since_us = c->now_us;
     if (out->role == RAFT_CANDIDATE && c->role != RAFT_CANDIDATE)
         c->elections++;
     c->role = out->role;

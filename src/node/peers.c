@@ -81,12 +81,14 @@ static bool is_wanted(const struct consensus *c, raft_node node)
 {
     struct raft_set all;
     config_nodes(&c->config, &all);
+    if (c->is_removed)
+        return false;
     if (node_set_has(&all, node) || node_set_has(&c->guests, node))
         return true;
     if ((node == c->leader || is_newcomer(c)) && book_find(&c->book, node) != NULL)
         return true;
     for (size_t i = 0; i < CHANGES_MAX; i++)
-        if (c->changes[i].step != CHANGE_FREE && c->changes[i].op == ADMIN_ADD &&
+        if (c->changes[i].step != CHANGE_FREE && change_dials(c->changes[i].op) &&
             c->changes[i].node == node)
             return true;
     return false;
@@ -128,7 +130,7 @@ void peers_connect(struct consensus *c)
     }
 }
 
-void peers_close_all(struct consensus *c)
+void peers_drop_inbound(struct consensus *c)
 {
     struct queue_node *node;
     while ((node = queue_pop_front(&c->inbound)) != NULL) {
@@ -136,6 +138,13 @@ void peers_close_all(struct consensus *c)
         block_unref(in->frame);
         free(in);
     }
+    c->inbound_bytes = 0;
+}
+
+void peers_close_all(struct consensus *c)
+{
+    struct queue_node *node;
+    peers_drop_inbound(c);
     for (size_t i = 0; i < PEERS_MAX; i++)
         peer_clear(&c->peers[i]);
     while ((node = queue_first(&c->fetches)) != NULL)
@@ -388,7 +397,7 @@ static void cache_received(struct consensus *c, const struct wire_raft *raft, ra
         entry_cache_put(&c->cache, &entry);
     }
     if (m->config != NULL)
-        learn_members(c, &raft->members);
+        members_said(c, m->index + m->entry_count, &raft->members);
 }
 
 static void receive_raft(struct consensus *c, raft_node from, struct wire_raft *raft)
@@ -450,6 +459,7 @@ static void receive_frame(struct consensus *c, raft_node from, struct bytes byte
     case WIRE_SNAPSHOT_OFFER: snapshot_receive_offer(c, from, &f->offer); return;
     case WIRE_SNAPSHOT_CHUNK: snapshot_receive_chunk(c, from, &f->chunk); return;
     case WIRE_SNAPSHOT_ACK: snapshot_send_ack(c, from, &f->ack); return;
+    case WIRE_REMOVED: caretaker_removed(c, &f->removed); return;
     case WIRE_TYPE_END: return;
     }
 }
@@ -490,15 +500,17 @@ void consensus_peer_event(struct consensus *c, uint64_t node, enum peer_channel 
         if (node == c->leader && channel == CHANNEL_CONTROL)
             admin_leader_up(c);
         if (channel == CHANNEL_CONTROL && is_leader(c) && node_set_has(&c->config.learners, node))
-            admin_introduce(c, node);
+            membership_introduce(c, node);
         break;
     case PEER_BROKEN: /* a leader goes back to probing; our own leader's must be refused, too */
         p->up[channel] = false;
         p->unreachable = p->unreachable || is_leader(c);
-        admin_peer_lost(c, node);
+        p->lost_us = c->now_us;
+        book_heard(&c->book, node, false);
         break;
     case PEER_REFUSED:
         p->up[channel] = false;
+        book_heard(&c->book, node, false);
         p->unreachable = p->unreachable || node == c->leader;
         break;
     }
@@ -522,11 +534,13 @@ static void note_guest(struct consensus *c, raft_node node)
 void consensus_peer_address(struct consensus *c, uint64_t node, const struct peer_address *address,
                             bool is_guess)
 {
-    if (node == 0 || (is_guess && book_find(&c->book, node) != NULL))
+    if (node == 0 || c->is_removed || (is_guess && book_find(&c->book, node) != NULL))
         return;
     if (node != c->identity.node_id)
         note_guest(c, node);
-    if (!book_set(&c->book, node, address) || c->raft == NULL || node == c->identity.node_id)
+    const bool is_news = book_set(&c->book, node, address);
+    book_heard(&c->book, node, !is_guess);
+    if (!is_news || c->raft == NULL || node == c->identity.node_id)
         return; /* an empty node will need it when it is introduced */
     log_info("consensus", "a peer has a new address", "node=%" PRIu64 " host=%s port=%u", node,
              address->host, (unsigned)address->port);

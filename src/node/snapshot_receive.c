@@ -375,6 +375,7 @@ void snapshot_receive_cut_done(struct consensus *c)
     step_quietly(c, &(struct raft_input){.type = RAFT_SNAPSHOT_INSTALLED, .index = r->index,
                                          .term = r->log_term, .config = &r->members.config});
     restart_delivery(c, r->index);
+    members_log_install(&c->said, r->index, &r->members);
     learn_members(c, &r->members);
     clock_seen(c, r->log_clock_ms);
     c->config_changed = true;

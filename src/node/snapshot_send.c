@@ -84,14 +84,16 @@ static void tell_core(struct consensus *c, raft_node node, bool ok)
     step_quietly(c, &(struct raft_input){.type = RAFT_SNAPSHOT_ENDED, .node = node, .ok = ok});
 }
 
-/* The peer that is served next; those that cannot be reached are asked about again later. */
+/* The peer that is served next; those that cannot be reached, or are silent (an emptied node takes
+ * connections, too), are asked about again later. */
 static struct peer *next_peer(struct consensus *c)
 {
     for (size_t i = 0; i < PEERS_MAX; i++) {
         struct peer *p = &c->peers[i];
         if (p->node == 0 || !p->snapshot_wanted)
             continue;
-        const bool possible = is_leader(c) && c->o.state != NULL && p->up[CHANNEL_DATA];
+        const bool possible = is_leader(c) && c->o.state != NULL && p->up[CHANNEL_DATA] &&
+                              c->now_us - p->heard_us < 2 * election_us(c);
         if (possible && !snapshot_is_installing(c))
             return p;
         p->snapshot_wanted = false;

@@ -218,6 +218,19 @@ static bool read_text(struct reader *r, char text[static 256])
     return true;
 }
 
+void wire_encode_removed(struct buf *to, uint64_t node, struct bytes members)
+{
+    head(to, WIRE_REMOVED);
+    buf_append_le64(to, node);
+    buf_append_bytes(to, members);
+}
+
+static bool decode_removed(struct reader *r, struct wire_removed *removed)
+{
+    removed->node = reader_le64(r);
+    return members_decode(reader_bytes(r, reader_left(r)), &removed->members);
+}
+
 void wire_encode_admin(struct buf *to, const struct wire_admin *admin)
 {
     head(to, WIRE_ADMIN);
@@ -237,7 +250,7 @@ static bool decode_admin(struct reader *r, struct wire_admin *admin)
     admin->op = reader_u8(r);
     admin->address.port = reader_le16(r);
     return read_text(r, admin->address.host) && admin->op >= ADMIN_ADD &&
-           admin->op <= ADMIN_TRANSFER;
+           admin->op < ADMIN_OPS;
 }
 
 void wire_encode_admin_reply(struct buf *to, const struct wire_admin_reply *reply)
@@ -338,6 +351,8 @@ static bool decode_body(struct reader *r, struct wire_frame *f)
         return decode_read_reply(r, &f->read_reply);
     case WIRE_INTRODUCE:
         return decode_introduce(r, &f->introduce);
+    case WIRE_REMOVED:
+        return decode_removed(r, &f->removed);
     case WIRE_ADMIN:
         return decode_admin(r, &f->admin);
     case WIRE_ADMIN_REPLY:

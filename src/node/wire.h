@@ -31,6 +31,7 @@ enum wire_type {
     WIRE_SNAPSHOT_OFFER, /* leader -> peer: what is to come (snapshot.h) */
     WIRE_SNAPSHOT_CHUNK,
     WIRE_SNAPSHOT_ACK,   /* peer -> leader */
+    WIRE_REMOVED,        /* to a node that is none of the cluster's any more */
     WIRE_TYPE_END
 };
 
@@ -71,9 +72,15 @@ struct wire_introduce {
     struct members members;
 };
 
+/* A committed configuration that counts node as used up, and does not have it. */
+struct wire_removed {
+    uint64_t node;
+    struct members members;
+};
+
 struct wire_admin {
     uint64_t boot, id, node;
-    uint8_t op; /* enum admin_op: ADD, REMOVE, TRANSFER */
+    uint8_t op; /* enum admin_op, not STATUS */
     struct peer_address address;
 };
 
@@ -123,6 +130,7 @@ struct wire_frame {
         struct wire_snapshot_offer offer;
         struct wire_snapshot_chunk chunk;
         struct wire_snapshot_ack ack;
+        struct wire_removed removed;
     };
 };
 
@@ -144,6 +152,7 @@ void wire_encode_read_reply(struct buf *to, const struct wire_read_reply *reply)
 /* introduce.members is not looked at; members: a CONFIG payload. */
 void wire_encode_introduce(struct buf *to, const struct wire_introduce *introduce,
                            struct bytes members);
+void wire_encode_removed(struct buf *to, uint64_t node, struct bytes members);
 void wire_encode_admin(struct buf *to, const struct wire_admin *admin);
 void wire_encode_admin_reply(struct buf *to, const struct wire_admin_reply *reply);
 /* offer.members is not looked at. */

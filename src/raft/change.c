@@ -4,7 +4,8 @@
  *
  * The leader counts by the newest configuration of its log from the moment it is appended. It
  * appends the leaving entry by itself; if that leaves it without a seat, it hands over. When only
- * learners change, one entry does: the majorities stay the same. */
+ * learners change, one entry does: the majorities stay the same. The same configuration again is an
+ * entry only on request: what the driver writes beside it (addresses, spares) has changed. */
 
 #include "base/panic.h"
 #include "raft/core.h"
@@ -30,8 +31,9 @@ static bool config_is_settled(const struct raft *r)
            r->own_config_index == 0;
 }
 
-enum status change_begin(struct raft *r, const struct raft_config *target, raft_index *first)
+enum status change_begin(struct raft *r, const struct raft_input *input, raft_index *first)
 {
+    const struct raft_config *target = input->config;
     if (r->role != RAFT_LEADER)
         return STATUS_NOT_LEADER;
     CHECK(target != NULL);
@@ -43,7 +45,7 @@ enum status change_begin(struct raft *r, const struct raft_config *target, raft_
     struct raft_config next;
     if (!config_is_valid(target) || !config_begin(current, target, &next))
         return STATUS_INVALID;
-    if (config_equal(current, target))
+    if (config_equal(current, target) && !input->ok)
         return STATUS_STALE;
     if (log_is_full(r, RAFT_LOG_SPARE / 2))
         return STATUS_BUSY;

@@ -143,7 +143,7 @@ void replication_flush(struct raft *r);
 void heartbeats_flush(struct raft *r);
 
 /* change.c */
-enum status change_begin(struct raft *r, const struct raft_config *target, raft_index *first);
+enum status change_begin(struct raft *r, const struct raft_input *input, raft_index *first);
 void change_flush(struct raft *r);
 
 /* read.c */

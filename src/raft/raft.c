@@ -495,7 +495,7 @@ enum status raft_step(struct raft *r, const struct raft_input *input, raft_index
     case RAFT_SNAPSHOT_INSTALLED: install(r, input); return STATUS_OK;
     case RAFT_SNAPSHOT_ENDED: return ended(r, input->node, input->ok);
     case RAFT_READ: return read_begin(r, input->read_id);
-    case RAFT_CHANGE: return change_begin(r, input->config, first);
+    case RAFT_CHANGE: return change_begin(r, input, first);
     case RAFT_TRANSFER: return transfer_begin(r, input->node);
     case RAFT_UNREACHABLE: unreachable(r, input->node); return STATUS_OK;
     case RAFT_COMMIT_WANTED: return commit_wanted(r, input->node);

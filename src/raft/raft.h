@@ -88,7 +88,7 @@ enum raft_input_type {
     RAFT_SNAPSHOT_INSTALLED, /* .index .term .config: state and log store are durably this (§3.7) */
     RAFT_SNAPSHOT_ENDED,     /* .node .ok: a transfer we were asked for ended */
     RAFT_READ,               /* .read_id: confirm leadership, then tell the index */
-    RAFT_CHANGE,             /* .config: target voters (incoming) and learners; outgoing empty */
+    RAFT_CHANGE,             /* .config: target incoming and learners; .ok: also if none changes */
     RAFT_TRANSFER,           /* .node: hand leadership over */
     RAFT_UNREACHABLE,        /* .node: its connection broke (leader's: and a new one was refused) */
     RAFT_COMMIT_WANTED,      /* .node: a proposal or read came from it: tell it commits at once */

@@ -85,6 +85,7 @@ const struct config_row config_rows[] = {
     INT("tick-ms", tick_ms, "10", 1, 1000, FIXED),
     INT("heartbeat-ticks", heartbeat_ticks, "5", 1, 1000, FIXED),
     INT("election-ticks", election_ticks, "20", 5, 10000, FIXED),
+    INT("replace-dead-after-ms", replace_dead_after_ms, "0", 0, INT64_MAX / 1000, FIXED),
     BOOL("read-lease", read_lease, "no", FIXED),
     INT("lease-ms", lease_ms, "150", 1, 60000, FIXED),
     INT("quorum-wait-ms", quorum_wait_ms, "5000", 1, 3600000, FIXED),

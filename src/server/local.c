@@ -65,9 +65,14 @@ const struct local_row local_rows[] = {
     {"raft|log", raft_log, false},
     {"raft|add", raft_add, false},
     {"raft|remove", raft_remove, false},
+    {"raft|replace", raft_replace, false},
+    {"raft|promote", raft_promote, false},
     {"raft|transfer", raft_transfer, false},
     {"raft|digest", raft_digest, false},
     {"raft|help", raft_help, true},
+    {"cluster|meet", cluster_meet, false},
+    {"cluster|forget", cluster_forget, false},
+    {"cluster|failover", cluster_failover, false},
 };
 
 const size_t local_row_count = ARRAY_COUNT(local_rows);

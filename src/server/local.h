@@ -50,7 +50,10 @@ local_run slowlog_get, slowlog_len, slowlog_reset, slowlog_help, latency_latest,
 /* local_debug.c: all of DEBUG that is not the table's */
 local_run local_debug;
 /* local_raft.c */
-local_run raft_status_command, raft_log, raft_add, raft_remove, raft_transfer, raft_digest,
-    raft_help;
+local_run raft_status_command, raft_log, raft_digest, raft_help;
+void raft_not_in_a_cluster(struct exec *x); /* the error reply */
+/* local_members.c */
+local_run raft_add, raft_remove, raft_replace, raft_promote, raft_transfer, cluster_meet,
+    cluster_forget, cluster_failover;
 
 #endif

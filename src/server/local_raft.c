@@ -1,4 +1,4 @@
-/* local_raft.c -- RAFT: what the consensus half tells, and what it is asked to do. */
+/* local_raft.c -- RAFT: what the consensus half tells. */
 
 #include "server/local.h"
 
@@ -10,9 +10,7 @@
 #include "server/node.h"
 #include "server/pending.h"
 
-static const int64_t node_numbers[] = {1, INT64_MAX};
-
-static void not_in_a_cluster(struct exec *x)
+void raft_not_in_a_cluster(struct exec *x)
 {
     reply_error(x, "ERR this node belongs to no cluster yet: RAFT ADD it on a member");
 }
@@ -45,7 +43,7 @@ void raft_digest(struct server *s, struct conn *c, struct exec *x)
 {
     (void)c;
     if (s->shard == NULL) {
-        not_in_a_cluster(x);
+        raft_not_in_a_cluster(x);
         return;
     }
     struct shard_status status;
@@ -119,7 +117,7 @@ void raft_log(struct server *s, struct conn *c, struct exec *x)
         !arg_int64_range(x, 3, counts, &count, "ERR count must be between 1 and 1000"))
         return;
     if (s->shard == NULL) {
-        not_in_a_cluster(x);
+        raft_not_in_a_cluster(x);
         return;
     }
     struct pending *p = pending_new(s, x, PENDING_DESCRIBE, finish_log);
@@ -137,87 +135,7 @@ void raft_log(struct server *s, struct conn *c, struct exec *x)
     workers.submit(workers.context, WORKER_SNAPSHOT, &d->job);
 }
 
-/* --- ADD, REMOVE, TRANSFER -------------------------------------------------------------------- */
-
-static void submit(struct server *s, struct exec *x, struct pending *p, enum admin_op op)
-{
-    if (pending_admin(p, op))
-        return;
-    pending_drop(p);
-    if (s->shard == NULL)
-        not_in_a_cluster(x);
-    else
-        reply_error(x, "CLUSTERDOWN too much is in flight, not executed");
-}
-
-/* host:port, [v6]:port */
-static bool parse_address(struct bytes text, struct admin *admin)
-{
-    const uint8_t *data = bytes_data(text);
-    size_t colon = text.size;
-    while (colon > 0 && data[colon - 1] != ':')
-        colon--;
-    int64_t port;
-    if (colon < 2 || !bytes_to_int64(bytes_from(text, colon), &port) || port < 1 || port > 65535)
-        return false;
-    struct bytes host = bytes_of(text.data, colon - 1);
-    if (host.size > 2 && data[0] == '[' && data[host.size - 1] == ']')
-        host = bytes_of(data + 1, host.size - 2);
-    if (host.size >= sizeof(admin->host) || memchr(host.data, '\0', host.size) != NULL)
-        return false;
-    memcpy(admin->host, host.data, host.size);
-    admin->host[host.size] = '\0';
-    admin->port = (uint16_t)port;
-    return true;
-}
-
-void raft_add(struct server *s, struct conn *c, struct exec *x)
-{
-    (void)c;
-    struct admin address = {0};
-    if (local_refuse_in_exec(x))
-        return;
-    if (!parse_address(x->args[2], &address)) {
-        reply_error(x, "ERR the address of the new node must be host:peer-port");
-        return;
-    }
-    struct pending *p = pending_new(s, x, PENDING_ADMIN, NULL);
-    p->admin = xcalloc(1, sizeof(*p->admin));
-    *p->admin = address;
-    submit(s, x, p, ADMIN_ADD);
-}
-
-static void change_node(struct server *s, struct exec *x, enum admin_op op, int64_t node)
-{
-    struct pending *p = pending_new(s, x, PENDING_ADMIN, NULL);
-    p->admin = xcalloc(1, sizeof(*p->admin));
-    p->admin->node = (uint64_t)node;
-    submit(s, x, p, op);
-}
-
-void raft_remove(struct server *s, struct conn *c, struct exec *x)
-{
-    (void)c;
-    int64_t node;
-    if (!local_refuse_in_exec(x) &&
-        arg_int64_range(x, 2, node_numbers, &node, "ERR node must be the number of a member"))
-        change_node(s, x, ADMIN_REMOVE, node);
-}
-
-void raft_transfer(struct server *s, struct conn *c, struct exec *x)
-{
-    (void)c;
-    int64_t node = 0;
-    if (local_refuse_in_exec(x))
-        return;
-    if (x->arg_count > 3) {
-        reply_wrong_arity(x);
-        return;
-    }
-    if (x->arg_count == 2 ||
-        arg_int64_range(x, 2, node_numbers, &node, "ERR node must be the number of a member"))
-        change_node(s, x, ADMIN_TRANSFER, node);
-}
+/* --- HELP ------------------------------------------------------------------------------------- */
 
 void raft_help(struct server *s, struct conn *c, struct exec *x)
 {
@@ -228,10 +146,16 @@ void raft_help(struct server *s, struct conn *c, struct exec *x)
         "    This node's view of the cluster: role, term, leader, indexes, peers.",
         "LOG <from> [<count>]",
         "    Entries of this node's log, their commands in words (default: 10).",
-        "ADD <host>:<peer-port>",
+        "ADD <host>:<peer-port> [LEARNER]",
         "    Make an empty node a member. Waits until it has caught up and votes.",
+        "    LEARNER: keep it as a spare, which has the data and no vote.",
+        "PROMOTE <node>",
+        "    Give a learner a vote, once it has caught up.",
         "REMOVE <node>",
         "    Take a member out of the cluster, by its number.",
+        "REPLACE <node> <host>:<peer-port>",
+        "    Put an empty node in a member's place, in one change. The address may be",
+        "    the old one's, if that has lost its directory.",
         "TRANSFER [<node>]",
         "    Hand leadership over, to the given member or to the best one.",
         "DIGEST",

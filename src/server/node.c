@@ -308,6 +308,7 @@ static enum status open_consensus(struct node *n, const struct log_recovered *re
         .heartbeat_ticks = (uint32_t)config->heartbeat_ticks,
         .election_ticks = (uint32_t)config->election_ticks,
         .lease_ms = config->read_lease ? (uint32_t)config->lease_ms : 0,
+        .replace_dead_ms = (uint64_t)config->replace_dead_after_ms,
         .seed = seed(),
         .lease = config->read_lease ? &n->lease : NULL,
         .disk = disk_real(),

@@ -657,6 +657,13 @@ void peers_identify(struct peers *p, const struct log_identity *identity)
 {
     CHECK(p->identity.node_id == 0);
     p->identity = *identity;
+    struct queue_node *next;
+    for (struct queue_node *at = queue_first(&p->incoming); at != NULL; at = next) {
+        next = queue_next(&p->incoming, at);
+        struct conn *c = container_of(at, struct conn, node);
+        if (c->state > CONN_WAITS_HELLO && c->hello.to != identity->node_id)
+            peer_conn_end(c, false, "meant for another node");
+    }
 }
 
 uint16_t peers_port(const struct peers *p)

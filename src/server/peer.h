@@ -44,7 +44,7 @@ void peers_close(struct peers *p);
 struct transport_port peers_transport(struct peers *p);
 /* Who gets frames and events; NULL: nobody (what comes is dropped). */
 void peers_attach(struct peers *p, struct consensus *c);
-/* This node has been introduced. */
+/* This node has been introduced. Ends connections of those who took it for somebody else. */
 void peers_identify(struct peers *p, const struct log_identity *identity);
 
 /* After each consensus_turn(): one writev for each connection that has something to send. */

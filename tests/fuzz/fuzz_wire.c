@@ -59,7 +59,9 @@ static void make_config(struct buf *to, struct prng *p)
         }
         book_set(&book, node, &(struct peer_address){.host = "127.0.0.1", .port = 1});
     }
-    members_encode(&config, 10 + number(p) % 100, &book, to);
+    const struct members m = {.config = config, .next_node = 10 + number(p) % 100,
+                              .spares = config.learners, .book = book};
+    members_encode(&m, to);
 }
 
 static void make_payload(struct buf *to, struct prng *p, uint8_t kind)

@@ -51,6 +51,7 @@ struct sim_connection {
 struct sim_peer {               /* as one node knows another */
     uint64_t node_id;           /* 0 = not wanted */
     uint32_t target;            /* position of the node that its address leads to */
+    uint16_t port;              /* and the address: void once the target has moved */
     struct sim_connection connection[2];
 };
 
@@ -58,7 +59,9 @@ struct sim_peer {               /* as one node knows another */
 
 struct sim_node {
     struct sim *sim;
-    uint32_t position;          /* in sim->nodes; its "port" is position + 1 */
+    uint32_t position;          /* in sim->nodes */
+    uint32_t moves;             /* how often it has changed its address */
+    uint16_t hints[SIM_NODES_MAX]; /* --peer: where the others were when it moved last */
     uint64_t node_id;           /* 0 until introduced */
     uint64_t hash_key[2];       /* the cluster's id */
     bool up, paused;
@@ -93,6 +96,7 @@ struct sim_options {
     uint32_t node_count, client_count, pipe_count;
     uint64_t duration_us;
     uint32_t lease_ms, workload;
+    uint64_t replace_dead_ms;
     uint64_t log_keep_bytes; /* 0 = the default, never reached: no log is cut, no snapshot sent */
     bool verbose;
 };
@@ -157,6 +161,8 @@ void sim_node_init(struct sim *s, uint32_t position);
 void sim_node_start(struct sim *s, struct sim_node *n);
 void sim_node_crash(struct sim *s, struct sim_node *n, enum kv_mem_crash how);
 void sim_node_wipe(struct sim *s, struct sim_node *n); /* dies, and starts empty, as somebody new */
+void sim_node_move(struct sim *s, struct sim_node *n); /* dies, and starts elsewhere */
+uint16_t sim_node_port(const struct sim_node *n);      /* its address; two nodes never share one */
 void sim_node_wake(struct sim *s, struct sim_node *n); /* turns for what is in its boxes */
 void sim_node_clear(struct sim_node *n);
 void sim_node_enter(struct sim *s, struct sim_node *n);    /* for SIM_RUN_NODE */
@@ -165,6 +171,7 @@ void sim_node_panicked(struct sim *s, struct sim_node *n); /* for SIM_RUN_NODE *
 /* sim_net.c */
 struct transport_port sim_net_port(struct sim_node *n);
 void sim_net_down(struct sim *s, struct sim_node *n); /* n died: all its connections end */
+void sim_net_identified(struct sim *s, struct sim_node *n); /* ends what was meant for others */
 void sim_net_break(struct sim *s, struct sim_peer *peer, enum peer_channel channel);
 
 /* sim_check.c */

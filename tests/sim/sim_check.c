@@ -136,7 +136,7 @@ void sim_check_liveness(struct sim *s)
         struct shard_status at = {0};
         if (n->up && n->shard != NULL)
             shard_status(n->shard, &at);
-        const bool is_leaving = s->churn.node == n && s->churn.step != CHURN_REST;
+        const bool is_leaving = s->churn.node == n;
         if (n->up && at.leader == 0 && !is_leaving)
             sim_fail(s, "ten election timeouts after the faults ended node %u knows no leader",
                      i + 1);

@@ -100,7 +100,6 @@ static bool run_until(struct sim *s, uint64_t end_us)
         s->now_us = e->node.key;
         s->fingerprint = (s->fingerprint ^ e->node.key) * 0x9e3779b97f4a7c15u;
         e->happen(s, e);
-        sim_churn_wipe(s);
         if (++s->event_count > EVENTS_MAX)
             sim_fail(s, "more than %d events: something runs in circles", EVENTS_MAX);
     }

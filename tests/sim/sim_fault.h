@@ -29,12 +29,17 @@ struct sim_timer { /* of what ends by itself */
     uint32_t a, b;
 };
 
+enum churn_deed {
+    CHURN_END, CHURN_REMOVE, CHURN_WIPE, CHURN_ADD, CHURN_ADD_LEARNER, CHURN_PROMOTE,
+    CHURN_REPLACE, CHURN_MOVE
+};
+#define CHURN_DEEDS 4 /* in a round, at most */
+
 struct sim_churn {
     struct sim_event event;
-    enum { CHURN_REST, CHURN_REMOVE, CHURN_GONE, CHURN_ADD } step;
-    struct sim_node *node; /* whose turn it is to go */
+    uint32_t round, step;
+    struct sim_node *node; /* whose turn it is; NULL: nobody's */
     uint64_t node_id, asked_us, until_us;
-    bool wipe_due;
 };
 
 /* sim_fault.c */
@@ -46,6 +51,5 @@ void sim_faults_end(struct sim *s);
 /* sim_churn.c */
 void sim_churn_start(struct sim *s);
 void sim_churn_answer(struct sim *s, const struct admin *admin);
-void sim_churn_wipe(struct sim *s);
 
 #endif

@@ -61,11 +61,24 @@ static void doom(struct sim *s, struct sim_connection *c)
     sim_at(s, &c->retry, DOOMED_MIN_US + sim_random(s, DOOMED_MAX_US - DOOMED_MIN_US));
 }
 
-/* A hello that the target would accept: it is who the dialer means, or nobody yet. */
-static bool hello_fits(struct sim *s, const struct sim_connection *c)
+/* Somebody is at port and accepts the hello: it is who the dialer means, or nobody yet. */
+static bool hello_fits(struct sim *s, const struct sim_connection *c, uint16_t port)
 {
     const struct sim_node *target = target_of(s, c);
+    if (!target->up || sim_node_port(target) != port)
+        return false;
     return target->node_id == 0 || target->node_id == c->peer->node_id;
+}
+
+/* Nobody is where the peer was last: it is looked for where the operator said, too. */
+static void try_hint(struct sim *s, const struct sim_connection *c)
+{
+    struct sim_node *n = c->dialer;
+    const struct peer_address address = {.host = "sim", .port = n->hints[c->peer->target]};
+    if (!n->up || address.port == 0 || !hello_fits(s, c, address.port))
+        return;
+    SIM_RUN_NODE(s, n, consensus_peer_address(n->consensus, c->peer->node_id, &address, false));
+    sim_node_wake(s, n);
 }
 
 /* The target learns who the dialer is, and where. */
@@ -73,7 +86,7 @@ static void say_hello(struct sim *s, const struct sim_connection *c)
 {
     struct sim_node *target = target_of(s, c);
     const struct peer_address address = {.host = "sim",
-                                         .port = (uint16_t)(c->dialer->position + 1)};
+                                         .port = sim_node_port(c->dialer)};
     SIM_RUN_NODE(s, target, consensus_peer_address(target->consensus, c->dialer->node_id, &address,
                                                    false));
     sim_node_wake(s, target);
@@ -93,8 +106,9 @@ static void retry(struct sim *s, struct sim_event *e)
         sim_at(s, &c->retry, RETRY_US + sim_random(s, RETRY_US));
         return;
     }
-    if (!target_of(s, c)->up || !hello_fits(s, c)) {
+    if (!hello_fits(s, c, c->peer->port)) {
         tell(s, c, PEER_REFUSED);
+        try_hint(s, c);
         sim_at(s, &c->retry, RETRY_US / 2 + sim_random(s, RETRY_US));
         return;
     }
@@ -206,15 +220,16 @@ static void net_peer(void *context, uint64_t node, const struct peer_address *ad
         return;
     }
     CHECK(address->port >= 1);
-    CHECK(address->port <= s->options.node_count);
-    if (peer != NULL && peer->target == address->port - 1u)
+    CHECK((address->port - 1u) % SIM_NODES_MAX < s->options.node_count);
+    if (peer != NULL && peer->port == address->port)
         return;
     if (peer == NULL) {
         peer = peer_of(n, 0);
         CHECK(peer != NULL);
     }
     peer->node_id = node;
-    peer->target = address->port - 1u;
+    peer->target = (address->port - 1u) % SIM_NODES_MAX;
+    peer->port = address->port;
     for (int k = 0; k < 2; k++) {
         struct sim_connection *c = &peer->connection[k];
         c->retry.happen = retry;
@@ -256,6 +271,26 @@ static void end_own(struct sim *s, struct sim_node *n)
             c->state = CONNECTION_DOWN;
         }
         peer->node_id = 0;
+    }
+}
+
+/* While n was empty whoever wanted could connect. The dialers learn it a little later: this runs
+ * within n's turn. */
+void sim_net_identified(struct sim *s, struct sim_node *n)
+{
+    for (uint32_t i = 0; i < s->options.node_count; i++) {
+        for (size_t p = 0; p < ARRAY_COUNT(s->nodes[i].peers); p++) {
+            struct sim_peer *peer = &s->nodes[i].peers[p];
+            if (peer->node_id == 0 || peer->target != n->position || peer->node_id == n->node_id)
+                continue;
+            for (int k = 0; k < 2; k++) {
+                if (peer->connection[k].state != CONNECTION_UP)
+                    continue;
+                peer->connection[k].state = CONNECTION_DOOMED;
+                peer->connection[k].generation++;
+                sim_at(s, &peer->connection[k].retry, CONNECT_US);
+            }
+        }
     }
 }
 

@@ -285,6 +285,7 @@ static void introduced(void *context, const struct log_identity *identity)
     n->node_id = identity->node_id;
     memcpy(n->hash_key, identity->hash_key, sizeof(n->hash_key));
     n->introduced = true;
+    sim_net_identified(n->sim, n);
 }
 
 /* Many pieces, but not so many that the transfer of a large state outlasts the run. */
@@ -320,6 +321,7 @@ static enum status open_consensus(struct sim_node *n, const struct log_recovered
         .heartbeat_ticks = 5,
         .election_ticks = SIM_ELECTION_TICKS,
         .lease_ms = s->options.lease_ms,
+        .replace_dead_ms = s->options.replace_dead_ms,
         .seed = prng_next(&s->prng),
         .cache_bytes = sim_random(s, 3) == 0 ? 2000 : 0,
         .state = n->store,
@@ -329,7 +331,7 @@ static enum status open_consensus(struct sim_node *n, const struct log_recovered
         .disk = kv_mem_disk(n->disk),
         .dir = "node",
         .disk_reserve = SIM_DISK_RESERVE,
-        .self = {.host = "sim", .port = (uint16_t)(n->position + 1)},
+        .self = {.host = "sim", .port = sim_node_port(n)},
         .cluster_init = n->founder,
         .introduced = introduced,
         .context = n,
@@ -488,6 +490,23 @@ void sim_node_wipe(struct sim *s, struct sim_node *n)
     n->founder = false;
     n->node_id = n->boot = 0;
     sim_node_start(s, n);
+}
+
+void sim_node_move(struct sim *s, struct sim_node *n)
+{
+    if (n->up)
+        sim_node_crash(s, n, KV_MEM_KILL);
+    heap_remove(&s->events, &n->restart.node);
+    n->moves++;
+    for (uint32_t i = 0; i < s->options.node_count; i++)
+        n->hints[i] = sim_node_port(&s->nodes[i]);
+    sim_trace(s, "node %u moves to port %u", n->position + 1, sim_node_port(n));
+    sim_node_start(s, n);
+}
+
+uint16_t sim_node_port(const struct sim_node *n)
+{
+    return (uint16_t)(1 + n->position + SIM_NODES_MAX * n->moves);
 }
 
 void sim_node_init(struct sim *s, uint32_t position)

@@ -29,6 +29,9 @@ struct prng *net_prng(struct net *n);
 void net_set_faults(struct net *n, const struct net_faults *faults);
 void net_set_load(struct net *n, bool batches, bool reads);
 void net_set_lease(struct net *n, uint32_t lease_ms); /* for nodes started from now on */
+void net_set_replace_dead(struct net *n, uint64_t ms); /* the same */
+/* Slot hears that the node at about is reached by another name. */
+void net_announce(struct net *n, int slot, int about, const char *host);
 void net_set_cache(struct net *n, size_t bytes);
 
 /* Node slot starts on its disk, whatever is there; cluster_init: a new cluster of one. */

@@ -123,9 +123,11 @@ static void entries_are_described_in_words(void **state)
     const struct raft_config config = {
         .incoming = {2, {1, 2}}, .outgoing = {1, {3}}, .learners = {1, {4}}};
     struct buf payload = {0};
-    members_encode(&config, 5, &book, &payload);
+    const struct members m = {
+        .config = config, .next_node = 5, .spares = {1, {4}}, .book = book};
+    members_encode(&m, &payload);
     assert_line(&(struct log_entry){.term = 2, .kind = RAFT_CONFIG, .payload = buf_bytes(&payload)},
-                "index=7 term=2 CONFIG voters=1,2 leaving=3 learners=4 1=one:17001");
+                "index=7 term=2 CONFIG voters=1,2 leaving=3 learners=4 spares=4 1=one:17001");
     assert_line(&(struct log_entry){.term = 2, .kind = RAFT_CONFIG, .payload = BYTES("?")},
                 "index=7 term=2 CONFIG (damaged)");
     buf_clear(&payload);

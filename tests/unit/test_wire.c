@@ -39,7 +39,9 @@ static void encode_members(struct buf *to)
     struct address_book book = {0};
     book_set(&book, 1, &(struct peer_address){.host = "10.0.0.1", .port = 17001});
     book_set(&book, 9, &(struct peer_address){.host = "nine.example", .port = 65535});
-    members_encode(&joint, 10, &book, to);
+    const struct members m = {
+        .config = joint, .next_node = 10, .spares = {1, {4}}, .book = book};
+    members_encode(&m, to);
 }
 
 /* The bytes as members.h describes them: they are in the log of every node. */
@@ -50,7 +52,7 @@ static void a_configuration_has_these_bytes(void **state)
     struct address_book book = {0};
     book_set(&book, 2, &(struct peer_address){.host = "ab", .port = 0x1234});
     struct buf payload = {0};
-    members_encode(&config, 4, &book, &payload);
+    members_encode(&(struct members){.config = config, .next_node = 4, .book = book}, &payload);
     const uint8_t want[] = {
         1, 4, 0, 0, 0, 0, 0, 0, 0, 2,
         2, 0, 0, 0, 0, 0, 0, 0, 1, 0x34, 0x12, 2, 'a', 'b',
@@ -73,6 +75,7 @@ static void a_configuration_comes_back(void **state)
         {&m.config.incoming, &joint.incoming},
         {&m.config.outgoing, &joint.outgoing},
         {&m.config.learners, &joint.learners},
+        {&m.spares, &joint.learners},
     };
     for (size_t i = 0; i < ARRAY_COUNT(sets); i++) {
         assert_int_equal(sets[i].got->count, sets[i].want->count);
@@ -104,8 +107,7 @@ static void configurations_that_cannot_be_are_refused(void **state)
     (void)state;
     struct buf payload = {0};
     const struct raft_config config = {.incoming = {2, {2, 3}}};
-    const struct address_book book = {0};
-    members_encode(&config, 4, &book, &payload);
+    members_encode(&(struct members){.config = config, .next_node = 4}, &payload);
     uint8_t *bytes = buf_data(&payload);
     struct members m;
     assert_true(members_decode(buf_bytes(&payload), &m));
@@ -116,7 +118,8 @@ static void configurations_that_cannot_be_are_refused(void **state)
         {10, 0},      /* node 0 */
         {10, 3},      /* the same node twice */
         {10 + 8, 0},  /* no role */
-        {10 + 8, 8},  /* a role that does not exist */
+        {10 + 8, 16}, /* a role that does not exist */
+        {10 + 8, 9},  /* a spare that is no learner */
         {10 + 8, 5},  /* voter and learner at once */
     };
     for (size_t i = 0; i < ARRAY_COUNT(changes); i++) {
