@@ -1,6 +1,6 @@
 EXTRA_DIST += tests/cluster/run $(wildcard $(srcdir)/tests/cluster/*.py)
 
 # Real processes under faults: root for the scenarios that cut links and fill a disk.
-check-cluster: avow-server tests/sim/linear
+check-cluster: avow-server avow-check tests/sim/linear
 	python3 $(srcdir)/tests/cluster/run
 .PHONY: check-cluster
