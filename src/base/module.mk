@@ -4,10 +4,11 @@ libbase_a_SOURCES = \
 	%D%/panic.h %D%/panic.c %D%/log.h %D%/log.c %D%/clock.h %D%/clock.c %D%/crc32c.h %D%/crc32c.c \
 	%D%/crc64.h %D%/crc64.c %D%/lzf.h %D%/lzf.c \
 	%D%/siphash.h %D%/siphash.c %D%/prng.h %D%/prng.c %D%/queue.h %D%/heap.h %D%/heap.c \
-	%D%/mailbox.h %D%/mailbox.c %D%/encode.h
+	%D%/mailbox.h %D%/mailbox.c %D%/encode.h %D%/real.h %D%/real.c
 
 
-BASE_TESTS = tests/unit/test_base tests/unit/test_base_mailbox tests/unit/test_base_log
+BASE_TESTS = tests/unit/test_base tests/unit/test_base_mailbox tests/unit/test_base_log \
+	tests/unit/test_base_real
 check_PROGRAMS += $(BASE_TESTS)
 
 tests_unit_test_base_SOURCES = tests/unit/test_base.c tests/unit/test.h
@@ -21,3 +22,7 @@ tests_unit_test_base_mailbox_LDADD = libbase.a $(CMOCKA_LIBS)
 tests_unit_test_base_log_SOURCES = tests/unit/test_base_log.c
 tests_unit_test_base_log_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_base_log_LDADD = libbase.a $(CMOCKA_LIBS)
+
+tests_unit_test_base_real_SOURCES = tests/unit/test_base_real.c
+tests_unit_test_base_real_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_base_real_LDADD = libbase.a $(CMOCKA_LIBS)
