@@ -1,7 +1,7 @@
 /* real.c -- correctly rounded functions of real numbers, by MPFR at a double's 53 bits.
  *
  * MPFR computes with a wide range of exponents and rounds once to 53 bits. What is left is a
- * double's own range: above it infinity, below it fewer bits, which must come of the exact value and
+ * double's own range: above it infinity, below it fewer bits, which must come of the exact value,
  * not of one that was rounded already. mpfr_check_range() and mpfr_subnormalize() see to that; they
  * want to know how the first rounding went. */
 
@@ -10,7 +10,7 @@
 #include <float.h>
 #include <mpfr.h>
 
-#define EXPONENT_MIN (DBL_MIN_EXP - DBL_MANT_DIG + 1) /* of the smallest subnormal, as MPFR counts */
+#define EXPONENT_MIN (DBL_MIN_EXP - DBL_MANT_DIG + 1) /* of the smallest subnormal */
 #define EXPONENT_MAX DBL_MAX_EXP
 
 /* rounded: what the function that gave y returned. */

@@ -11,6 +11,7 @@ libcommand_a_SOURCES = \
 	%D%/pubsub.c %D%/scripting.c %D%/set.c %D%/sort.c %D%/stream.c %D%/zset.h %D%/zset.c \
 	%D%/zset_range.c %D%/zset_combine.c %D%/sources.h %D%/sources.c %D%/pop.h %D%/pop.c
 libcommand_a_SOURCES += %D%/hll_image.h %D%/hll_image.c
+libcommand_a_SOURCES += %D%/geohash.h %D%/geohash.c
 libcommand_a_SOURCES += %D%/stream.h %D%/stream_rows.c %D%/stream_group.h \
 	%D%/stream_group_rows.c %D%/stream_group.c %D%/stream_info.c %D%/stream_pending.c \
 	%D%/stream_read.h %D%/stream_read.c

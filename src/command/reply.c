@@ -5,8 +5,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/panic.h"
 #include "command/command.h"
 #include "resp/resp_write.h"
+
+#define PLAIN_DOUBLE_SIZE 32
 
 static struct buf *out(const struct exec *x)
 {
@@ -123,6 +126,23 @@ void reply_double(struct exec *x, double value)
 {
     if (reply_is_wanted(x))
         resp_double(out(x), protocol(x), value);
+}
+
+void reply_double_plain(struct exec *x, double value)
+{
+    char text[PLAIN_DOUBLE_SIZE];
+    if (!reply_is_wanted(x))
+        return;
+    int size = snprintf(text, sizeof(text), "%.17f", value);
+    CHECK(size > 0 && (size_t)size < sizeof(text));
+    while (text[size - 1] == '0')
+        size--;
+    if (text[size - 1] == '.')
+        size--;
+    struct bytes digits = bytes_of(text, (size_t)size);
+    if (bytes_equal(digits, BYTES("-0")))
+        digits = BYTES("0");
+    resp_double_digits(out(x), protocol(x), digits);
 }
 
 void reply_bool(struct exec *x, bool value)

@@ -38,6 +38,7 @@ void reply_array(struct exec *x, size_t count);
 void reply_map(struct exec *x, size_t pairs); /* RESP2: array of 2 * pairs */
 void reply_set(struct exec *x, size_t count); /* RESP2: array */
 void reply_double(struct exec *x, double value);
+void reply_double_plain(struct exec *x, double value); /* no exponent; < 1e9 */
 void reply_bool(struct exec *x, bool value);
 void reply_verbatim(struct exec *x, const char *extension, struct bytes text);
 

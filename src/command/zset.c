@@ -73,36 +73,29 @@ void zset_reply_pair(struct exec *x, struct bytes member, double score, bool nes
 
 /* --- ZADD, ZINCRBY, ZREM ---------------------------------------------------------------------- */
 
-struct zadd {
-    bool nx, xx, gt, lt, ch, incr;
-    uint32_t first;  /* argument of the first score */
-    double *scores;  /* memory of the request */
-    int64_t added, updated;
-    bool done;       /* the last member was not left alone by an option, */
-    double score;    /* and this is what it has now */
-};
-
-static void parse_zadd_options(struct exec *x, struct zadd *z)
+/* Returns the argument of the first score. */
+static uint32_t parse_zadd_options(struct exec *x, struct zset_add *z)
 {
     const struct {
         const char *word;
         bool *flag;
     } options[] = {{"nx", &z->nx}, {"xx", &z->xx}, {"gt", &z->gt},
                    {"lt", &z->lt}, {"ch", &z->ch}, {"incr", &z->incr}};
-    for (z->first = 2; z->first < x->arg_count; z->first++) {
+    uint32_t n = 2;
+    for (; n < x->arg_count; n++) {
         size_t i = 0;
-        while (i < ARRAY_COUNT(options) && !arg_is(x, z->first, options[i].word))
+        while (i < ARRAY_COUNT(options) && !arg_is(x, n, options[i].word))
             i++;
         if (i == ARRAY_COUNT(options))
-            return;
+            break;
         *options[i].flag = true;
     }
+    return n;
 }
 
-static bool parse_zadd(struct exec *x, struct zadd *z)
+static bool parse_zadd(struct exec *x, struct zset_add *z)
 {
-    parse_zadd_options(x, z);
-    const uint32_t words = x->arg_count - z->first;
+    const uint32_t first = parse_zadd_options(x, z), words = x->arg_count - first;
     if (words == 0 || words % 2 == 1) {
         reply_syntax_error(x);
         return false;
@@ -119,15 +112,19 @@ static bool parse_zadd(struct exec *x, struct zadd *z)
         reply_error(x, "ERR INCR option supports a single increment-element pair");
         return false;
     }
-    z->scores = arena_alloc(x->arena, words / 2 * sizeof(*z->scores));
-    for (uint32_t i = 0; i < words / 2; i++)
-        if (!arg_double(x, z->first + 2 * i, &z->scores[i]))
+    z->first = first + 1;
+    z->step = 2;
+    z->count = words / 2;
+    z->scores = arena_alloc(x->arena, z->count * sizeof(*z->scores));
+    for (uint32_t i = 0; i < z->count; i++)
+        if (!arg_double(x, first + 2 * i, &z->scores[i]))
             return false;
     return true;
 }
 
 /* Adds or changes one member, as far as the options let it. False: the score would be NaN. */
-static bool zadd_member(struct exec *x, struct object *zset, struct bytes member, struct zadd *z)
+static bool zadd_member(struct exec *x, struct object *zset, struct bytes member,
+                        struct zset_add *z)
 {
     double old;
     z->done = false;
@@ -157,7 +154,7 @@ static bool zadd_member(struct exec *x, struct object *zset, struct bytes member
     return true;
 }
 
-static void reply_zadd(struct exec *x, const struct zadd *z)
+static void reply_zadd(struct exec *x, const struct zset_add *z)
 {
     if (!z->incr)
         reply_int64(x, z->ch ? z->added + z->updated : z->added);
@@ -167,22 +164,28 @@ static void reply_zadd(struct exec *x, const struct zadd *z)
         reply_null(x);
 }
 
-static void add_members(struct exec *x, bool incr)
+void zset_add(struct exec *x, struct zset_add *z)
 {
-    struct zadd z = {.incr = incr};
     struct object zset;
-    if (!parse_zadd(x, &z) || !zset_open_write(x, 1, &zset))
+    if (!zset_open_write(x, 1, &zset))
         return;
     bool is_number = true;
-    for (uint32_t i = 0; z.first + 2 * i < x->arg_count && is_number; i++) {
-        z.score = z.scores[i];
-        is_number = zadd_member(x, &zset, x->args[z.first + 2 * i + 1], &z);
+    for (uint32_t i = 0; i < z->count && is_number; i++) {
+        z->score = z->scores[i];
+        is_number = zadd_member(x, &zset, x->args[z->first + i * z->step], z);
     }
-    if (z.added + z.updated > 0)
-        changed(x, &zset, EVENT_ZSET, z.incr ? "zincr" : "zadd");
+    if (z->added + z->updated > 0)
+        changed(x, &zset, EVENT_ZSET, z->incr ? "zincr" : "zadd");
     object_close(&zset);
     if (is_number)
-        reply_zadd(x, &z);
+        reply_zadd(x, z);
+}
+
+static void add_members(struct exec *x, bool incr)
+{
+    struct zset_add z = {.incr = incr};
+    if (parse_zadd(x, &z))
+        zset_add(x, &z);
 }
 
 /* ZADD key [NX | XX] [GT | LT] [CH] [INCR] score member ... */

@@ -21,6 +21,18 @@ bool zset_put(struct exec *x, struct object *zset, struct bytes member, double s
 /* The score in a value of SPACE_MEMBER or at the front of a subkey of SPACE_SCORE. */
 double zset_stored_score(struct bytes b);
 
+/* The whole of ZADD behind its arguments: adds members to key args[1], and replies. Left alone are
+ * those that an option excludes. */
+struct zset_add {
+    bool nx, xx, gt, lt, ch, incr;
+    uint32_t first, step, count; /* members: first argument, distance, number */
+    double *scores;
+    int64_t added, updated;
+    bool done;    /* the last member was not left alone, */
+    double score; /* and this is what it has now */
+};
+void zset_add(struct exec *x, struct zset_add *z);
+
 /* A member with its score; nested: as an array of two. */
 void zset_reply_pair(struct exec *x, struct bytes member, double score, bool nested);
 

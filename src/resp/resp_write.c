@@ -136,7 +136,11 @@ struct bytes resp_double_text(double value, char text[static RESP_DOUBLE_SIZE])
 void resp_double(struct buf *b, enum resp_protocol p, double value)
 {
     char text[RESP_DOUBLE_SIZE];
-    const struct bytes digits = resp_double_text(value, text);
+    resp_double_digits(b, p, resp_double_text(value, text));
+}
+
+void resp_double_digits(struct buf *b, enum resp_protocol p, struct bytes digits)
+{
     if (p == RESP2)
         resp_bulk(b, digits);
     else

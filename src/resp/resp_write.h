@@ -34,6 +34,7 @@ void resp_bool(struct buf *b, enum resp_protocol p, bool value);
 
 /* %.17g; inf, -inf, nan */
 void resp_double(struct buf *b, enum resp_protocol p, double value);
+void resp_double_digits(struct buf *b, enum resp_protocol p, struct bytes digits);
 void resp_big_number(struct buf *b, enum resp_protocol p, struct bytes digits);
 
 /* format: three letters, "txt" or "mkd" */

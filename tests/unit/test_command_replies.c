@@ -212,6 +212,13 @@ static void sort_replies_as_redis(void **state)
     check_file("sort", 0);
 }
 
+static void places_reply_as_redis(void **state)
+{
+    (void)state;
+    check_file("geo", CACHE_BYTES);
+    check_file("geo", 0);
+}
+
 static void refusals_are_those_of_redis(void **state)
 {
     (void)state;
@@ -242,6 +249,7 @@ int main(void)
         cmocka_unit_test(streams_reply_as_redis),
         cmocka_unit_test(sort_replies_as_redis),
         cmocka_unit_test(groups_of_streams_reply_as_redis),
+        cmocka_unit_test(places_reply_as_redis),
         cmocka_unit_test(refusals_are_those_of_redis),
         cmocka_unit_test(command_info_is_that_of_redis),
     };
