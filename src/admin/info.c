@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
+#include "server/histogram.h"
 #include "server/log_writer.h"
 #include "server/loop.h"
 #include "server/node.h"
@@ -263,6 +264,35 @@ static void info_errorstats(struct server *s, struct buf *to)
                    U(s->stats.errors[i].count));
 }
 
+/* The share of calls that INFO tells of: the words of latency-tracking-info-percentiles. */
+static void percentiles_of(const struct command_info *info, const char *percents, struct buf *to)
+{
+    const char *separator = "";
+    for (char *end; *percents != '\0'; percents = end) {
+        const double percent = strtod(percents, &end);
+        if (end == percents)
+            return;
+        buf_printf(to, "%sp%.10g=%.3f", separator, percent,
+                   (double)histogram_percentile_ns(info->latency, percent) / 1000);
+        separator = ",";
+    }
+}
+
+static void info_latencystats(struct server *s, struct buf *to)
+{
+    const struct config_row *row = config_find(BYTES("latency-tracking-info-percentiles"));
+    const char *percents = config_text(&s->config, row);
+    for (size_t i = 0; s->config.latency_tracking && commands_info_at(s->commands, i) != NULL;
+         i++) {
+        const struct command_info *info = commands_info_at(s->commands, i);
+        if (info->latency == NULL)
+            continue;
+        buf_printf(to, "latency_percentiles_usec_%s:", info->name);
+        percentiles_of(info, percents, to);
+        buf_append_string(to, "\r\n");
+    }
+}
+
 static void info_cluster(struct server *s, struct buf *to)
 {
     (void)s;
@@ -405,6 +435,7 @@ static const struct {
     {"modules", "Modules", info_modules, SECTION_DEFAULT | SECTION_MODULES},
     {"commandstats", "Commandstats", info_commandstats, 0},
     {"errorstats", "Errorstats", info_errorstats, SECTION_DEFAULT},
+    {"latencystats", "Latencystats", info_latencystats, 0},
     {"raft", "Raft", info_raft, SECTION_DEFAULT},
     {"cluster", "Cluster", info_cluster, SECTION_DEFAULT},
     {"keyspace", "Keyspace", info_keyspace, SECTION_DEFAULT},

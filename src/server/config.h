@@ -77,6 +77,8 @@ struct config {
     int64_t loops;
     int64_t enable_debug_command;
     int64_t slowlog_log_slower_than, slowlog_max_len;
+    int64_t latency_threshold_ms; /* 0 = nothing is watched */
+    bool latency_tracking;
 
     char *text[CONFIG_ROWS_MAX]; /* of row n, canonical; owned */
     char *file;                  /* absolute path, NULL = none */

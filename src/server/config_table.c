@@ -98,6 +98,8 @@ const struct config_row config_rows[] = {
     ENUM("enable-debug-command", enable_debug_command, "no", debug_commands, FIXED),
     INT("slowlog-log-slower-than", slowlog_log_slower_than, "10000", -1, INT64_MAX, 0),
     INT("slowlog-max-len", slowlog_max_len, "128", 0, INT64_MAX, 0),
+    INT("latency-monitor-threshold", latency_threshold_ms, "0", 0, INT64_MAX, 0),
+    BOOL("latency-tracking", latency_tracking, "yes", 0),
 
     /* --- remembered, no effect ---------------------------------------------------------------- */
     NO_SPECIAL("save", "", config_check_save),
@@ -152,8 +154,6 @@ const struct config_row config_rows[] = {
     NO_BOOL_FIXED("io-threads-do-reads", "no"),
     NO_INT("busy-reply-threshold", "5000", 0, INT64_MAX),
     ALIAS("lua-time-limit"),
-    NO_INT("latency-monitor-threshold", "0", 0, INT64_MAX),
-    NO_BOOL("latency-tracking", "yes"),
     NO_SPECIAL("latency-tracking-info-percentiles", "50 99 99.9", config_check_percentiles),
     NO_INT("tracking-table-max-keys", "1000000", 0, INT64_MAX),
     NO_INT("acllog-max-len", "128", 0, INT64_MAX),

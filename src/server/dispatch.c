@@ -584,13 +584,19 @@ enum dispatch dispatch_end(struct conn *c, size_t *rewind)
 
 /* --- afterwards ------------------------------------------------------------------------------- */
 
+/* It took as long as one of the two wants to know. */
 static void note_slow(const struct conn *c, const struct command_info *info, uint64_t ticks,
                       struct bytes words)
 {
     struct server *s = c->server;
-    if (info->command->flags & CMD_SKIP_SLOWLOG)
+    const uint64_t took_us = ticks_to_us(ticks);
+    server_note_latency(s, info->command->flags & CMD_FAST ? LATENCY_FAST_COMMAND : LATENCY_COMMAND,
+                        took_us);
+    const int64_t slow_us = s->config.slowlog_log_slower_than;
+    if (info->command->flags & CMD_SKIP_SLOWLOG || slow_us < 0 || took_us < (uint64_t)slow_us ||
+        s->config.slowlog_max_len == 0)
         return;
-    const struct slowlog_event event = {s->now_ms / 1000, ticks_to_us(ticks), words, c->address,
+    const struct slowlog_event event = {s->now_ms / 1000, took_us, words, c->address,
                                         c->session.name};
     slowlog_add(&s->slowlog, &event, (uint64_t)s->config.slowlog_max_len);
 }
@@ -600,8 +606,7 @@ void dispatch_account(struct slot *slot, const struct reply *reply)
     struct stats *stats = &slot->conn->server->stats;
     const uint64_t ticks = ticks_now() - slot->begun;
     stats->commands++;
-    slot->info->calls++;
-    slot->info->ticks += ticks;
+    command_info_called(slot->info, ticks, slot->conn->server->config.latency_tracking);
     if (reply->errors > 0) {
         slot->info->failed++;
         stats_count_errors(stats, reply->error_code, reply->errors);
@@ -622,8 +627,7 @@ void dispatch_account_part(struct server *s, const struct exec *x)
     struct command_info *info = commands_info_of(s->commands, x->command);
     const uint64_t now = ticks_now(), ticks = now - s->part_begun;
     s->stats.commands++;
-    info->calls++;
-    info->ticks += ticks;
+    command_info_called(info, ticks, s->config.latency_tracking);
     info->failed += x->reply.errors > s->part_errors;
     if (ticks >= s->slow_ticks) {
         struct buf words = {0};

@@ -50,7 +50,7 @@ const struct local_row local_rows[] = {
     {"slowlog|reset", slowlog_reset, false},
     {"slowlog|help", slowlog_help, true},
     {"latency|latest", latency_latest, false},
-    {"latency|history", latency_latest, false},
+    {"latency|history", latency_history, false},
     {"latency|reset", latency_reset, false},
     {"latency|graph", latency_graph, false},
     {"latency|doctor", latency_doctor, false},

@@ -45,7 +45,8 @@ local_run config_get, config_set, config_resetstat, config_rewrite_command, conf
 local_run local_info, local_save, local_bgsave, local_bgrewriteaof, local_shutdown, local_monitor,
     memory_doctor, memory_purge, memory_stats, memory_malloc_stats, memory_help;
 /* local_latency.c */
-local_run slowlog_get, slowlog_len, slowlog_reset, slowlog_help, latency_latest, latency_reset,
+local_run slowlog_get, slowlog_len, slowlog_reset, slowlog_help, latency_latest, latency_history,
+    latency_reset,
     latency_graph, latency_doctor, latency_histogram, latency_help;
 /* local_debug.c: all of DEBUG that is not the table's */
 local_run local_debug;

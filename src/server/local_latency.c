@@ -1,5 +1,7 @@
 /* local_latency.c -- SLOWLOG and LATENCY. */
 
+#include <string.h>
+#include "server/histogram.h"
 #include "server/local.h"
 
 /* --- SLOWLOG ---------------------------------------------------------------------------------- */
@@ -83,43 +85,133 @@ void slowlog_help(struct server *s, struct conn *c, struct exec *x)
     reply_help(x, lines);
 }
 
-/* --- LATENCY: no events are sampled, which is what a Redis with monitoring off answers -------- */
+/* --- LATENCY: events -------------------------------------------------------------------------- */
+
+static void reply_event(struct exec *x, const struct latency *l, enum latency_event event)
+{
+    struct latency_sample samples[LATENCY_SAMPLES];
+    const size_t count = latency_samples(l, event, samples);
+    reply_array(x, 4);
+    reply_bulk_string(x, latency_name(event));
+    reply_int64(x, (int64_t)samples[count - 1].time_s);
+    reply_int64(x, (int64_t)samples[count - 1].ms);
+    reply_int64(x, (int64_t)l->events[event].max_ms);
+}
 
 void latency_latest(struct server *s, struct conn *c, struct exec *x)
 {
-    (void)s;
     (void)c;
-    reply_array(x, 0);
+    size_t count = 0;
+    for (int event = 0; event < LATENCY_EVENTS; event++)
+        count += latency_has(&s->latency, (enum latency_event)event);
+    reply_array(x, count);
+    for (int event = 0; event < LATENCY_EVENTS; event++)
+        if (latency_has(&s->latency, (enum latency_event)event))
+            reply_event(x, &s->latency, (enum latency_event)event);
 }
 
+void latency_history(struct server *s, struct conn *c, struct exec *x)
+{
+    (void)c;
+    struct latency_sample samples[LATENCY_SAMPLES];
+    const enum latency_event event = latency_find(x->args[2]);
+    const size_t count = event == LATENCY_EVENTS ? 0 : latency_samples(&s->latency, event, samples);
+    reply_array(x, count);
+    for (size_t i = 0; i < count; i++) {
+        reply_array(x, 2);
+        reply_int64(x, (int64_t)samples[i].time_s);
+        reply_int64(x, (int64_t)samples[i].ms);
+    }
+}
+
+/* RESET [event ...] -> how many had samples */
 void latency_reset(struct server *s, struct conn *c, struct exec *x)
 {
-    (void)s;
     (void)c;
-    reply_int64(x, 0);
+    int64_t count = 0;
+    for (int event = 0; event < LATENCY_EVENTS; event++) {
+        bool is_wanted = x->arg_count == 2;
+        for (uint32_t i = 2; i < x->arg_count; i++)
+            is_wanted = is_wanted || (int)latency_find(x->args[i]) == event;
+        if (is_wanted)
+            count += latency_forget(&s->latency, (enum latency_event)event);
+    }
+    reply_int64(x, count);
 }
 
 void latency_graph(struct server *s, struct conn *c, struct exec *x)
 {
-    (void)s;
     (void)c;
-    reply_errorf(x, "ERR No samples available for event '%.*s'", (int)MIN(x->args[2].size, 128),
-                 (const char *)x->args[2].data);
+    const enum latency_event event = latency_find(x->args[2]);
+    if (event == LATENCY_EVENTS || !latency_has(&s->latency, event)) {
+        reply_errorf(x, "ERR No samples available for event '%.*s'",
+                     (int)MIN(x->args[2].size, 128), (const char *)x->args[2].data);
+        return;
+    }
+    struct buf text = {0};
+    latency_draw(&s->latency, event, s->now_ms / 1000, &text);
+    reply_verbatim(x, "txt", buf_bytes(&text));
+    buf_clear(&text);
 }
 
 void latency_doctor(struct server *s, struct conn *c, struct exec *x)
 {
-    (void)s;
     (void)c;
-    reply_verbatim(x, "txt", BYTES("AvowDB does not sample latency events yet. SLOWLOG and INFO "
-                                   "commandstats show how long commands take.\n"));
+    struct buf text = {0};
+    latency_report(&s->latency, s->config.latency_threshold_ms, &text);
+    reply_verbatim(x, "txt", buf_bytes(&text));
+    buf_clear(&text);
+}
+
+/* --- LATENCY HISTOGRAM ------------------------------------------------------------------------ */
+
+#define FIRST_LEVEL_NS 1024 /* each next is twice as long */
+
+static void reply_histogram(struct exec *x, const struct command_info *info)
+{
+    reply_bulk_string(x, info->name);
+    reply_map(x, 2);
+    reply_bulk_string(x, "calls");
+    reply_int64(x, (int64_t)info->latency->count);
+    reply_bulk_string(x, "histogram_usec");
+    const size_t begun = reply_array_begin(x);
+    size_t pairs = 0;
+    uint64_t before = 0;
+    for (uint64_t ns = FIRST_LEVEL_NS; before < info->latency->count; ns *= 2) {
+        const uint64_t count = histogram_at_most(info->latency, ns);
+        if (count == before)
+            continue;
+        reply_int64(x, (int64_t)(histogram_top_ns(ns) / 1000));
+        reply_int64(x, (int64_t)count);
+        pairs++;
+        before = count;
+    }
+    reply_map_end(x, begun, pairs);
+}
+
+/* name is the command's or that of its container. */
+static bool is_of(const struct command_info *info, struct bytes name)
+{
+    const size_t size = name.size;
+    return strlen(info->name) >= size &&
+           bytes_equal_nocase(name, bytes_of(info->name, size)) &&
+           (info->name[size] == '\0' || info->name[size] == '|');
 }
 
 void latency_histogram(struct server *s, struct conn *c, struct exec *x)
 {
-    (void)s;
     (void)c;
-    reply_map(x, 0);
+    const size_t begun = reply_array_begin(x);
+    size_t pairs = 0;
+    const struct command_info *info;
+    const bool all = x->arg_count == 2;
+    for (uint32_t i = all ? 1 : 2; i < x->arg_count; i++)
+        for (size_t n = 0; (info = commands_info_at(s->commands, n)) != NULL; n++)
+            if (info->latency != NULL && (all || is_of(info, x->args[i]))) {
+                reply_histogram(x, info);
+                pairs++;
+            }
+    reply_map_end(x, begun, pairs);
 }
 
 void latency_help(struct server *s, struct conn *c, struct exec *x)

@@ -32,6 +32,7 @@ struct log_writer {
     atomic_bool ending; /* nobody takes completions any more */
     atomic_uint outstanding; /* submitted, not yet written: 0 = the thread leaves the store alone */
     atomic_uint_fast64_t job_count, syncs, in_place, last_us, max_us;
+    atomic_uint_fast64_t recent_us; /* the longest since it was last taken */
 };
 
 /* Only the writer of the moment changes the figures. */
@@ -46,6 +47,8 @@ static void write_all(struct log_writer *w, const struct log_write *writes, size
     atomic_store(&w->last_us, took_us);
     if (took_us > atomic_load(&w->max_us))
         atomic_store(&w->max_us, took_us);
+    if (took_us > atomic_load(&w->recent_us))
+        atomic_store(&w->recent_us, took_us);
 }
 
 static void complete(struct log_writer *w, uint64_t id)
@@ -165,4 +168,9 @@ void log_writer_stats(struct log_writer *w, struct log_writer_stats *stats)
         .last_us = atomic_load(&w->last_us),
         .max_us = atomic_load(&w->max_us),
     };
+}
+
+uint64_t log_writer_take_recent_us(struct log_writer *w)
+{
+    return atomic_exchange(&w->recent_us, 0);
 }

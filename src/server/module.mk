@@ -5,15 +5,20 @@ libserver_a_SOURCES = \
 	%D%/conn.h %D%/conn.c %D%/stream.h %D%/stream_tcp.c %D%/listener.h %D%/listener.c \
 	%D%/session.h %D%/session.c %D%/dispatch.h %D%/dispatch.c %D%/route.h %D%/route.c \
 	%D%/pending.h %D%/pending.c %D%/stats.h %D%/stats.c %D%/slowlog.h %D%/slowlog.c \
+	%D%/histogram.h %D%/histogram.c %D%/latency.h %D%/latency.c \
 	%D%/local.h %D%/local.c %D%/local_connection.c %D%/local_client.c %D%/local_config.c \
 	%D%/local_server.c %D%/local_latency.c %D%/local_debug.c %D%/local_raft.c %D%/local_members.c \
 	%D%/loop.h %D%/loop.c %D%/node.h %D%/node.c %D%/memory.c %D%/server.h %D%/server.c \
 	%D%/state.c
 
-SERVER_TESTS = tests/unit/test_config tests/unit/test_conn
+SERVER_TESTS = tests/unit/test_config tests/unit/test_conn tests/unit/test_latency
 SERVER_TEST_LIBS = libserver.a libmachine.a libcommand.a libkeyspace.a libresp.a libkv.a libbase.a \
 	$(ROCKSDB_LIBS) $(EVENT_LIBS) $(JEMALLOC_LIBS) $(CMOCKA_LIBS) -lm
 check_PROGRAMS += $(SERVER_TESTS)
+
+tests_unit_test_latency_SOURCES = tests/unit/test_latency.c
+tests_unit_test_latency_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_latency_LDADD = $(SERVER_TEST_LIBS)
 
 tests_unit_test_config_SOURCES = tests/unit/test_config.c
 tests_unit_test_config_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

@@ -49,6 +49,7 @@ struct node {
     pthread_t thread;
     bool has_thread;
     atomic_bool ends;
+    atomic_uint_fast64_t turn_us; /* of the consensus loop's thread: the longest of late */
 
     /* written by the consensus loop before is_introduced, read by the data loop after it */
     struct log_identity identity;
@@ -409,7 +410,11 @@ static void *consensus_main(void *context)
     struct node *n = context;
     pthread_setname_np(pthread_self(), "consensus");
     while (!atomic_load(&n->ends)) {
+        const uint64_t began_us = clock_boot_us();
         const uint64_t due_us = node_consensus_turn(n);
+        const uint64_t took_us = clock_boot_us() - began_us;
+        if (took_us > atomic_load_explicit(&n->turn_us, memory_order_relaxed))
+            atomic_store_explicit(&n->turn_us, took_us, memory_order_relaxed);
         loop_wait(n->loop, consensus_sleep(n) ? due_us : 0);
         consensus_awake(n);
     }
@@ -531,4 +536,10 @@ struct workers_port node_workers(struct node *n)
 void node_log_writer_stats(struct node *n, struct log_writer_stats *stats)
 {
     log_writer_stats(n->log_writer, stats);
+}
+
+struct node_latencies node_take_latencies(struct node *n)
+{
+    return (struct node_latencies){.sync_us = log_writer_take_recent_us(n->log_writer),
+                                   .turn_us = atomic_exchange(&n->turn_us, 0)};
 }

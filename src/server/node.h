@@ -55,4 +55,11 @@ struct log_store *node_log(struct node *n);
 struct workers_port node_workers(struct node *n); /* the data loop's */
 void node_log_writer_stats(struct node *n, struct log_writer_stats *stats);
 
+/* The longest since this was asked last: a sync of the log, a turn of the consensus loop (0 with
+ * loops 1). */
+struct node_latencies {
+    uint64_t sync_us, turn_us;
+};
+struct node_latencies node_take_latencies(struct node *n);
+
 #endif

@@ -181,6 +181,9 @@ static void cron(struct server *s)
     stats_sample(&s->stats, s->now_us);
     listener_resume(s->listener);
     conns_cron(s);
+    const struct node_latencies took = node_take_latencies(s->node);
+    server_note_latency(s, LATENCY_FSYNC, took.sync_us);
+    server_note_latency(s, LATENCY_CONSENSUS_LOOP, took.turn_us);
 }
 
 uint64_t server_turn(struct server *s)
@@ -209,6 +212,8 @@ uint64_t server_turn(struct server *s)
     conns_flush(s);
     conns_reap(s);
     arena_reset(&s->arena);
+    if (s->config.latency_threshold_ms > 0)
+        server_note_latency(s, LATENCY_DATA_LOOP, clock_boot_us() - s->now_us);
     return busy || !queue_is_empty(&s->ready) ? 0 : due_us;
 }
 

@@ -18,6 +18,7 @@
 #include "node/shard.h"
 #include "server/config.h"
 #include "server/conn.h"
+#include "server/latency.h"
 #include "server/slowlog.h"
 #include "server/stats.h"
 
@@ -78,7 +79,8 @@ struct server {
     struct change_counts changes;
     struct commands_info *commands;
     struct slowlog slowlog;
-    uint64_t slow_ticks;         /* a command that takes as long goes to the slow log */
+    struct latency latency;
+    uint64_t slow_ticks;         /* a command that takes as long is looked at: slow log, latency */
     uint64_t part_begun;         /* ticks: where the running EXEC's next command begins, */
     uint32_t part_errors;        /* and the error replies before it */
     uint32_t monitor_count;
@@ -93,6 +95,9 @@ struct server {
 
 /* What follows from settings that were changed, and from the clocks' rates. */
 void server_settings_changed(struct server *s);
+
+/* Something took so long: a sample, if that is as much as latency-monitor-threshold. */
+void server_note_latency(struct server *s, enum latency_event event, uint64_t took_us);
 
 /* Memory alone; config is set by the caller. */
 void server_init(struct server *s);

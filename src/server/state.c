@@ -34,11 +34,23 @@ void server_init(struct server *s)
 void server_settings_changed(struct server *s)
 {
     static const enum log_level levels[] = {LOG_DEBUG, LOG_INFO, LOG_INFO, LOG_WARN};
-    const int64_t slow_us = s->config.slowlog_log_slower_than;
-    log_set_level(levels[s->config.loglevel]);
-    s->slow_ticks = slow_us < 0 || s->config.slowlog_max_len == 0
-                        ? UINT64_MAX
-                        : ticks_from_us((uint64_t)slow_us);
+    const struct config *config = &s->config;
+    uint64_t slow_us = UINT64_MAX;
+    if (config->slowlog_log_slower_than >= 0 && config->slowlog_max_len > 0)
+        slow_us = (uint64_t)config->slowlog_log_slower_than;
+    if (config->latency_threshold_ms > 0)
+        slow_us = MIN(slow_us,
+                      (uint64_t)MIN(config->latency_threshold_ms, INT64_MAX / 1000) * 1000);
+    log_set_level(levels[config->loglevel]);
+    s->slow_ticks = slow_us == UINT64_MAX ? UINT64_MAX : ticks_from_us(slow_us);
+}
+
+void server_note_latency(struct server *s, enum latency_event event, uint64_t took_us)
+{
+    const uint64_t took_ms = took_us / 1000;
+    if (s->config.latency_threshold_ms > 0 && took_ms >= (uint64_t)s->config.latency_threshold_ms)
+        latency_add(&s->latency, event,
+                    (struct latency_sample){.time_s = clock_wall_ms() / 1000, .ms = took_ms});
 }
 
 void server_clear(struct server *s)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include "base/clock.h"
 #include "base/panic.h"
+#include "server/histogram.h"
 
 /* --- commands --------------------------------------------------------------------------------- */
 
@@ -70,10 +71,30 @@ struct commands_info *commands_info_new(const struct local_row *locals, size_t c
     return all;
 }
 
+static void forget_latencies(struct commands_info *all)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        free(all->infos[i].latency);
+        all->infos[i].latency = NULL;
+    }
+}
+
+void command_info_called(struct command_info *info, uint64_t ticks, bool track)
+{
+    info->calls++;
+    info->ticks += ticks;
+    if (!track)
+        return;
+    if (info->latency == NULL)
+        info->latency = xcalloc(1, sizeof(*info->latency));
+    histogram_add(info->latency, ticks_to_ns(ticks));
+}
+
 void commands_info_free(struct commands_info *all)
 {
     if (all == NULL)
         return;
+    forget_latencies(all);
     free(all->infos);
     free(all);
 }
@@ -151,6 +172,7 @@ void stats_reset(struct stats *s, struct commands_info *all)
         struct command_info *info = &all->infos[i];
         info->calls = info->failed = info->rejected = info->ticks = 0;
     }
+    forget_latencies(all);
 }
 
 /* --- ticks ------------------------------------------------------------------------------------ */
@@ -190,6 +212,13 @@ uint64_t ticks_to_us(uint64_t ticks)
     if (ticks_per_1024_us == 0)
         return 0;
     return (uint64_t)((double)ticks * 1024 / (double)ticks_per_1024_us);
+}
+
+uint64_t ticks_to_ns(uint64_t ticks)
+{
+    if (ticks_per_1024_us == 0)
+        return 0;
+    return (uint64_t)((double)ticks * 1024000 / (double)ticks_per_1024_us);
 }
 
 uint64_t ticks_from_us(uint64_t us)

@@ -8,6 +8,7 @@
 #include "command/command.h"
 
 struct conn;
+struct histogram;
 struct server;
 
 /* What a request does to its session; none of these goes to the table's function. */
@@ -28,6 +29,7 @@ struct command_info {
     bool is_debug;   /* a subcommand of DEBUG */
     bool has_secret; /* its arguments may be passwords: not for slow log and MONITOR */
     uint64_t calls, failed, rejected, ticks;
+    struct histogram *latency; /* NULL: never called, or latency-tracking is off */
     char name[COMMAND_NAME_MAX];
 };
 
@@ -69,6 +71,9 @@ struct command_info *commands_info_of(struct commands_info *all, const struct co
 struct command_info *commands_info_at(struct commands_info *all, size_t n); /* NULL: the end */
 size_t commands_info_count(const struct commands_info *all);
 
+/* A call that took so long; track: into its histogram too. */
+void command_info_called(struct command_info *info, uint64_t ticks, bool track);
+
 void stats_count_errors(struct stats *s, const char *code, uint32_t count);
 /* One sample of the rates, by the cron. */
 void stats_sample(struct stats *s, uint64_t now_us);
@@ -79,6 +84,7 @@ void stats_reset(struct stats *s, struct commands_info *all);
 /* A cheap clock for durations of commands: the processor's counter where there is one. */
 uint64_t ticks_now(void);
 uint64_t ticks_to_us(uint64_t ticks);
+uint64_t ticks_to_ns(uint64_t ticks);
 uint64_t ticks_from_us(uint64_t us); /* UINT64_MAX until the rate is known */
 void ticks_calibrate(void); /* by the cron: compares it with the real clock */
 

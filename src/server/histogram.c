@@ -1,0 +1,63 @@
+#include "server/histogram.h"
+
+#include <stddef.h>
+#include "base/panic.h"
+
+#define LINEAR 256 /* so many buckets of one nanosecond */
+#define HALF 128   /* buckets of each doubling behind them */
+
+/* By how many bits ns is coarser than a nanosecond. */
+static unsigned shift_of(uint64_t ns)
+{
+    return ns < LINEAR ? 0 : 56u - (unsigned)__builtin_clzll(ns);
+}
+
+static size_t bucket_of(uint64_t ns)
+{
+    const unsigned shift = shift_of(ns);
+    return shift * HALF + (size_t)(ns >> shift);
+}
+
+static uint64_t bucket_top_ns(size_t bucket)
+{
+    if (bucket < LINEAR)
+        return bucket;
+    const unsigned shift = (unsigned)(bucket / HALF) - 1;
+    return ((HALF + bucket % HALF + 1) << shift) - 1;
+}
+
+void histogram_add(struct histogram *h, uint64_t ns)
+{
+    const uint64_t in_range = ns < 1 ? 1 : ns > HISTOGRAM_NS_MAX ? HISTOGRAM_NS_MAX : ns;
+    const size_t bucket = bucket_of(in_range);
+    CHECK(bucket < HISTOGRAM_BUCKETS);
+    h->buckets[bucket]++;
+    h->count++;
+}
+
+uint64_t histogram_top_ns(uint64_t ns)
+{
+    return bucket_top_ns(bucket_of(ns));
+}
+
+uint64_t histogram_at_most(const struct histogram *h, uint64_t ns)
+{
+    const size_t last = bucket_of(ns);
+    uint64_t count = 0;
+    for (size_t i = 0; i <= last && i < HISTOGRAM_BUCKETS; i++)
+        count += h->buckets[i];
+    return count;
+}
+
+uint64_t histogram_percentile_ns(const struct histogram *h, double percent)
+{
+    uint64_t wanted = (uint64_t)(percent / 100 * (double)h->count + 0.5);
+    wanted = wanted < 1 ? 1 : wanted > h->count ? h->count : wanted;
+    uint64_t count = 0;
+    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
+        count += h->buckets[i];
+        if (count >= wanted)
+            return h->count == 0 ? 0 : bucket_top_ns(i);
+    }
+    return 0;
+}
