@@ -15,8 +15,12 @@ usage: utils/start-cluster.sh [options]
   --stop           ends all nodes, leader handed over first; data stays
   --kill I         kill -9 of node I
   --start I        starts node I again
+  --add            starts one more node and makes it a member
+  --remove I       takes node I out of the cluster and stops it; its data goes to node-I.removed
+  --replace I      puts a new, empty node in the place of node I, dead or alive, in one change of
+                   members; what node I had goes to node-I.removed
   --clean          stops all nodes and deletes the directory
-Of the last five at most one at a time.
+Of the last eight at most one at a time.
 EOF
 }
 
@@ -32,13 +36,16 @@ act() {
 }
 while [ $# -gt 0 ]; do
     case $1 in
-    --nodes | --base-port | --dir | --kill | --start)
+    --nodes | --base-port | --dir | --kill | --start | --remove | --replace)
         [ $# -ge 2 ] || die "$1 needs a value; see --help" ;;&
     --nodes) nodes=$2; shift ;;
     --base-port) base_port=$2; shift ;;
     --dir) dir=$2; shift ;;
     --kill) act kill; which=$2; shift ;;
     --start) act start_one; which=$2; shift ;;
+    --add) act add ;;
+    --remove) act remove; which=$2; shift ;;
+    --replace) act replace; which=$2; shift ;;
     --status) act status ;;
     --stop) act stop ;;
     --clean) act clean ;;
@@ -59,9 +66,10 @@ dir=$(realpath -m -- "$dir") # absolute, as it stands in the nodes' command line
 
 # The directory remembers its ports and its size: a later call needs no options.
 settings=$dir/cluster.settings
+saved_removed=""
 if [ -f "$settings" ]; then
     # shellcheck disable=SC1090
-    . "$settings" # saved_nodes, saved_base_port
+    . "$settings" # saved_nodes, saved_base_port, saved_removed
     [ -z "$base_port" ] || [ "$base_port" = "$saved_base_port" ] ||
         die "$dir was made with --base-port $saved_base_port; use that, another --dir, or --clean first"
     base_port=$saved_base_port
@@ -73,6 +81,21 @@ fi
 nodes=${nodes:-3}
 base_port=${base_port:-7001}
 [ -z "$which" ] || is_number "$which" 1 "$nodes" || die "node '$which' is not one of 1 to $nodes"
+
+# The numbers of the nodes: 1 to $nodes but those that were removed.
+removed=" $saved_removed "
+is_removed() { [[ $removed == *" $1 "* ]]; }
+numbers() {
+    local i
+    for ((i = 1; i <= nodes; i++)); do
+        is_removed "$i" || echo "$i"
+    done
+}
+save_settings() {
+    printf 'saved_nodes=%s\nsaved_base_port=%s\nsaved_removed="%s"\n' "$nodes" "$base_port" \
+        "$(xargs <<<"$removed")" >"$settings.new"
+    mv "$settings.new" "$settings"
+}
 
 # How to call this script again for the same cluster.
 again=$self
@@ -137,7 +160,7 @@ wait_gone() { # pid, seconds
 
 stop_all() {
     local i pid pids=()
-    for ((i = 1; i <= nodes; i++)); do
+    for i in $(numbers); do
         if pid=$(pid_of "$i"); then
             kill "$pid"
             pids+=("$pid")
@@ -159,7 +182,7 @@ make_home() {
     home=$(home_of "$1")
     mkdir -p "$home"
     [ ! -f "$home/avow.conf" ] || return 0
-    [ "$1" -ne 1 ] || init=yes
+    [ "$1" -ne 1 ] || [ -f "$dir/formed" ] || init=yes
     cat >"$home/avow.conf.new" <<EOF
 # Written once by utils/start-cluster.sh; change it as you like and restart the node.
 bind 127.0.0.1
@@ -212,7 +235,7 @@ launch() {
 
 member_count() { # as some living node knows it
     local i count
-    for ((i = 1; i <= nodes; i++)); do
+    for i in $(numbers); do
         count=$(field "$i" raft_voters)
         if [ "${count:-0}" -gt 0 ]; then
             echo "$count"
@@ -222,22 +245,46 @@ member_count() { # as some living node knows it
     echo 0
 }
 
+votes() { # as it knows itself; one that is added is empty or a learner before
+    case $(field "$1" raft_role) in
+    leader | follower | candidate | pre-candidate) return 0 ;;
+    *) return 1 ;;
+    esac
+}
+
+# The first voter that runs, but not node $1: who is asked to change the members.
+speaker_beside() {
+    local i
+    for i in $(numbers); do
+        if [ "$i" != "$1" ] && pid_of "$i" >/dev/null && votes "$i"; then
+            echo "$i"
+            return
+        fi
+    done
+    die "no other node runs that could be asked; see $again --status"
+}
+
 peer_of() { echo "127.0.0.1:$(($(port_of "$1") + 10000))"; }
 
-is_voter() { # as node 1 knows it
-    ask 1 INFO raft | grep -q "^raft_peer_[0-9]*:address=$(peer_of "$1"),voter=1"
+id_of() { # the number that the cluster knows node I by, as another node says; empty: none
+    ask "$2" INFO raft | sed -n "s/^raft_peer_\([0-9]*\):address=$(peer_of "$1"),.*/\1/p"
+}
+
+is_voter() { # as node $2 knows it
+    ask "$2" INFO raft | grep -q "^raft_peer_[0-9]*:address=$(peer_of "$1"),voter=1"
 }
 
 # Adds node I if it does not vote yet; the leader may need a moment to be found.
 join() {
-    local answer="" i
+    local answer="" i speaker
+    speaker=$(speaker_beside "$1")
     for ((i = 0; i < 40; i++)); do
-        ! is_voter "$1" || return 0
-        answer=$(ask 1 RAFT ADD "$(peer_of "$1")")
+        ! is_voter "$1" "$speaker" || return 0
+        answer=$(ask "$speaker" RAFT ADD "$(peer_of "$1")")
         [ "$answer" != OK ] || return 0
         sleep 0.25
     done
-    die "node $1 could not join: ${answer:-no answer from node 1}"
+    die "node $1 could not join: ${answer:-no answer from node $speaker}"
 }
 
 wait_write() {
@@ -260,29 +307,31 @@ start_all() {
         die "$dir is not empty and not made by this script; use another --dir"
     one_at_a_time
     local i
-    for ((i = 1; i <= nodes; i++)); do
+    for i in $(numbers); do
         check_ports "$i" # before anything is written down
     done
-    printf 'saved_nodes=%s\nsaved_base_port=%s\n' "$nodes" "$base_port" >"$settings"
+    save_settings
     if [ ! -f "$dir/secret" ]; then
         (umask 077 && head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$dir/secret")
     fi
-    for ((i = 1; i <= nodes; i++)); do
+    for i in $(numbers); do
         make_home "$i"
         pid_of "$i" >/dev/null || launch "$i"
     done
-    if [ "$(field 1 raft_voters)" = 1 ]; then
+    if [ ! -f "$dir/formed" ]; then
         wait_write 1
+        : >"$dir/formed" # from now on an empty node 1 makes no cluster of its own
     fi
-    for ((i = 2; i <= nodes; i++)); do
-        join "$i"
+    for i in $(numbers); do
+        votes "$i" || join "$i"
     done
-    for ((i = 1; i <= nodes; i++)); do
+    for i in $(numbers); do
         wait_write "$i"
         show_node "$i"
     done
-    ask 1 DEL avow:start-cluster >/dev/null
-    echo "ready; try: redis-cli -p $base_port"
+    i=$(numbers | head -n 1)
+    ask "$i" DEL avow:start-cluster >/dev/null
+    echo "ready; try: redis-cli -p $(port_of "$i")"
 }
 
 start_one() {
@@ -290,7 +339,7 @@ start_one() {
     ! pid_of "$which" >/dev/null || die "node $which runs already"
     [ -f "$(home_of "$which")/avow.conf" ] || die "node $which was never started; run $again"
     launch "$which"
-    for ((i = 1; i <= nodes; i++)); do
+    for i in $(numbers); do
         ! pid_of "$i" >/dev/null || running=$((running + 1))
     done
     members=$(member_count)
@@ -303,6 +352,86 @@ start_one() {
     fi
 }
 
+# Makes room for a new node I: whatever the old one had is put aside.
+put_aside() {
+    local pid home
+    home=$(home_of "$1")
+    if pid=$(pid_of "$1"); then
+        kill "$pid" || true
+        wait_gone "$pid" 20 || die "process $pid does not end; see $home/avow.log"
+    fi
+    rm -rf "$home.removed"
+    [ ! -d "$home" ] || mv "$home" "$home.removed"
+}
+
+add_node() {
+    local i new=""
+    for ((i = 1; i <= nodes; i++)); do
+        [ -n "$new" ] || ! is_removed "$i" || new=$i
+    done
+    [ -n "$new" ] || { new=$((nodes + 1)) && nodes=$new; }
+    [ "$new" -le 15 ] || die "a cluster has at most 15 nodes"
+    removed=${removed/ $new / }
+    speaker_beside "$new" >/dev/null
+    check_ports "$new"
+    make_home "$new"
+    launch "$new"
+    join "$new"
+    save_settings
+    wait_write "$new"
+    show_node "$new"
+}
+
+remove_node() {
+    local speaker id answer="" i
+    speaker=$(speaker_beside "$which")
+    id=$(id_of "$which" "$speaker")
+    for ((i = 0; i < 40; i++)); do
+        [ -n "$id" ] || break
+        answer=$(ask "$speaker" RAFT REMOVE "$id")
+        [ "$answer" != OK ] || break
+        sleep 0.25
+        id=$(id_of "$which" "$speaker")
+    done
+    [ "$answer" = OK ] || [ -z "$id" ] ||
+        die "node $which was not removed: ${answer:-no answer from node $speaker}"
+    put_aside "$which"
+    removed="$removed$which "
+    save_settings
+    echo "node $which removed; what it had is in $(home_of "$which").removed"
+}
+
+# Its data is put aside only when the cluster is known to have a majority without it.
+replace_node() {
+    local speaker id answer="" i
+    speaker=$(speaker_beside "$which")
+    id=$(id_of "$which" "$speaker")
+    [ -n "$id" ] || die "node $which is not a member as node $speaker knows it; add one: $again --add"
+    [ "$(running_beside "$which")" -gt $(($(member_count) / 2)) ] ||
+        die "without node $which no majority of the $(member_count) nodes runs: start the others first"
+    put_aside "$which"
+    make_home "$which"
+    launch "$which"
+    for ((i = 0; i < 40; i++)); do
+        answer=$(ask "$speaker" RAFT REPLACE "$id" "$(peer_of "$which")")
+        [ "$answer" != OK ] || break
+        [ "$(id_of "$which" "$speaker")" = "$id" ] || break # done, though nobody said so
+        sleep 0.5
+    done
+    wait_write "$which"
+    show_node "$which"
+}
+
+running_beside() {
+    local i count=0
+    for i in $(numbers); do
+        [ "$i" = "$1" ] || ! pid_of "$i" >/dev/null || count=$((count + 1))
+    done
+    echo "$count"
+}
+
+[ -z "$which" ] || ! is_removed "$which" ||
+    die "node $which was removed; a new one comes with: $again --add"
 [ "$action" = start ] || command -v redis-cli >/dev/null ||
     die "redis-cli is not there; install it: $top/deps/install.sh"
 case $action in
@@ -313,8 +442,11 @@ case $action in
 start) start_all ;;
 start_one) start_one ;;
 status)
-    for ((i = 1; i <= nodes; i++)); do show_node "$i"; done
+    for i in $(numbers); do show_node "$i"; done
     ;;
+add) add_node ;;
+remove) remove_node ;;
+replace) replace_node ;;
 stop)
     stop_all
     echo "stopped; data kept in $dir"

@@ -126,4 +126,31 @@ def a_stranger_s_mistakes_are_explained():
         s.call(want=1, says=["prot"])
 
 
-TESTS = [a_stranger_starts_kills_stops_and_keeps_all_data, a_stranger_s_mistakes_are_explained]
+def a_stranger_adds_removes_and_replaces_nodes():
+    with Stranger(4) as s:
+        s.call("--base-port", str(s.port), says=["ready"])
+        assert cli(s.port, "SET", "kept", "1") == "OK"
+        s.call("--add", says=["node 4"])
+        assert cli(s.port + 3, "GET", "kept") == "1"
+        s.call("--remove", "1", says=["node 1 removed", "node-1.removed"])
+        for arguments in (["--start", "1"], ["--kill", "1"], ["--remove", "1"], ["--replace", "1"]):
+            s.call(*arguments, want=1, says=["node 1 was removed", "--add"])
+        assert "node 1 " not in s.call("--status")
+        s.call("--kill", "2")
+        s.call("--remove", "3", want=1, says=["do not answer"])  # of 2, 3 and 4 one would be left
+        s.call("--replace", "2", says=["node 2"])  # its directory is put aside, it is another node now
+        assert cli(s.port + 1, "GET", "kept") == "1"
+        s.call("--replace", "4", says=["node 4"])
+        assert "raft_voters:3" in cli(s.port + 1, "INFO", "raft")
+        s.call("--stop")
+        s.call(says=["ready"])
+        s.call("--add", says=["node 1"])  # the number is free again, the cluster is the old one
+        assert cli(s.port, "GET", "kept") == "1"
+        for number in ("1", "3", "4"):
+            s.call("--remove", number)
+        s.call("--remove", "2", want=1, says=["no other node"])
+        assert cli(s.port + 1, "GET", "kept") == "1"
+
+
+TESTS = [a_stranger_starts_kills_stops_and_keeps_all_data, a_stranger_s_mistakes_are_explained,
+         a_stranger_adds_removes_and_replaces_nodes]
