@@ -6,7 +6,7 @@
 #include "command/args.h"
 #include "command/distinct.h"
 #include "command/list.h"
-#include "command/rdb.h"
+#include "command/rdb_stream.h"
 #include "command/settings.h"
 #include "command/table.h"
 #include "command/zset.h"
@@ -19,9 +19,7 @@ static void dump(struct exec *x)
     struct object o;
     if (!open_key_or_null(x, 1, TYPE_NONE, &o))
         return;
-    if (o.type == TYPE_STREAM) {
-        reply_error(x, "ERR DUMP of streams is not there yet");
-    } else if (reply_is_wanted(x)) {
+    if (reply_is_wanted(x)) {
         struct buf payload = {0};
         rdb_write(&o, x->settings, &payload);
         reply_bulk(x, buf_bytes(&payload));
@@ -184,11 +182,15 @@ static void put_elements(struct exec *x, struct object *o, const struct rdb_valu
     o->encoding = encoding;
 }
 
-static void put_value(struct exec *x, struct object *o, const struct rdb_value *v,
+/* s: the key, absent; a stream if the value is one. */
+static void put_value(struct exec *x, struct stream *s, const struct rdb_value *v,
                       uint64_t deadline)
 {
+    struct object *o = &s->object;
     if (v->type == TYPE_STRING)
         object_set_string(o, v->elements[0]);
+    else if (v->type == TYPE_STREAM)
+        rdb_stream_restore(v->stream, s);
     else
         put_elements(x, o, v);
     if (deadline > 0)
@@ -201,24 +203,25 @@ static void restore(struct exec *x)
 {
     struct restore r = {0};
     struct rdb_value v;
-    struct object o;
+    struct stream s = {.added = 0};
+    struct object *o = &s.object;
     if (!parse_options(x, &r))
         return;
-    object_open(x->keyspace, x->db, x->args[1], &o);
-    const bool was_there = o.type != TYPE_NONE;
+    object_open(x->keyspace, x->db, x->args[1], o);
+    const bool was_there = o->type != TYPE_NONE;
     if (was_there && !r.replace) {
         reply_error(x, "BUSYKEY Target key name already exists.");
     } else if (parse_ttl(x, &r) && read_payload(x, &v)) {
         if (was_there && r.is_due)
-            delete_key(x, &o);
+            delete_key(x, o);
         else if (was_there)
-            object_delete(&o);
+            object_delete(o);
         if (!r.is_due)
-            put_value(x, &o, &v, r.deadline);
+            put_value(x, &s, &v, r.deadline);
         rdb_value_clear(&v);
         reply_ok(x);
     }
-    object_close(&o);
+    object_close(o);
 }
 
 const struct command dump_commands[] = {

@@ -16,7 +16,7 @@ libcommand_a_SOURCES += %D%/stream.h %D%/stream_rows.c %D%/stream_group.h \
 	%D%/stream_group_rows.c %D%/stream_group.c %D%/stream_info.c %D%/stream_pending.c \
 	%D%/stream_read.h %D%/stream_read.c
 libcommand_a_SOURCES += %D%/dump.c %D%/rdb.h %D%/rdb_read.c %D%/rdb_write.c %D%/rdb_blob.h \
-	%D%/rdb_blob.c
+	%D%/rdb_blob.c %D%/rdb_parts.h %D%/rdb_stream.h %D%/rdb_stream_read.c %D%/rdb_stream_write.c
 EXTRA_DIST += %D%/README.md
 
 COMMAND_LIBS = libcommand.a libresp.a libkeyspace.a libkv.a libbase.a $(ROCKSDB_LIBS)

@@ -14,11 +14,16 @@
 #include "keyspace/keyspace.h"
 
 struct object;
+struct rdb_stream;
 struct settings;
+
+#define RDB_VERSION 10
+#define RDB_FOOTER_SIZE 10
 
 struct rdb_limits {
     uint64_t elements_max;
-    uint64_t unpacked_max; /* bytes that compressed strings may unpack to, together */
+    uint64_t unpacked_max; /* bytes that the payload tells in fewer: strings that are compressed,
+                            * names that entries of a stream have in common */
 };
 
 enum rdb_result {
@@ -35,6 +40,7 @@ struct rdb_value {
     struct bytes *elements;  /* string: one; hash: fields and values in turn; owned */
     double *scores;          /* zset: one for each element; owned */
     size_t count, capacity;
+    struct rdb_stream *stream; /* rdb_stream.h; owned */
 };
 
 /* Payload with its footer. Elements are borrowed from it and from arena. Clear *v, whatever the
@@ -45,26 +51,5 @@ void rdb_value_clear(struct rdb_value *v);
 
 /* Appends the payload, with its footer, of an object that is there. */
 void rdb_write(struct object *o, const struct settings *settings, struct buf *out);
-
-/* --- shared by reading and writing ------------------------------------------------------------ */
-
-#define RDB_VERSION 10
-#define RDB_FOOTER_SIZE 10
-
-enum rdb_type { /* as the first byte says; modules' are none of ours */
-    RDB_STRING = 0, RDB_LIST = 1, RDB_SET = 2, RDB_ZSET = 3, RDB_HASH = 4, RDB_ZSET_2 = 5,
-    RDB_HASH_ZIPMAP = 9, RDB_LIST_ZIPLIST = 10, RDB_SET_INTSET = 11, RDB_ZSET_ZIPLIST = 12,
-    RDB_HASH_ZIPLIST = 13, RDB_LIST_QUICKLIST = 14, RDB_STREAM = 15, RDB_HASH_LISTPACK = 16,
-    RDB_ZSET_LISTPACK = 17, RDB_LIST_QUICKLIST_2 = 18, RDB_STREAM_2 = 19,
-};
-
-enum rdb_node { RDB_NODE_PLAIN = 1, RDB_NODE_LISTPACK = 2 }; /* of RDB_LIST_QUICKLIST_2 */
-
-/* A length's first byte: its two highest bits, or all of it. */
-#define RDB_LENGTH_14 0x40
-#define RDB_LENGTH_32 0x80
-#define RDB_LENGTH_64 0x81
-#define RDB_NO_LENGTH 0xc0 /* and in its other bits: */
-enum rdb_string { RDB_INT8, RDB_INT16, RDB_INT32, RDB_COMPRESSED };
 
 #endif

@@ -211,7 +211,7 @@ void blob_open(struct blob *b, enum blob_form form, struct bytes bytes)
 }
 
 /* Nothing is left but the mark of the end, where the form has one. */
-static bool at_end(const struct blob *b)
+bool blob_at_end(const struct blob *b)
 {
     const size_t left = reader_left(&b->left);
     if (b->form == BLOB_INTSET)
@@ -221,7 +221,7 @@ static bool at_end(const struct blob *b)
 
 bool blob_next(struct blob *b, struct blob_element *e)
 {
-    if (b->failed || at_end(b))
+    if (b->failed || blob_at_end(b))
         return false;
     bool given = false;
     switch (b->form) {
@@ -245,7 +245,7 @@ bool blob_next(struct blob *b, struct blob_element *e)
 
 bool blob_is_whole(const struct blob *b)
 {
-    if (b->failed || !at_end(b) || (b->is_promised && b->count != b->promised))
+    if (b->failed || !blob_at_end(b) || (b->is_promised && b->count != b->promised))
         return false;
     if (b->form == BLOB_ZIPMAP)
         return b->count % 2 == 0;

@@ -37,7 +37,9 @@ struct blob_element {
 void blob_open(struct blob *b, enum blob_form form, struct bytes bytes);
 /* False: there are no more, or what comes is none. */
 bool blob_next(struct blob *b, struct blob_element *e);
-/* After blob_next() returned false. */
+/* Nothing is left but the end. */
+bool blob_at_end(const struct blob *b);
+/* After blob_next() returned false, or at the end. */
 bool blob_is_whole(const struct blob *b);
 
 /* --- writing listpacks ------------------------------------------------------------------------ */

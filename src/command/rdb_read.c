@@ -8,8 +8,9 @@
 #include "base/lzf.h"
 #include "base/panic.h"
 #include "command/args.h"
-#include "command/rdb.h"
 #include "command/rdb_blob.h"
+#include "command/rdb_parts.h"
+#include "command/rdb_stream.h"
 
 #define NUMBERS_BLOCK 4096
 #define SCORE_NEGATIVE_INFINITE 255 /* in place of a size, in RDB_ZSET */
@@ -17,32 +18,21 @@
 #define SCORE_NAN 253
 #define SCORE_TEXT_MAX 128 /* the longest that Redis looks at */
 
-struct source {
-    struct reader bytes;
-    struct arena *arena;
-    const struct rdb_limits *limits;
-    struct rdb_value *value;
-    enum rdb_result result; /* the first thing that was wrong */
-    uint64_t unpacked;
-    char *numbers;          /* room for numbers as text */
-    size_t numbers_left;
-};
-
-static bool give_up(struct source *s, enum rdb_result result)
+bool rdb_give_up(struct rdb_source *s, enum rdb_result result)
 {
     if (s->result == RDB_OK)
         s->result = result;
     return false;
 }
 
-static bool corrupt_unless(struct source *s, bool right)
+bool rdb_corrupt_unless(struct rdb_source *s, bool right)
 {
-    return right || give_up(s, RDB_CORRUPT);
+    return right || rdb_give_up(s, RDB_CORRUPT);
 }
 
 /* --- lengths and strings ---------------------------------------------------------------------- */
 
-static bool read_length_from(struct source *s, uint8_t head, uint64_t *length)
+static bool read_length_from(struct rdb_source *s, uint8_t head, uint64_t *length)
 {
     struct reader *r = &s->bytes;
     if (head < RDB_LENGTH_14)
@@ -54,17 +44,17 @@ static bool read_length_from(struct source *s, uint8_t head, uint64_t *length)
     else if (head == RDB_LENGTH_64)
         *length = reader_be64(r);
     else
-        return give_up(s, RDB_CORRUPT);
-    return corrupt_unless(s, !r->failed);
+        return rdb_give_up(s, RDB_CORRUPT);
+    return rdb_corrupt_unless(s, !r->failed);
 }
 
-static bool read_length(struct source *s, uint64_t *length)
+bool rdb_read_length(struct rdb_source *s, uint64_t *length)
 {
     return read_length_from(s, reader_u8(&s->bytes), length);
 }
 
 /* A number as the text that it stands for. */
-static struct bytes number_text(struct source *s, int64_t number)
+static struct bytes number_text(struct rdb_source *s, int64_t number)
 {
     if (s->numbers_left < INT64_DIGITS) {
         s->numbers = arena_alloc(s->arena, NUMBERS_BLOCK);
@@ -79,23 +69,31 @@ static struct bytes number_text(struct source *s, int64_t number)
     return bytes_of(to, text.size);
 }
 
-static bool read_compressed(struct source *s, struct bytes *string)
+bool rdb_unpack(struct rdb_source *s, uint64_t size, uint8_t **memory)
 {
-    uint64_t packed, size;
-    if (!read_length(s, &packed) || !read_length(s, &size) ||
-        !corrupt_unless(s, packed <= reader_left(&s->bytes)) ||
-        !corrupt_unless(s, size <= packed * LZF_RATIO_MAX))
-        return false;
-    s->unpacked += size; /* does not overflow: 88 times what is in memory */
-    if (s->unpacked > s->limits->unpacked_max)
-        return give_up(s, RDB_TOO_LARGE);
-    uint8_t *text = arena_alloc(s->arena, (size_t)size);
-    *string = bytes_of(text, (size_t)size);
-    const struct bytes in = reader_bytes(&s->bytes, (size_t)packed);
-    return corrupt_unless(s, lzf_decompress(in, text, (size_t)size));
+    if (size > s->limits->unpacked_max - s->unpacked)
+        return rdb_give_up(s, RDB_TOO_LARGE);
+    s->unpacked += size;
+    *memory = arena_alloc(s->arena, (size_t)size);
+    return true;
 }
 
-static bool read_string(struct source *s, struct bytes *string)
+static bool read_compressed(struct rdb_source *s, struct bytes *string)
+{
+    uint64_t packed, size;
+    if (!rdb_read_length(s, &packed) || !rdb_read_length(s, &size) ||
+        !rdb_corrupt_unless(s, packed <= reader_left(&s->bytes)) ||
+        !rdb_corrupt_unless(s, size <= packed * LZF_RATIO_MAX))
+        return false;
+    uint8_t *text;
+    if (!rdb_unpack(s, size, &text))
+        return false;
+    *string = bytes_of(text, (size_t)size);
+    const struct bytes in = reader_bytes(&s->bytes, (size_t)packed);
+    return rdb_corrupt_unless(s, lzf_decompress(in, text, (size_t)size));
+}
+
+bool rdb_read_string(struct rdb_source *s, struct bytes *string)
 {
     struct reader *r = &s->bytes;
     const uint8_t head = reader_u8(r);
@@ -113,21 +111,21 @@ static bool read_string(struct source *s, struct bytes *string)
     case RDB_NO_LENGTH | RDB_COMPRESSED:
         return read_compressed(s, string);
     default:
-        if (!read_length_from(s, head, &size) || !corrupt_unless(s, size <= reader_left(r)))
+        if (!read_length_from(s, head, &size) || !rdb_corrupt_unless(s, size <= reader_left(r)))
             return false;
         *string = reader_bytes(r, (size_t)size);
     }
-    return corrupt_unless(s, !r->failed);
+    return rdb_corrupt_unless(s, !r->failed);
 }
 
 /* --- elements --------------------------------------------------------------------------------- */
 
-static bool add(struct source *s, struct bytes element)
+static bool add(struct rdb_source *s, struct bytes element)
 {
     struct rdb_value *v = s->value;
     const uint64_t parts = v->type == TYPE_HASH ? 2 : 1;
     if (v->count / parts >= s->limits->elements_max)
-        return give_up(s, RDB_TOO_MANY);
+        return rdb_give_up(s, RDB_TOO_MANY);
     if (v->count == v->capacity) {
         v->capacity = MAX(2 * v->capacity, 16);
         v->elements = xrealloc(v->elements, v->capacity * sizeof(*v->elements));
@@ -138,30 +136,30 @@ static bool add(struct source *s, struct bytes element)
     return true;
 }
 
-static bool add_scored(struct source *s, struct bytes element, double score)
+static bool add_scored(struct rdb_source *s, struct bytes element, double score)
 {
-    if (!corrupt_unless(s, !isnan(score)) || !add(s, element))
+    if (!rdb_corrupt_unless(s, !isnan(score)) || !add(s, element))
         return false;
     s->value->scores[s->value->count - 1] = score;
     return true;
 }
 
 /* Strings one by one: parts for each of the elements that a length promises. */
-static bool read_strings(struct source *s, uint64_t parts)
+static bool read_strings(struct rdb_source *s, uint64_t parts)
 {
     uint64_t length;
     struct bytes string;
-    if (!read_length(s, &length))
+    if (!rdb_read_length(s, &length))
         return false;
     for (; length > 0; length--)
         for (uint64_t i = 0; i < parts; i++)
-            if (!read_string(s, &string) || !add(s, string))
+            if (!rdb_read_string(s, &string) || !add(s, string))
                 return false;
     return true;
 }
 
 /* A score as text, in the older of the two forms. */
-static bool read_text_score(struct source *s, double *score)
+static bool read_text_score(struct rdb_source *s, double *score)
 {
     const uint8_t size = reader_u8(&s->bytes);
     if (size >= SCORE_NAN) {
@@ -172,23 +170,23 @@ static bool read_text_score(struct source *s, double *score)
     return bytes_to_double(text, score);
 }
 
-static bool read_zset(struct source *s, bool binary)
+static bool read_zset(struct rdb_source *s, bool binary)
 {
     uint64_t length;
     struct bytes member;
-    if (!read_length(s, &length))
+    if (!rdb_read_length(s, &length))
         return false;
     for (; length > 0; length--) {
         double score;
-        if (!read_string(s, &member))
+        if (!rdb_read_string(s, &member))
             return false;
         if (binary) {
             const uint64_t bits = reader_le64(&s->bytes);
             memcpy(&score, &bits, sizeof(score));
-        } else if (!corrupt_unless(s, read_text_score(s, &score))) {
+        } else if (!rdb_corrupt_unless(s, read_text_score(s, &score))) {
             return false;
         }
-        if (!corrupt_unless(s, !s->bytes.failed) || !add_scored(s, member, score))
+        if (!rdb_corrupt_unless(s, !s->bytes.failed) || !add_scored(s, member, score))
             return false;
     }
     return true;
@@ -196,7 +194,7 @@ static bool read_zset(struct source *s, bool binary)
 
 /* --- blobs ------------------------------------------------------------------------------------ */
 
-static struct bytes element_text(struct source *s, const struct blob_element *e)
+static struct bytes element_text(struct rdb_source *s, const struct blob_element *e)
 {
     return e->is_number ? number_text(s, e->number) : e->text;
 }
@@ -209,7 +207,7 @@ static bool element_score(const struct blob_element *e, double *score)
     return true;
 }
 
-static bool add_all(struct source *s, enum blob_form form, struct bytes bytes)
+static bool add_all(struct rdb_source *s, enum blob_form form, struct bytes bytes)
 {
     struct blob b;
     struct blob_element e;
@@ -217,47 +215,47 @@ static bool add_all(struct source *s, enum blob_form form, struct bytes bytes)
     while (blob_next(&b, &e))
         if (!add(s, element_text(s, &e)))
             return false;
-    return corrupt_unless(s, blob_is_whole(&b));
+    return rdb_corrupt_unless(s, blob_is_whole(&b));
 }
 
-static bool add_all_scored(struct source *s, enum blob_form form, struct bytes bytes)
+static bool add_all_scored(struct rdb_source *s, enum blob_form form, struct bytes bytes)
 {
     struct blob b;
     struct blob_element member, score;
     blob_open(&b, form, bytes);
     while (blob_next(&b, &member)) {
         double number;
-        if (!corrupt_unless(s, blob_next(&b, &score)) ||
-            !corrupt_unless(s, element_score(&score, &number)) ||
+        if (!rdb_corrupt_unless(s, blob_next(&b, &score)) ||
+            !rdb_corrupt_unless(s, element_score(&score, &number)) ||
             !add_scored(s, element_text(s, &member), number))
             return false;
     }
-    return corrupt_unless(s, blob_is_whole(&b));
+    return rdb_corrupt_unless(s, blob_is_whole(&b));
 }
 
-static bool read_blob(struct source *s, enum blob_form form)
+static bool read_blob(struct rdb_source *s, enum blob_form form)
 {
     struct bytes bytes;
     s->value->from_blob = form != BLOB_ZIPMAP;
-    if (!read_string(s, &bytes))
+    if (!rdb_read_string(s, &bytes))
         return false;
     if (s->value->type == TYPE_ZSET)
         return add_all_scored(s, form, bytes);
     return add_all(s, form, bytes) &&
-           corrupt_unless(s, s->value->type != TYPE_HASH || s->value->count % 2 == 0);
+           rdb_corrupt_unless(s, s->value->type != TYPE_HASH || s->value->count % 2 == 0);
 }
 
 /* A list in nodes: blobs of a form; with kinds, each says whether it is a blob or one element. */
-static bool read_quicklist(struct source *s, enum blob_form form, bool kinds)
+static bool read_quicklist(struct rdb_source *s, enum blob_form form, bool kinds)
 {
     uint64_t length, kind = RDB_NODE_LISTPACK;
     struct bytes bytes;
-    if (!read_length(s, &length))
+    if (!rdb_read_length(s, &length))
         return false;
     for (; length > 0; length--) {
-        if ((kinds && !read_length(s, &kind)) || !read_string(s, &bytes) ||
-            !corrupt_unless(s, bytes.size > 0) ||
-            !corrupt_unless(s, kind == RDB_NODE_PLAIN || kind == RDB_NODE_LISTPACK))
+        if ((kinds && !rdb_read_length(s, &kind)) || !rdb_read_string(s, &bytes) ||
+            !rdb_corrupt_unless(s, bytes.size > 0) ||
+            !rdb_corrupt_unless(s, kind == RDB_NODE_PLAIN || kind == RDB_NODE_LISTPACK))
             return false;
         if (kind == RDB_NODE_PLAIN ? !add(s, bytes) : !add_all(s, form, bytes))
             return false;
@@ -267,10 +265,10 @@ static bool read_quicklist(struct source *s, enum blob_form form, bool kinds)
 
 /* --- all types -------------------------------------------------------------------------------- */
 
-static bool read_one_string(struct source *s)
+static bool read_one_string(struct rdb_source *s)
 {
     struct bytes string;
-    return read_string(s, &string) && add(s, string);
+    return rdb_read_string(s, &string) && add(s, string);
 }
 
 static enum type type_of(uint8_t rdb_type)
@@ -286,12 +284,14 @@ static enum type type_of(uint8_t rdb_type)
         return TYPE_ZSET;
     case RDB_HASH: case RDB_HASH_ZIPMAP: case RDB_HASH_ZIPLIST: case RDB_HASH_LISTPACK:
         return TYPE_HASH;
+    case RDB_STREAM: case RDB_STREAM_2:
+        return TYPE_STREAM;
     default:
         return TYPE_NONE;
     }
 }
 
-static bool read_value(struct source *s, uint8_t rdb_type)
+static bool read_value(struct rdb_source *s, uint8_t rdb_type)
 {
     switch (rdb_type) {
     case RDB_STRING:
@@ -314,8 +314,10 @@ static bool read_value(struct source *s, uint8_t rdb_type)
         return read_quicklist(s, BLOB_ZIPLIST, false);
     case RDB_LIST_QUICKLIST_2:
         return read_quicklist(s, BLOB_LISTPACK, true);
+    case RDB_STREAM: case RDB_STREAM_2:
+        return rdb_read_stream(s, rdb_type == RDB_STREAM_2);
     default:
-        return give_up(s, RDB_CORRUPT);
+        return rdb_give_up(s, RDB_CORRUPT);
     }
 }
 
@@ -334,13 +336,13 @@ enum rdb_result rdb_read(struct bytes payload, const struct rdb_limits *limits,
     *v = (struct rdb_value){0};
     if (!has_footer(payload))
         return RDB_WRONG_FOOTER;
-    struct source s = {.arena = arena, .limits = limits, .value = v};
+    struct rdb_source s = {.arena = arena, .limits = limits, .value = v};
     reader_init(&s.bytes, bytes_of(payload.data, payload.size - RDB_FOOTER_SIZE));
     const uint8_t rdb_type = reader_u8(&s.bytes);
     v->type = type_of(rdb_type);
     if (!read_value(&s, rdb_type))
         return s.result;
-    if (reader_left(&s.bytes) > 0 || v->count == 0)
+    if (reader_left(&s.bytes) > 0 || (v->count == 0 && v->type != TYPE_STREAM))
         return RDB_CORRUPT;
     return RDB_OK;
 }
@@ -349,5 +351,6 @@ void rdb_value_clear(struct rdb_value *v)
 {
     free(v->elements);
     free(v->scores);
+    rdb_stream_free(v->stream);
     *v = (struct rdb_value){0};
 }

@@ -6,8 +6,8 @@
 #include "base/encode.h"
 #include "base/lzf.h"
 #include "base/panic.h"
-#include "command/rdb.h"
 #include "command/rdb_blob.h"
+#include "command/rdb_parts.h"
 #include "command/settings.h"
 #include "command/zset.h"
 #include "resp/resp_write.h"
@@ -18,7 +18,7 @@
 
 /* --- lengths and strings ---------------------------------------------------------------------- */
 
-static void put_length(struct buf *out, uint64_t length)
+void rdb_put_length(struct buf *out, uint64_t length)
 {
     if (length < 1 << 6) {
         buf_append_u8(out, (uint8_t)length);
@@ -60,19 +60,19 @@ static bool put_compressed(struct buf *out, struct bytes s)
     const size_t size = lzf_compress(s, packed, s.size - COMPRESS_GAIN);
     if (size > 0) {
         buf_append_u8(out, RDB_NO_LENGTH | RDB_COMPRESSED);
-        put_length(out, size);
-        put_length(out, s.size);
+        rdb_put_length(out, size);
+        rdb_put_length(out, s.size);
         buf_append(out, packed, size);
     }
     free(packed);
     return size > 0;
 }
 
-static void put_string(struct buf *out, struct bytes s)
+void rdb_put_string(struct buf *out, struct bytes s)
 {
     if (put_as_number(out, s) || put_compressed(out, s))
         return;
-    put_length(out, s.size);
+    rdb_put_length(out, s.size);
     buf_append_bytes(out, s);
 }
 
@@ -89,8 +89,8 @@ static void put_pairs(struct object *o, struct buf *out, bool listpack)
             listpack_append(out, field);
             listpack_append(out, value);
         } else {
-            put_string(out, field);
-            put_string(out, value);
+            rdb_put_string(out, field);
+            rdb_put_string(out, value);
         }
     }
     object_cursor_close(&cursor);
@@ -112,7 +112,7 @@ static void put_scored(struct object *o, struct buf *out, bool listpack)
         } else {
             uint64_t bits;
             memcpy(&bits, &score, sizeof(bits));
-            put_string(out, member);
+            rdb_put_string(out, member);
             buf_append_le64(out, bits);
         }
     }
@@ -128,7 +128,7 @@ static void put_hash_or_zset(struct object *o, struct buf *out, put_elements *pu
     if (o->encoding != ENCODING_LISTPACK ||
         o->size_bytes + count * BLOB_OVERHEAD > LISTPACK_SIZE_MAX) {
         buf_append_u8(out, is_hash ? RDB_HASH : RDB_ZSET_2);
-        put_length(out, count);
+        rdb_put_length(out, count);
         put(o, out, false);
         return;
     }
@@ -137,7 +137,7 @@ static void put_hash_or_zset(struct object *o, struct buf *out, put_elements *pu
     put(o, &blob, true);
     listpack_end(&blob, 2 * count);
     buf_append_u8(out, is_hash ? RDB_HASH_LISTPACK : RDB_ZSET_LISTPACK);
-    put_string(out, buf_bytes(&blob));
+    rdb_put_string(out, buf_bytes(&blob));
     buf_clear(&blob);
 }
 
@@ -146,10 +146,10 @@ static void put_members(struct object *o, struct buf *out)
     struct object_cursor cursor;
     struct bytes member, nothing;
     buf_append_u8(out, RDB_SET);
-    put_length(out, object_count(o));
+    rdb_put_length(out, object_count(o));
     object_seek(o, &cursor, SPACE_MEMBER, BYTES_NONE, FORWARD);
     while (object_next(&cursor, &member, &nothing))
-        put_string(out, member);
+        rdb_put_string(out, member);
     object_cursor_close(&cursor);
 }
 
@@ -186,7 +186,7 @@ static void put_intset(struct object *o, struct buf *out)
         for (uint32_t byte = 0; byte < width; byte++)
             buf_append_u8(&blob, (uint8_t)((uint64_t)numbers[i] >> 8 * byte));
     buf_append_u8(out, RDB_SET_INTSET);
-    put_string(out, buf_bytes(&blob));
+    rdb_put_string(out, buf_bytes(&blob));
     buf_clear(&blob);
     free(numbers);
 }
@@ -208,8 +208,8 @@ static void end_node(struct nodes *n)
     if (n->in_blob == 0)
         return;
     listpack_end(&n->blob, n->in_blob);
-    put_length(n->out, RDB_NODE_LISTPACK);
-    put_string(n->out, buf_bytes(&n->blob));
+    rdb_put_length(n->out, RDB_NODE_LISTPACK);
+    rdb_put_string(n->out, buf_bytes(&n->blob));
     buf_reset(&n->blob);
     n->in_blob = 0;
     n->count++;
@@ -231,8 +231,8 @@ static void put_in_node(struct nodes *n, struct bytes value)
         end_node(n);
     if (value.size >= LISTPACK_SIZE_MAX) { /* only a node of its own holds it */
         end_node(n);
-        put_length(n->out, RDB_NODE_PLAIN);
-        put_string(n->out, value);
+        rdb_put_length(n->out, RDB_NODE_PLAIN);
+        rdb_put_string(n->out, value);
         n->count++;
         return;
     }
@@ -254,7 +254,7 @@ static void put_list(struct object *o, const struct settings *settings, struct b
     object_cursor_close(&cursor);
     end_node(&n);
     buf_append_u8(out, RDB_LIST_QUICKLIST_2);
-    put_length(out, n.count);
+    rdb_put_length(out, n.count);
     buf_append_bytes(out, buf_bytes(&written));
     buf_clear(&written);
     buf_clear(&n.blob);
@@ -268,7 +268,7 @@ void rdb_write(struct object *o, const struct settings *settings, struct buf *ou
     switch (o->type) {
     case TYPE_STRING:
         buf_append_u8(out, RDB_STRING);
-        put_string(out, object_string(o));
+        rdb_put_string(out, object_string(o));
         break;
     case TYPE_LIST:
         put_list(o, settings, out);
@@ -286,8 +286,11 @@ void rdb_write(struct object *o, const struct settings *settings, struct buf *ou
         put_hash_or_zset(o, out, put_scored);
         break;
     case TYPE_STREAM:
+        buf_append_u8(out, RDB_STREAM_2);
+        rdb_put_stream(o, out);
+        break;
     case TYPE_NONE:
-        panic("type %d has no payload", o->type);
+        panic("an absent key has no payload");
     }
     buf_append_le16(out, RDB_VERSION);
     const struct bytes summed = bytes_of(buf_data(out) + begun, out->size - begun);

@@ -54,8 +54,25 @@ bool arg_range_end(struct exec *x, uint32_t n, struct stream_id *id);
  * reply. Close s->object. */
 bool stream_open(struct exec *x, uint32_t n, struct stream *s);
 void stream_create(struct stream *s);
+/* What the stream's object knows of it, into s, but for s->object; and from s into the object. */
+void stream_facts(const struct object *o, struct stream *s);
+void stream_keep_facts(struct stream *s);
 /* changed() for a stream. */
 void stream_changed(struct exec *x, struct stream *s, const char *event);
+
+/* --- nodes ------------------------------------------------------------------------------------ */
+
+/* As a row: last:16 bytes:8 count:4 deleted:4, then the names of the first entry's fields, which
+ * later entries with the same ones do not repeat in Redis's listpack. */
+struct stream_node {
+    struct stream_id first, last; /* entries there ever were */
+    uint64_t bytes;               /* of the listpack, but for its head, count and deleted */
+    uint32_t count, deleted;
+    struct bytes names;           /* borrowed from the row, or a buffer */
+};
+void stream_node_put(struct stream *s, const struct stream_node *n);
+/* The next one of a cursor over SPACE_NODE. */
+bool stream_node_next(struct object_cursor *cursor, struct stream_node *n);
 
 /* --- entries ---------------------------------------------------------------------------------- */
 

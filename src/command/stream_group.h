@@ -62,6 +62,8 @@ bool group_next(struct object_cursor *cursor, struct stream_group *g);
 /* Entry id, higher than last, is delivered. first: of the stream. */
 void group_advance(const struct stream *s, struct stream_group *g, struct stream_id first,
                    struct stream_id id);
+/* How many entries there ever were up to id, where the stream alone tells. */
+int64_t stream_entries_up_to(const struct stream *s, struct stream_id first, struct stream_id id);
 /* How many entries are to be delivered yet; false: nobody knows. */
 bool group_lag(const struct stream *s, const struct stream_group *g, struct stream_id first,
                int64_t *lag);

@@ -188,8 +188,7 @@ static bool has_holes_behind(const struct stream *s, struct stream_id first, str
            stream_id_compare(id, s->max_deleted) <= 0;
 }
 
-/* How many entries there ever were up to id, where the stream alone tells. */
-static int64_t entries_up_to(const struct stream *s, struct stream_id first, struct stream_id id)
+int64_t stream_entries_up_to(const struct stream *s, struct stream_id first, struct stream_id id)
 {
     const int64_t added = (int64_t)s->added, count = (int64_t)object_count(&s->object);
     const int to_last = stream_id_compare(id, s->last);
@@ -213,7 +212,7 @@ void group_advance(const struct stream *s, struct stream_group *g, struct stream
     if (g->entries_read != ENTRIES_READ_UNKNOWN && !has_holes_behind(s, first, id))
         g->entries_read = (int64_t)((uint64_t)g->entries_read + 1); /* ENTRIESREAD: any number */
     else if (s->added > 0)
-        g->entries_read = entries_up_to(s, first, id);
+        g->entries_read = stream_entries_up_to(s, first, id);
     g->last = id;
 }
 
@@ -225,7 +224,7 @@ bool group_lag(const struct stream *s, const struct stream_group *g, struct stre
     if (s->added == 0)
         return true;
     if (read == ENTRIES_READ_UNKNOWN || has_holes_behind(s, first, g->last))
-        read = entries_up_to(s, first, g->last);
+        read = stream_entries_up_to(s, first, g->last);
     if (read == ENTRIES_READ_UNKNOWN)
         return false;
     *lag = (int64_t)(s->added - (uint64_t)read);

@@ -163,15 +163,9 @@ bool arg_range_end(struct exec *x, uint32_t n, struct stream_id *id)
 
 #define FIELDS_SIZE 64
 
-bool stream_open(struct exec *x, uint32_t n, struct stream *s)
+void stream_facts(const struct object *o, struct stream *s)
 {
-    struct object *o = &s->object;
-    if (!open_key(x, n, TYPE_STREAM, o))
-        return false;
-    s->last = s->max_deleted = STREAM_ID_MIN;
-    s->added = s->node_count = s->group_count = s->last_number = 0;
-    if (o->type == TYPE_NONE)
-        return true;
+    CHECK(o->type == TYPE_STREAM);
     CHECK(o->fields_size == FIELDS_SIZE);
     s->last = stream_id_decode(bytes_of(o->fields, STREAM_ID_SIZE));
     s->max_deleted = stream_id_decode(bytes_of(o->fields + 16, STREAM_ID_SIZE));
@@ -179,15 +173,9 @@ bool stream_open(struct exec *x, uint32_t n, struct stream *s)
     s->node_count = get_le64(o->fields + 40);
     s->group_count = get_le64(o->fields + 48);
     s->last_number = get_le64(o->fields + 56);
-    return true;
 }
 
-void stream_create(struct stream *s)
-{
-    object_create(&s->object, TYPE_STREAM, ENCODING_STREAM);
-}
-
-void stream_changed(struct exec *x, struct stream *s, const char *event)
+void stream_keep_facts(struct stream *s)
 {
     struct object *o = &s->object;
     CHECK(FIELDS_SIZE <= sizeof(o->fields));
@@ -198,19 +186,31 @@ void stream_changed(struct exec *x, struct stream *s, const char *event)
     put_le64(o->fields + 48, s->group_count);
     put_le64(o->fields + 56, s->last_number);
     o->fields_size = FIELDS_SIZE;
-    changed(x, o, EVENT_STREAM, event);
+}
+
+bool stream_open(struct exec *x, uint32_t n, struct stream *s)
+{
+    if (!open_key(x, n, TYPE_STREAM, &s->object))
+        return false;
+    s->last = s->max_deleted = STREAM_ID_MIN;
+    s->added = s->node_count = s->group_count = s->last_number = 0;
+    if (s->object.type != TYPE_NONE)
+        stream_facts(&s->object, s);
+    return true;
+}
+
+void stream_create(struct stream *s)
+{
+    object_create(&s->object, TYPE_STREAM, ENCODING_STREAM);
+}
+
+void stream_changed(struct exec *x, struct stream *s, const char *event)
+{
+    stream_keep_facts(s);
+    changed(x, &s->object, EVENT_STREAM, event);
 }
 
 /* --- nodes ------------------------------------------------------------------------------------ */
-
-/* As a row: last:16 bytes:8 count:4 deleted:4, then the names of the first entry's fields, which
- * later entries with the same ones do not repeat in Redis's listpack. */
-struct stream_node {
-    struct stream_id first, last; /* entries there ever were */
-    uint64_t bytes;               /* of the listpack, but for its head, count and deleted */
-    uint32_t count, deleted;
-    struct bytes names;           /* borrowed from the row, or a buffer */
-};
 
 #define NODE_SIZE 32
 #define LISTPACK_HEAD 7
@@ -227,7 +227,7 @@ static void node_decode(struct bytes subkey, struct bytes value, struct stream_n
     n->names = bytes_from(value, NODE_SIZE);
 }
 
-static void node_put(struct stream *s, const struct stream_node *n)
+void stream_node_put(struct stream *s, const struct stream_node *n)
 {
     uint8_t key[STREAM_ID_SIZE];
     struct buf value = {0};
@@ -240,6 +240,15 @@ static void node_put(struct stream *s, const struct stream_node *n)
     buf_append_bytes(&value, n->names);
     object_put(&s->object, SPACE_NODE, stream_id_encode(n->first, key), buf_bytes(&value));
     buf_clear(&value);
+}
+
+bool stream_node_next(struct object_cursor *cursor, struct stream_node *n)
+{
+    struct bytes subkey, value;
+    if (!object_next(cursor, &subkey, &value))
+        return false;
+    node_decode(subkey, value, n);
+    return true;
 }
 
 static void node_delete(struct stream *s, const struct stream_node *n)
@@ -364,7 +373,7 @@ static void count_in_node(struct exec *x, struct stream *s, struct stream_id id,
     n.bytes += entry_listpack_bytes(&n, id, p, buf_bytes(&names));
     n.count++;
     n.last = id;
-    node_put(s, &n);
+    stream_node_put(s, &n);
     buf_clear(&kept);
     buf_clear(&names);
 }
@@ -404,7 +413,7 @@ bool stream_delete(struct stream *s, struct stream_id id)
     if (n.count == 0)
         node_delete(s, &n);
     else
-        node_put(s, &n);
+        stream_node_put(s, &n);
     buf_clear(&kept);
     return true;
 }
@@ -549,7 +558,7 @@ uint64_t stream_trim(struct stream *s, const struct stream_trim *t)
         if (n.count == 0)
             node_delete(s, &n);
         else if (gone > 0)
-            node_put(s, &n);
+            stream_node_put(s, &n);
         break;
     }
     buf_clear(&kept);
