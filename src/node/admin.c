@@ -220,7 +220,7 @@ static void start_transfer(struct consensus *c, struct change *change)
         change_end(c, change, true, "OK");
         return;
     }
-    switch (raft_step(c->raft, &(struct raft_input){.type = RAFT_TRANSFER, .node = to}, NULL)) {
+    switch (core_step(c, &(struct raft_input){.type = RAFT_TRANSFER, .node = to}, NULL)) {
     case STATUS_OK:
         change->node = to;
         change->step = CHANGE_TRANSFER;

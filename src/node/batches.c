@@ -87,7 +87,7 @@ static bool propose(struct consensus *c, raft_node node, const struct wire_propo
     const struct raft_input input = {
         .type = RAFT_PROPOSE, .kind = RAFT_DATA, .size = (uint32_t)c->scratch.size};
     raft_index index;
-    if (raft_step(c->raft, &input, &index) != STATUS_OK)
+    if (core_step(c, &input, &index) != STATUS_OK)
         return false;
     CHECK(index == entry_cache_next(&c->cache));
     const struct cached_entry entry = {block_new(buf_bytes(&c->scratch)), c->term, RAFT_DATA};

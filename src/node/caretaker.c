@@ -98,7 +98,7 @@ static void log_addresses(struct consensus *c)
         const struct members target = membership_now(c);
         const struct raft_input input = {
             .type = RAFT_CHANGE, .config = &target.config, .ok = true};
-        if (raft_step(c->raft, &input, &(raft_index){0}) == STATUS_OK)
+        if (core_step(c, &input, &(raft_index){0}) == STATUS_OK)
             log_info("consensus", "a member's address is logged", "node=%" PRIu64 " host=%s "
                      "port=%u", all.node[i], now->host, (unsigned)now->port);
         return;

@@ -14,13 +14,43 @@
 #include "base/mailbox.h"
 #include "base/panic.h"
 #include "machine/entry.h"
+#include "node/raft_trace.h"
 
 #define MAILS_PER_TURN 256
 #define TICKS_PER_TURN 4 /* a loop that stood still does not campaign for what it slept through */
 
+static void record(struct consensus *c)
+{
+    c->o.trace.record(c->o.trace.context, buf_bytes(&c->trace));
+    buf_reset(&c->trace);
+}
+
+enum status core_step(struct consensus *c, const struct raft_input *input, raft_index *first)
+{
+    raft_index index;
+    const enum status status = raft_step(c->raft, input, &index);
+    if (first != NULL)
+        *first = index;
+    if (c->o.trace.record != NULL) {
+        raft_trace_input(&c->trace, input, status, index);
+        record(c);
+    }
+    return status;
+}
+
+const struct raft_output *core_flush(struct consensus *c)
+{
+    const struct raft_output *out = raft_flush(c->raft);
+    if (c->o.trace.record != NULL) {
+        raft_trace_flush(&c->trace, out);
+        record(c);
+    }
+    return out;
+}
+
 void step_quietly(struct consensus *c, const struct raft_input *input)
 {
-    const enum status status = raft_step(c->raft, input, NULL);
+    const enum status status = core_step(c, input, NULL);
     (void)status; /* the caller has nothing to do about a refusal */
 }
 
@@ -327,6 +357,10 @@ static void open_core(struct consensus *c, const struct opening *o)
         .sizes = o->sizes,
         .commit_index = c->o.applied_index,
     };
+    if (c->o.trace.record != NULL) {
+        raft_trace_open(&c->trace, &options, &saved);
+        record(c);
+    }
     c->raft = raft_open(&options, &saved);
     entry_cache_init(&c->cache, c->o.cache_bytes, o->last_index + 1);
     c->commit_index = c->mailed_index = c->applied_index = c->o.applied_index;
@@ -459,6 +493,7 @@ void consensus_close(struct consensus *c)
     }
     buf_clear(&c->out);
     buf_clear(&c->scratch);
+    buf_clear(&c->trace);
     free(c->frame);
     free(c);
 }

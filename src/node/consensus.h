@@ -39,6 +39,7 @@ struct consensus_options {
     struct transport_port transport;
     struct log_writer_port log_writer;
     struct workers_port workers;
+    struct trace_port trace;             /* .record NULL: the core is not recorded */
     uint32_t tick_ms, heartbeat_ticks, election_ticks, lease_ms;
     uint64_t replace_dead_ms;            /* a spare takes a voter's seat; 0 = never */
     uint64_t seed;

@@ -65,6 +65,7 @@ struct consensus {
     struct wire_frame *frame; /* scratch: large */
     struct buf out;           /* scratch: head of the frame under construction */
     struct buf scratch;
+    struct buf trace; /* the record under construction */
 
     struct queue batches; /* struct own_batch, rising */
     uint64_t batches_term, batches_last;
@@ -109,7 +110,10 @@ static inline uint64_t election_us(const struct consensus *c)
 {
     return (uint64_t)c->o.election_ticks * c->o.tick_ms * 1000;
 }
-/* raft_step for inputs whose refusal means nothing to the caller: the core has its reasons. */
+/* raft_step() and raft_flush() of the core, recorded if that is wanted. */
+enum status core_step(struct consensus *c, const struct raft_input *input, raft_index *first);
+const struct raft_output *core_flush(struct consensus *c);
+/* For inputs whose refusal means nothing to the caller: the core has its reasons. */
 void step_quietly(struct consensus *c, const struct raft_input *input);
 
 /* output.c */

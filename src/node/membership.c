@@ -110,7 +110,7 @@ enum status membership_propose(struct consensus *c, const struct members *target
     c->spares = target->spares;
     const struct raft_input input = {
         .type = RAFT_CHANGE, .config = &target->config, .ok = !same_spares};
-    const enum status status = raft_step(c->raft, &input, index);
+    const enum status status = core_step(c, &input, index);
     if (status != STATUS_OK) {
         c->next_node = next_node;
         c->spares = spares;

@@ -3,7 +3,7 @@ libnode_a_SOURCES = %D%/ports.h %D%/mail.h %D%/block.h %D%/block.c
 libnode_a_SOURCES += %D%/consensus.h %D%/consensus_internal.h %D%/consensus_parts.h \
 	%D%/consensus.c %D%/output.c %D%/deliver.c %D%/health.c %D%/space.c %D%/peers.c %D%/batches.c %D%/rounds.c %D%/change.h %D%/admin.c %D%/membership.c %D%/caretaker.c %D%/members.h %D%/members.c \
 	%D%/entry_cache.h %D%/entry_cache.c %D%/wire.h %D%/wire.c %D%/lease.h %D%/lease.c \
-	%D%/log_describe.h %D%/log_describe.c \
+	%D%/log_describe.h %D%/log_describe.c %D%/raft_trace.h %D%/raft_trace.c \
 	%D%/snapshot.h %D%/snapshot_files.c %D%/snapshot_send.c %D%/snapshot_receive.c %D%/compact.c
 libnode_a_SOURCES += %D%/shard.h %D%/shard_internal.h %D%/shard.c %D%/batch.h %D%/batch.c \
 	%D%/propose.c %D%/apply_loop.c %D%/reads.c %D%/expiry.c %D%/flush.c %D%/install.c
@@ -24,7 +24,7 @@ tests_unit_test_shard_random_LDADD = $(NODE_LIBS) $(CMOCKA_LIBS)
 
 CONSENSUS_TEST_LIBS = libnode.a libraft.a libkeyspace.a libkv.a libbase.a $(ROCKSDB_LIBS) $(CMOCKA_LIBS)
 NODE_CONSENSUS_TESTS = tests/unit/test_consensus tests/unit/test_membership tests/unit/test_leader_clock tests/unit/test_leader_books \
-	tests/unit/test_wire tests/unit/test_node_parts tests/fuzz/fuzz_wire
+	tests/unit/test_wire tests/unit/test_raft_trace tests/unit/test_node_parts tests/fuzz/fuzz_wire
 check_PROGRAMS += $(NODE_CONSENSUS_TESTS)
 
 tests_unit_test_consensus_SOURCES = tests/unit/test_consensus.c tests/unit/consensus_net.h \
@@ -46,6 +46,10 @@ tests_unit_test_leader_books_SOURCES = tests/unit/test_leader_books.c tests/unit
 	src/machine/entry.c
 tests_unit_test_leader_books_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_leader_books_LDADD = $(CONSENSUS_TEST_LIBS)
+
+tests_unit_test_raft_trace_SOURCES = tests/unit/test_raft_trace.c
+tests_unit_test_raft_trace_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_raft_trace_LDADD = $(CONSENSUS_TEST_LIBS)
 
 tests_unit_test_wire_SOURCES = tests/unit/test_wire.c
 tests_unit_test_wire_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

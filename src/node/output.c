@@ -308,7 +308,7 @@ static void note_snapshots(struct consensus *c, const struct raft_set *to)
 
 static bool flush_once(struct consensus *c)
 {
-    const struct raft_output *out = raft_flush(c->raft);
+    const struct raft_output *out = core_flush(c);
     cache_fill(c);
     note_role(c, out);
     config_refresh(c);

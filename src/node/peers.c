@@ -422,7 +422,7 @@ static void receive_raft(struct consensus *c, raft_node from, struct wire_raft *
     cache_fill(c); /* NOOPs of our own come before what this may append */
     raft_index first;
     const enum status status =
-        raft_step(c->raft, &(struct raft_input){.type = RAFT_RECEIVE, .message = m}, &first);
+        core_step(c, &(struct raft_input){.type = RAFT_RECEIVE, .message = m}, &first);
     if (status == STATUS_BAD_MESSAGE)
         c->frames_bad++;
     if (first != 0)

@@ -60,6 +60,14 @@ struct log_writer_port {
     enum submitted (*submit)(void *context, const struct log_job *job, bool in_place);
 };
 
+/* --- the raft core's recorder, optional ------------------------------------------------------- */
+
+/* A record (raft_trace.h) is on its way to wherever records are kept. NULL: nothing is recorded. */
+struct trace_port {
+    void *context;
+    void (*record)(void *context, struct bytes record);
+};
+
 /* --- workers ---------------------------------------------------------------------------------- */
 
 enum worker { WORKER_FLUSH, WORKER_SNAPSHOT };

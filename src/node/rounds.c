@@ -85,7 +85,7 @@ static void round_fail(struct consensus *c, struct round *r)
 static void ask_core(struct consensus *c, struct round *r)
 {
     const struct raft_input input = {.type = RAFT_READ, .read_id = r->id};
-    if (raft_step(c->raft, &input, NULL) != STATUS_OK)
+    if (core_step(c, &input, NULL) != STATUS_OK)
         return; /* tried again until its time is over */
     r->state = ROUND_CORE;
     if (r->node != c->identity.node_id)

@@ -185,7 +185,7 @@ void snapshot_receive_offer(struct consensus *c, raft_node from,
         .index = offer->index, .log_term = offer->log_term, .config = &offer->members.config,
     };
     const enum status status =
-        raft_step(c->raft, &(struct raft_input){.type = RAFT_RECEIVE, .message = &m}, NULL);
+        core_step(c, &(struct raft_input){.type = RAFT_RECEIVE, .message = &m}, NULL);
     const bool same = r->step != RECEIVE_IDLE && r->from == from && r->id == offer->id;
     if (status == STATUS_BAD_MESSAGE)
         c->frames_bad++;

@@ -61,7 +61,7 @@ struct config {
     struct output_limit output_limits[CLIENT_CLASSES];
     int64_t query_buffer_limit;
     /* files and log */
-    const char *dir, *logfile, *pidfile;
+    const char *dir, *logfile, *pidfile, *raft_trace;
     int64_t loglevel; /* debug verbose notice warning */
     bool daemonize;   /* refused */
     /* cluster */

@@ -347,8 +347,12 @@ enum status config_finish(struct config *c, struct error *e)
                     (int)c->heartbeat_ticks, (int)c->election_ticks);
     if (*c->cluster_secret != '\0' && *c->cluster_secret_file != '\0')
         return fail(e, STATUS_INVALID, "set cluster-secret or cluster-secret-file, not both");
-    const enum status status = check_file_is_free("logfile", c->logfile, c->dir, e);
-    return status == STATUS_OK ? check_file_is_free("pidfile", c->pidfile, c->dir, e) : status;
+    enum status status = check_file_is_free("logfile", c->logfile, c->dir, e);
+    if (status == STATUS_OK)
+        status = check_file_is_free("pidfile", c->pidfile, c->dir, e);
+    if (status == STATUS_OK)
+        status = check_file_is_free("raft-trace", c->raft_trace, c->dir, e);
+    return status;
 }
 
 /* --- CONFIG REWRITE --------------------------------------------------------------------------- */

@@ -22,6 +22,7 @@
 #include "server/log_writer.h"
 #include "server/loop.h"
 #include "server/peer.h"
+#include "server/raft_trace_file.h"
 #include "server/workers.h"
 
 #define STATE_BLOCK_CACHE_BYTES ((size_t)32 << 20) /* filters, indexes of some millions of keys */
@@ -46,6 +47,7 @@ struct node {
     struct loop *loop; /* loops 1: the data loop's */
     struct peers *peers;
     struct consensus *consensus;
+    struct raft_trace_file *trace;
     pthread_t thread;
     bool has_thread;
     atomic_bool ends;
@@ -294,6 +296,9 @@ static enum status open_consensus(struct node *n, const struct log_recovered *re
                                   struct error *e)
 {
     const struct config *config = n->config;
+    if (*config->raft_trace != '\0' &&
+        raft_trace_file_open(config->raft_trace, &n->trace, e) != STATUS_OK)
+        return STATUS_IO;
     struct consensus_options options = {
         .log = n->log,
         .state = n->state,
@@ -305,6 +310,7 @@ static enum status open_consensus(struct node *n, const struct log_recovered *re
         .transport = peers_transport(n->peers),
         .log_writer = log_writer_port(n->log_writer),
         .workers = workers_client_port(n->consensus_work),
+        .trace = raft_trace_file_port(n->trace),
         .tick_ms = (uint32_t)config->tick_ms,
         .heartbeat_ticks = (uint32_t)config->heartbeat_ticks,
         .election_ticks = (uint32_t)config->election_ticks,
@@ -475,6 +481,7 @@ void node_close(struct node *n)
         peers_attach(n->peers, NULL);
         consensus_close(n->consensus);
     }
+    raft_trace_file_close(n->trace);
     if (n->shard != NULL)
         shard_close(n->shard);
     if (n->peers != NULL)

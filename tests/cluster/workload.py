@@ -161,7 +161,11 @@ class Load:
                 self.record("register:%d" % key, begin, time.monotonic_ns(), "get", 0, 0,
                             None if value is None else int(value))
         done = subprocess.run([LINEAR], input="\n".join(self.lines) + "\n", text=True, capture_output=True, timeout=300)
-        assert done.returncode == 0, "history: " + done.stdout[-600:] + done.stderr[-300:]
+        if done.returncode != 0:
+            path = "history-%d.txt" % time.time()  # in the build directory: what a violation is understood by
+            with open(path, "w") as f:
+                f.write("\n".join(self.lines) + "\n")
+            raise AssertionError("history (kept in %s): %s%s" % (path, done.stdout[-600:], done.stderr[-300:]))
         self.cluster.check_equal()
         self.cluster.check_logs()
         return done.stdout.strip()

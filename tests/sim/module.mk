@@ -22,6 +22,10 @@ tests_sim_simulate_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_sim_simulate_LDADD = libsim.a libnode.a libmachine.a libcommand.a libkeyspace.a libraft.a \
 	libresp.a libkv.a libbase.a $(ROCKSDB_LIBS)
 
+noinst_PROGRAMS += tests/sim/replay
+tests_sim_replay_SOURCES = %D%/replay.c
+tests_sim_replay_LDADD = libnode.a libraft.a libbase.a
+
 dist_check_SCRIPTS += %D%/check-sim
 check-sim: tests/sim/simulate
 	SEEDS='$(SEEDS)' $(srcdir)/tests/sim/check-sim

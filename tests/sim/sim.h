@@ -84,6 +84,7 @@ struct sim_node {
     int32_t drift_ppm;
     uint64_t disk_slow_us;      /* added to each sync */
     uint64_t boot;              /* of the last start: must rise */
+    struct buf trace;           /* of all its lives (raft_trace.h) */
     /* what was seen of it in this life: never goes back */
     uint64_t seen_applied, seen_commit, seen_clock, seen_term, seen_installs, seen_cuts;
 };
@@ -99,6 +100,7 @@ struct sim_options {
     uint64_t replace_dead_ms;
     uint64_t log_keep_bytes; /* 0 = the default, never reached: no log is cut, no snapshot sent */
     bool verbose;
+    bool traced; /* what each raft core is given is recorded */
 };
 
 struct sim {

@@ -295,6 +295,12 @@ static uint32_t chunk_bytes(struct sim *s)
     return (uint32_t)(least + sim_random(s, 4 * least));
 }
 
+static void record_core(void *context, struct bytes record)
+{
+    struct sim_node *n = context;
+    buf_append_bytes(&n->trace, record);
+}
+
 static enum status open_consensus(struct sim_node *n, const struct log_recovered *recovered,
                                   struct error *e)
 {
@@ -317,6 +323,7 @@ static enum status open_consensus(struct sim_node *n, const struct log_recovered
         .transport = sim_net_port(n),
         .log_writer = {n, log_submit},
         .workers = {n, job_submit},
+        .trace = {n, s->options.traced ? record_core : NULL},
         .tick_ms = SIM_TICK_MS,
         .heartbeat_ticks = 5,
         .election_ticks = SIM_ELECTION_TICKS,

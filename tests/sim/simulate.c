@@ -3,6 +3,8 @@
  *   simulate --seed N [--profile P] [--verbose]    one run, replayed to the event
  *   simulate --seeds FROM COUNT [--profile P]      many; stops at the first that fails
  *   simulate --twice FROM COUNT                    each seed two times: must be the same run
+ *   ... --traced, --trace DIR                      the raft cores' inputs are recorded and given
+ *                                                  to others: the same must come out; and kept
  *
  * Without --profile each seed takes one, in turn. Prints a failed seed with the command that
  * replays it, and exits 1. What nodes say when they panic is shown for a failed seed alone. */
@@ -14,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "node/raft_trace.h"
 #include "sim/sim.h"
 
 #define DURATION_US 6000000
@@ -22,7 +25,8 @@ struct arguments {
     uint64_t from, count;
     const struct sim_profile *profile;
     int workload; /* -1: by seed */
-    bool verbose, twice;
+    bool verbose, twice, traced;
+    const char *trace_dir; /* NULL: traces are not kept */
 };
 
 struct total {
@@ -47,6 +51,7 @@ static struct sim_options options_of(uint64_t seed, const struct arguments *a)
         .lease_ms = prng_below(&prng, 4) == 0 ? 150 : 0,
         .workload = workloads[prng_below(&prng, ARRAY_COUNT(workloads))],
         .verbose = a->verbose,
+        .traced = a->traced,
     };
     const uint64_t size = prng_below(&prng, 16);
     options.node_count = size == 0 ? 1 : size <= 2 ? 5 : 3;
@@ -114,11 +119,44 @@ static void count(struct total *t, const struct sim *s)
     t->cuts += s->cuts;
 }
 
-static bool run_once(struct sim *s, const struct sim_options *options)
+static void write_trace(const struct sim_node *n, const char *dir)
+{
+    char path[512];
+    snprintf(path, sizeof(path), "%s/seed-%" PRIu64 "-node-%" PRIu32 ".trace", dir, running_seed,
+             n->position + 1);
+    FILE *f = fopen(path, "wb");
+    if (f == NULL || fwrite(buf_data(&n->trace), 1, n->trace.size, f) != n->trace.size ||
+        fclose(f) != 0) {
+        fprintf(stderr, "simulate: cannot write %s\n", path);
+        exit(2);
+    }
+}
+
+/* What each core was given, once more to another: the same must come out. */
+static void replay_cores(struct sim *s, const char *dir)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(s->nodes); i++) {
+        struct sim_node *n = &s->nodes[i];
+        if (n->trace.size > 0 && dir != NULL)
+            write_trace(n, dir);
+        struct raft_replay replay;
+        if (s->failure[0] == 0 && !raft_replay(&replay, buf_bytes(&n->trace)))
+            snprintf(s->failure, sizeof(s->failure), "replay of node %zu: %s", i + 1, replay.error);
+        else if (s->failure[0] == 0 && replay.bytes != n->trace.size)
+            snprintf(s->failure, sizeof(s->failure), "replay of node %zu ends early", i + 1);
+        if (n->trace.size > 0)
+            raft_replay_clear(&replay);
+        buf_clear(&n->trace);
+    }
+}
+
+static bool run_once(struct sim *s, const struct sim_options *options, const char *trace_dir)
 {
     if (!options->verbose)
         hush();
     sim_run(s, options);
+    if (options->traced)
+        replay_cores(s, trace_dir);
     char failure[sizeof(s->failure)];
     memcpy(failure, s->failure, sizeof(failure));
     sim_clear(s);
@@ -142,13 +180,13 @@ static bool run_seed(uint64_t seed, const struct arguments *a, struct total *t)
     static struct sim s;
     const struct sim_options options = options_of(seed, a);
     running_seed = seed;
-    if (!run_once(&s, &options))
+    if (!run_once(&s, &options, a->trace_dir))
         return false;
     count(t, &s);
     if (!a->twice)
         return true;
     const uint64_t fingerprint = s.fingerprint, events = s.event_count, replies = s.replies;
-    if (!run_once(&s, &options))
+    if (!run_once(&s, &options, a->trace_dir))
         return false;
     if (fingerprint == s.fingerprint && events == s.event_count && replies == s.replies)
         return true;
@@ -162,7 +200,9 @@ static bool run_seed(uint64_t seed, const struct arguments *a, struct total *t)
 static void usage(void)
 {
     fprintf(stderr, "usage: simulate --seed N | --seeds FROM COUNT | --twice FROM COUNT "
-                    "[--profile P] [--workload N] [--verbose]\nprofiles:");
+                    "[--profile P] [--workload N] [--verbose]\n"
+                    "  --traced: each raft core is replayed; --trace DIR: and its trace kept "
+                    "(tests/sim/replay)\nprofiles:");
     for (const struct sim_profile *p = sim_profiles; p->name != NULL; p++)
         fprintf(stderr, " %s", p->name);
     fprintf(stderr, "\n");
@@ -199,6 +239,11 @@ static struct arguments parse(int argc, char **argv)
             a.workload = (int)(number(argc, argv, ++i) % SIM_WORKLOADS);
         } else if (strcmp(argv[i], "--verbose") == 0) {
             a.verbose = true;
+        } else if (strcmp(argv[i], "--traced") == 0) {
+            a.traced = true;
+        } else if (strcmp(argv[i], "--trace") == 0 && i + 1 < argc) {
+            a.traced = true;
+            a.trace_dir = argv[++i];
         } else {
             usage();
         }
