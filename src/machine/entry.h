@@ -70,6 +70,7 @@ struct watch {
     uint32_t selected;  /* db as the client had it selected */
     uint32_t number;    /* internal db number when watched */
     uint64_t stamp;     /* 0 = absent */
+    uint64_t seen;      /* the server's own, not in the log: key_changes.count when watched */
     struct bytes key;
 };
 /* args[0] of REQ_EXEC. */

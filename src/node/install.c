@@ -37,6 +37,7 @@ static void change_state(struct shard *s)
     CHECK(applied.term == s->install.term);
     CHECK(applied.index > s->applied_index);
     s->applied_index = applied.index;
+    s->installs++;
     s->applied_term = applied.term;
     s->term = MAX(s->term, applied.term);
     flush_open(s);

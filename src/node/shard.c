@@ -306,6 +306,7 @@ void shard_status(const struct shard *s, struct shard_status *status)
         .read_rounds = s->read_rounds,
         .duplicates = s->duplicates,
         .flushes = s->flushes,
+        .installs = s->installs,
         .last_flush_ms = s->last_flush_ms,
         .flush_running = s->flush.cut != NULL,
         .flush_failed = s->now_us < s->flush_retry_us,

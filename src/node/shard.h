@@ -111,7 +111,7 @@ struct shard_status {
     bool ready; /* what the first leader it knew had committed at contact is applied */
     uint64_t requests_in_flight, bytes_in_flight;
     uint64_t batches, batched_requests, reads, read_rounds, duplicates;
-    uint64_t flushes, last_flush_ms;
+    uint64_t flushes, last_flush_ms, installs;
     bool flush_running;
     bool flush_failed; /* for want of space, a moment ago */
 };

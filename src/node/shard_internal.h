@@ -97,7 +97,7 @@ struct shard {
     uint64_t flushed_us, flush_retry_us, log_bytes;
     uint64_t durable_index, durable_term;
     bool flush_wanted, durable_due;
-    uint64_t flushes, last_flush_ms;
+    uint64_t flushes, last_flush_ms, installs;
     bool purging;
 
     struct install install;

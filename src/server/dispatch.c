@@ -325,6 +325,31 @@ static enum dispatch exec_empty(struct incoming *in)
     return DISPATCH_TAKEN;
 }
 
+/* A watched key was absent, and something has happened to it since (key_changes.h). */
+static bool has_missed_change(const struct conn *c)
+{
+    const struct session *session = &c->session;
+    for (uint32_t i = 0; i < session->watch_count; i++) {
+        const struct watch *w = &session->watches[i];
+        if (w->stamp == 0 &&
+            key_changes_since(&c->server->key_changes, w->selected, w->key, w->seen))
+            return true;
+    }
+    return false;
+}
+
+static enum dispatch exec_nil(struct incoming *in)
+{
+    session_multi_end(&in->conn->session);
+    struct slot *slot = push(in);
+    struct exec x;
+    begin_exec(&x, slot, in);
+    reply_null_array(&x);
+    dispatch_account(slot, &x.reply);
+    slot_complete(slot);
+    return DISPATCH_TAKEN;
+}
+
 static bool is_exec_paused(struct conn *c)
 {
     switch (c->server->pause) {
@@ -359,6 +384,8 @@ static enum dispatch dispatch_exec(struct incoming *in)
     enum dispatch outcome = is_barrier ? barrier(in) : DISPATCH_TAKEN;
     if (outcome != DISPATCH_TAKEN)
         return outcome;
+    if (has_missed_change(in->conn)) /* all earlier replies of the connection are made: a barrier */
+        return exec_nil(in);
     if (session->only_reads && session->watch_count == 0 && in->conn->writes_in_flight == 0)
         outcome = submit(in, &request, route_read);
     else

@@ -5,7 +5,7 @@ libserver_a_SOURCES = \
 	%D%/conn.h %D%/conn.c %D%/stream.h %D%/stream_tcp.c %D%/listener.h %D%/listener.c \
 	%D%/session.h %D%/session.c %D%/dispatch.h %D%/dispatch.c %D%/route.h %D%/route.c \
 	%D%/pending.h %D%/pending.c %D%/stats.h %D%/stats.c %D%/slowlog.h %D%/slowlog.c \
-	%D%/raft_trace_file.h %D%/raft_trace_file.c %D%/histogram.h %D%/histogram.c %D%/latency.h %D%/latency.c \
+	%D%/key_changes.h %D%/key_changes.c %D%/raft_trace_file.h %D%/raft_trace_file.c %D%/histogram.h %D%/histogram.c %D%/latency.h %D%/latency.c \
 	%D%/local.h %D%/local.c %D%/local_connection.c %D%/local_client.c %D%/local_config.c \
 	%D%/local_server.c %D%/local_latency.c %D%/local_debug.c %D%/local_raft.c %D%/local_members.c \
 	%D%/loop.h %D%/loop.c %D%/node.h %D%/node.c %D%/memory.c %D%/server.h %D%/server.c \

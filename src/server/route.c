@@ -88,6 +88,7 @@ static void take_stamps(struct slot *slot)
         const struct watch watch = {.selected = c->session.db,
                                     .number = keyspace_database_number(k, c->session.db),
                                     .stamp = is_there ? o.stamp : 0,
+                                    .seen = c->server->key_changes.count,
                                     .key = key};
         object_close(&o);
         is_good = session_watch(&c->session, &watch);
@@ -142,10 +143,12 @@ static void count_change(struct change_counts *changes, const struct exec *x)
 static void host_changed(void *context, const struct exec *x, const struct key_change *change)
 {
     struct server *s = context;
-    if (change->event_class & EVENT_EXPIRED)
-        s->stats.expired_keys++;
-    else
-        count_change(&s->changes, x);
+    if (change->event_class & EVENT_EXPIRED) {
+        s->stats.expired_keys++; /* it was absent to all before */
+        return;
+    }
+    key_changes_note(&s->key_changes, change->db, change->key);
+    count_change(&s->changes, x);
 }
 
 static void host_flushed(void *context, const struct exec *x, int64_t db)

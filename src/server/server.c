@@ -146,6 +146,8 @@ static void look_at_shard(struct server *s)
     const struct shard_status before = *status;
     shard_status(s->shard, status);
     look_at_flushes(s, &before);
+    if (status->installs != before.installs)
+        key_changes_note_all(&s->key_changes);
     s->settings = machine_settings(shard_machine(s->shard));
     if (status->ready && !s->initial_sent)
         propose_initial(s);

@@ -18,6 +18,7 @@
 #include "node/shard.h"
 #include "server/config.h"
 #include "server/conn.h"
+#include "server/key_changes.h"
 #include "server/latency.h"
 #include "server/slowlog.h"
 #include "server/stats.h"
@@ -77,6 +78,7 @@ struct server {
     struct queue pendings;
     struct stats stats;
     struct change_counts changes;
+    struct key_changes key_changes;
     struct commands_info *commands;
     struct slowlog slowlog;
     struct latency latency;

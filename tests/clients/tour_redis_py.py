@@ -76,6 +76,19 @@ def transactions(a, b, c):
         except redis.WatchError:
             pass
     assert c.get("t") == b"changed"
+    with a.pipeline() as p:  # absent when watched, there when read, absent again at the end
+        p.watch("came-and-went")
+        b.set("came-and-went", 1)
+        assert p.get("came-and-went") == b"1"
+        c.delete("came-and-went")
+        p.multi()
+        p.set("came-and-went", "lost")
+        try:
+            p.execute()
+            raise AssertionError("a key that came and went was not noticed")
+        except redis.WatchError:
+            pass
+    assert b.exists("came-and-went") == 0
 
     def change(p):
         p.multi()

@@ -592,6 +592,36 @@ static void watched_keys_go_with_their_stamps(void **state)
     assert_int_equal(w->conn->session.watch_count, 0); /* EXEC ends the watch */
 }
 
+static void apply_change(struct world *w, const char *key, uint32_t event_class)
+{
+    const struct key_change change = {event_class, "set", 0, bytes_from_string(key)};
+    const struct exec x = {.keyspace = fake.keyspace};
+    server_shard_host.exec.changed(w->server, &x, &change);
+}
+
+/* A real cluster's history: WATCH (absent), another's INCR, GET -> 1, another's DEL, and EXEC went
+ * through, since the key was absent again. */
+static void a_watched_key_that_came_and_went_fails_the_exec(void **state)
+{
+    struct world *w = *state;
+    send_text(w, "WATCH absent\r\n");
+    fake_answer(w->server, 0, ":0\r\n");
+    apply_change(w, "absent", EVENT_STRING);
+    send_text(w, "MULTI\r\nSET absent 1\r\nEXEC\r\n");
+    assert_string_equal(received(w), "+OK\r\n+OK\r\n+QUEUED\r\n*-1\r\n");
+    assert_int_equal(fake.count, 1);
+    assert_int_equal(w->conn->session.watch_count, 0);
+
+    /* What expired was absent before; other keys are others; a later watch sees anew. */
+    send_text(w, "WATCH absent\r\n");
+    fake_answer(w->server, 1, ":0\r\n");
+    apply_change(w, "absent", EVENT_EXPIRED);
+    apply_change(w, "other", EVENT_STRING);
+    send_text(w, "MULTI\r\nSET absent 1\r\nEXEC\r\n");
+    assert_string_equal(received(w), "+OK\r\n+OK\r\n+QUEUED\r\n");
+    assert_int_equal(fake.count, 3);
+}
+
 static void a_watch_that_cannot_be_confirmed_watches_nothing(void **state)
 {
     struct world *w = *state;
@@ -634,6 +664,7 @@ int main(void)
         TEST(errors_while_queueing_abort),
         TEST(a_transaction_of_reads_is_a_read),
         TEST(watched_keys_go_with_their_stamps),
+        TEST(a_watched_key_that_came_and_went_fails_the_exec),
         TEST(a_watch_that_cannot_be_confirmed_watches_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
