@@ -27,3 +27,15 @@ tests_unit_test_config_LDADD = $(SERVER_TEST_LIBS)
 tests_unit_test_conn_SOURCES = tests/unit/test_conn.c tests/unit/fake_shard.h tests/unit/fake_shard.c
 tests_unit_test_conn_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(EVENT_CFLAGS)
 tests_unit_test_conn_LDADD = $(SERVER_TEST_LIBS)
+
+noinst_PROGRAMS += utils/compatibility
+utils_compatibility_SOURCES = utils/compatibility.c tests/unit/fake_shard.h tests/unit/fake_shard.c
+utils_compatibility_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS)
+utils_compatibility_LDADD = $(SERVER_TEST_LIBS)
+dist_check_SCRIPTS += utils/check-compatibility
+EXTRA_DIST += docs/COMPATIBILITY.md docs/compatibility.tsv
+
+# Writes docs/COMPATIBILITY.md anew.
+compatibility: utils/compatibility
+	utils/compatibility $(srcdir)/docs/compatibility.tsv >$(srcdir)/docs/COMPATIBILITY.md
+.PHONY: compatibility
