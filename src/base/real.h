@@ -2,7 +2,8 @@
  * same on every processor (ARCHITECTURE §5 rule 3). libm's are some units in the last place off,
  * by processor. Special cases (zeros, infinities, NaN) are those of C's Annex F.
  *
- * One costs microseconds: where no row can come of it, libm is the better choice. */
+ * One costs microseconds: where no row can come of it, libm is the better choice. For the thread
+ * that applies: MPFR keeps constants for each thread, and one that ends would leave them behind. */
 
 #ifndef BASE_REAL_H
 #define BASE_REAL_H

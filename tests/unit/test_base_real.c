@@ -7,7 +7,6 @@
 
 #include <float.h>
 #include <math.h>
-#include <pthread.h>
 #include <string.h>
 
 #include "base/real.h"
@@ -90,31 +89,12 @@ static void special_values_are_those_of_c(void **state)
     assert_true(isnan(real_sin(NAN)));
 }
 
-static void *compute(void *out)
-{
-    *(double *)out = real_sin(1e22) + real_exp(-745);
-    return NULL;
-}
-
-/* MPFR keeps ranges and constants by thread. */
-static void every_thread_computes_the_same(void **state)
-{
-    (void)state;
-    double here, there = 0;
-    pthread_t thread;
-    compute(&here);
-    assert_int_equal(pthread_create(&thread, NULL, compute, &there), 0);
-    assert_int_equal(pthread_join(thread, NULL), 0);
-    check_same(there, here);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(results_are_correctly_rounded),
         cmocka_unit_test(results_keep_to_the_range_of_doubles),
         cmocka_unit_test(special_values_are_those_of_c),
-        cmocka_unit_test(every_thread_computes_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
