@@ -303,9 +303,12 @@ static void info_keyspace(struct server *s, struct buf *to)
 {
     struct database_figures db;
     for (uint32_t i = 0; server_database(s, i, &db); i++)
-        if (db.keys > 0)
-            buf_printf(to, "db%u:keys=%llu,expires=%llu,avg_ttl=0\r\n", i, U(db.keys),
-                       U(db.expires));
+        if (db.keys > 0) {
+            buf_printf(to, "db%u:keys=%llu,expires=%llu,avg_ttl=0", i, U(db.keys), U(db.expires));
+            if (db.timed > 0) /* of Redis 7.4 on */
+                buf_printf(to, ",subexpiry=%llu", U(db.timed));
+            buf_printf(to, "\r\n");
+        }
 }
 
 /* --- raft ------------------------------------------------------------------------------------- */

@@ -147,9 +147,15 @@ void tell_expired(struct exec *x)
 {
     struct buf name = {0};
     uint32_t db;
-    while (keyspace_take_expired(x->keyspace, &db, &name)) {
-        const struct key_change change = {EVENT_EXPIRED, "expired", db, buf_bytes(&name)};
+    enum expired what;
+    while (keyspace_take_expired(x->keyspace, &db, &name, &what)) {
+        const bool is_key = what == EXPIRED_KEY;
+        const struct key_change change = {is_key ? EVENT_EXPIRED : EVENT_HASH,
+                                          is_key ? "expired" : "hexpired", db, buf_bytes(&name)};
+        const struct key_change gone = {EVENT_GENERIC, "del", db, buf_bytes(&name)};
         x->host->changed(x->host_context, x, &change);
+        if (what == EXPIRED_LAST_FIELDS)
+            x->host->changed(x->host_context, x, &gone);
         buf_reset(&name);
     }
     buf_clear(&name);

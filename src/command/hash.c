@@ -1,5 +1,7 @@
 /* hash.c -- hashes: fields in SPACE_FIELD, field -> value. */
 
+#include "command/hash.h"
+
 #include "command/decimal.h"
 #include "command/elements.h"
 #include "command/settings.h"
@@ -7,8 +9,7 @@
 
 /* --- writing fields --------------------------------------------------------------------------- */
 
-/* Opens args[1] to be written; an absent key becomes an empty hash. */
-static bool open_hash(struct exec *x, struct object *hash)
+bool hash_open_write(struct exec *x, struct object *hash)
 {
     if (!open_write(x, 1, TYPE_HASH, ENCODING_LISTPACK, hash))
         return false;
@@ -18,7 +19,7 @@ static bool open_hash(struct exec *x, struct object *hash)
 }
 
 /* As Redis: a long field or value, or one more than allowed, ends the listpack for good. */
-static bool put_field(struct exec *x, struct object *hash, struct bytes field, struct bytes value)
+bool hash_put(struct exec *x, struct object *hash, struct bytes field, struct bytes value)
 {
     const struct settings *s = x->settings;
     const bool is_new = object_put(hash, SPACE_FIELD, field, value);
@@ -36,11 +37,13 @@ static int64_t put_pairs(struct exec *x)
         return -1;
     }
     struct object hash;
-    if (!open_hash(x, &hash))
+    if (!hash_open_write(x, &hash))
         return -1;
     int64_t count = 0;
-    for (uint32_t i = 2; i < x->arg_count; i += 2)
-        count += put_field(x, &hash, x->args[i], x->args[i + 1]);
+    for (uint32_t i = 2; i < x->arg_count; i += 2) {
+        count += hash_put(x, &hash, x->args[i], x->args[i + 1]);
+        object_set_field_deadline(&hash, x->args[i], 0);
+    }
     changed(x, &hash, EVENT_HASH, "hset");
     object_close(&hash);
     return count;
@@ -66,11 +69,11 @@ static void hsetnx(struct exec *x)
 {
     struct object hash;
     struct bytes old;
-    if (!open_hash(x, &hash))
+    if (!hash_open_write(x, &hash))
         return;
     const bool is_there = object_get(&hash, SPACE_FIELD, x->args[2], &old);
     if (!is_there) {
-        put_field(x, &hash, x->args[2], x->args[3]);
+        hash_put(x, &hash, x->args[2], x->args[3]);
         changed(x, &hash, EVENT_HASH, "hset");
     }
     object_close(&hash);
@@ -91,7 +94,7 @@ static void hincrby(struct exec *x)
     int64_t increment, value = 0;
     struct object hash;
     struct bytes old;
-    if (!arg_int64(x, 3, &increment) || !open_hash(x, &hash))
+    if (!arg_int64(x, 3, &increment) || !hash_open_write(x, &hash))
         return;
     if (object_get(&hash, SPACE_FIELD, x->args[2], &old) && !bytes_to_int64(old, &value)) {
         reply_error(x, "ERR hash value is not an integer");
@@ -99,7 +102,7 @@ static void hincrby(struct exec *x)
         reply_error(x, "ERR increment or decrement would overflow");
     } else {
         char digits[INT64_DIGITS];
-        put_field(x, &hash, x->args[2], bytes_from_int64(value, digits));
+        hash_put(x, &hash, x->args[2], bytes_from_int64(value, digits));
         changed(x, &hash, EVENT_HASH, "hincrby");
         reply_int64(x, value);
     }
@@ -126,7 +129,7 @@ static bool arg_decimal(struct exec *x, uint32_t n)
 static void hincrbyfloat(struct exec *x)
 {
     struct object hash;
-    if (!arg_decimal(x, 3) || !open_hash(x, &hash))
+    if (!arg_decimal(x, 3) || !hash_open_write(x, &hash))
         return;
     struct bytes value, sum;
     if (!object_get(&hash, SPACE_FIELD, x->args[2], &value))
@@ -139,7 +142,7 @@ static void hincrbyfloat(struct exec *x)
         reply_error(x, "ERR increment would produce NaN or Infinity");
         break;
     case DECIMAL_OK:
-        put_field(x, &hash, x->args[2], sum);
+        hash_put(x, &hash, x->args[2], sum);
         changed(x, &hash, EVENT_HASH, "hincrbyfloat");
         reply_bulk(x, sum);
         break;
@@ -149,7 +152,7 @@ static void hincrbyfloat(struct exec *x)
 
 /* --- reading fields --------------------------------------------------------------------------- */
 
-static void reply_field(struct exec *x, struct object *hash, struct bytes field)
+void hash_reply_field(struct exec *x, struct object *hash, struct bytes field)
 {
     struct bytes value;
     if (object_get(hash, SPACE_FIELD, field, &value))
@@ -164,7 +167,7 @@ static void hget(struct exec *x)
     struct object hash;
     if (!open_key(x, 1, TYPE_HASH, &hash))
         return;
-    reply_field(x, &hash, x->args[2]);
+    hash_reply_field(x, &hash, x->args[2]);
     object_close(&hash);
 }
 
@@ -176,7 +179,7 @@ static void hmget(struct exec *x)
         return;
     reply_array(x, x->arg_count - 2);
     for (uint32_t i = 2; i < x->arg_count; i++)
-        reply_field(x, &hash, x->args[i]);
+        hash_reply_field(x, &hash, x->args[i]);
     object_close(&hash);
 }
 

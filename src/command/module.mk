@@ -11,6 +11,7 @@ libcommand_a_SOURCES = \
 	%D%/pubsub.c %D%/scripting.c %D%/set.c %D%/sort.c %D%/stream.c %D%/zset.h %D%/zset.c \
 	%D%/zset_range.c %D%/zset_combine.c %D%/sources.h %D%/sources.c %D%/pop.h %D%/pop.c
 libcommand_a_SOURCES += %D%/hll_image.h %D%/hll_image.c
+libcommand_a_SOURCES += %D%/hash.h %D%/hash_expire.c
 libcommand_a_SOURCES += %D%/geohash.h %D%/geohash.c
 libcommand_a_SOURCES += %D%/stream.h %D%/stream_rows.c %D%/stream_group.h \
 	%D%/stream_group_rows.c %D%/stream_group.c %D%/stream_info.c %D%/stream_pending.c \
@@ -64,3 +65,7 @@ tests_fuzz_fuzz_restore_SOURCES = tests/fuzz/fuzz_restore.c tests/fuzz/fuzz.h te
 tests_fuzz_fuzz_restore_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/fuzz -I$(top_srcdir)/tests/unit
 tests_fuzz_fuzz_restore_LDADD = $(COMMAND_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/restore
+check_PROGRAMS += tests/unit/test_field_expiry
+tests_unit_test_field_expiry_SOURCES = tests/unit/test_field_expiry.c $(COMMAND_WORLD)
+tests_unit_test_field_expiry_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_field_expiry_LDADD = $(COMMAND_LIBS) $(CMOCKA_LIBS)

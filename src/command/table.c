@@ -24,6 +24,7 @@ static const struct command *const topics[] = {
     list_range_commands, stream_group_commands, stream_info_commands, stream_pending_commands,
     stream_read_commands,
     dump_commands,
+    hash_expire_commands,
 };
 
 static const char *const acl_names[] = {

@@ -40,9 +40,9 @@
 extern const struct command acl_commands[], bitfield_commands[], bitmap_commands[],
     cluster_commands[], connection_commands[], counter_commands[], debug_commands[],
     dump_commands[], expire_commands[], generic_commands[], geo_commands[], hash_commands[],
-    hll_commands[], introspection_commands[], lcs_commands[], list_commands[],
-    list_range_commands[], pubsub_commands[], raft_commands[], scripting_commands[],
-    server_commands[], set_commands[], sort_commands[], stream_commands[],
+    hash_expire_commands[], hll_commands[], introspection_commands[], lcs_commands[],
+    list_commands[], list_range_commands[], pubsub_commands[], raft_commands[],
+    scripting_commands[], server_commands[], set_commands[], sort_commands[], stream_commands[],
     stream_group_commands[], stream_info_commands[], stream_pending_commands[],
     stream_read_commands[], string_commands[], transaction_commands[], zset_commands[],
     zset_combine_commands[], zset_range_commands[];

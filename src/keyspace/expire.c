@@ -1,11 +1,11 @@
-/* expire.c -- the expiry index: rows "X" deadline db pos name, earliest first. Rows of flushed
+/* expire.c -- the expiry index: rows "X" deadline db pos name, earliest first; a key has one, for
+ * itself or the first of its fields. Rows of flushed
  * databases stay until they are purged; walks pass over them, but begin at deadline_floor, so that
  * each is passed once. */
 
 #include "keyspace/expire.h"
 
-#include "keyspace/keyspace_state.h"
-#include "keyspace/object.h"
+#include "keyspace/object_rows.h"
 
 static struct bytes index_key(struct buf *key, uint64_t deadline, struct bytes meta_row_key)
 {
@@ -53,7 +53,7 @@ static bool next_entry(struct keyspace *k, struct cache_cursor *cursor, uint32_t
 static bool has_deadlines(const struct keyspace *k)
 {
     for (uint32_t db = 0; db < k->now_counters.database_count; db++)
-        if (k->now_counters.databases[db].expires > 0)
+        if (k->now_counters.databases[db].expires > 0 || k->now_counters.databases[db].timed > 0)
             return true;
     return false;
 }
@@ -92,12 +92,12 @@ uint32_t expire_due(struct keyspace *k, uint32_t limit)
     open_index(k, &cursor);
     while (deleted < limit && next_entry(k, &cursor, &selected, &key) &&
            get_be64(bytes_data(key) + 1) <= k->now) {
+        uint32_t left = limit - deleted;
         struct object o;
-        const bool is_there =
-            object_open(k, selected, bytes_from(key, EXPIRY_KEY_NAME), &o); /* deletes it */
-        CHECK(!is_there);
+        object_open_some(k, selected, bytes_from(key, EXPIRY_KEY_NAME), &left, &o);
         object_close(&o);
-        deleted++;
+        CHECK(left < limit - deleted);
+        deleted = limit - left;
     }
     cache_cursor_close(&cursor);
     return deleted;
@@ -115,19 +115,23 @@ bool expire_key(struct keyspace *k, uint32_t internal_db, struct bytes name)
     return buf_bytes(&k->expired).size > before;
 }
 
-void expire_note_deleted(struct keyspace *k, uint32_t selected, struct bytes name)
+void expire_note_deleted(struct keyspace *k, uint32_t selected, struct bytes name,
+                         enum expired what)
 {
+    buf_append_u8(&k->expired, (uint8_t)what);
     buf_append_le32(&k->expired, selected);
     buf_append_le32(&k->expired, (uint32_t)name.size);
     buf_append_bytes(&k->expired, name);
 }
 
-bool keyspace_take_expired(struct keyspace *k, uint32_t *db, struct buf *name)
+bool keyspace_take_expired(struct keyspace *k, uint32_t *db, struct buf *name,
+                           enum expired *what)
 {
     struct reader r;
     reader_init(&r, buf_bytes(&k->expired));
     if (reader_left(&r) == 0)
         return false;
+    *what = reader_u8(&r);
     *db = reader_le32(&r);
     buf_append_bytes(name, reader_bytes(&r, reader_le32(&r)));
     CHECK(!r.failed);

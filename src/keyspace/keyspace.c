@@ -4,7 +4,7 @@
  * memory; and a flush carries the row as it was between two entries, like all others.
  *
  *   applied: index term clock digest next_version:8 each, next_number database_count:4 each,
- *            database_count * (number:4 size expires used_bytes:8 each)       little-endian */
+ *            database_count * (number:4 size expires used_bytes timed:8 each) little-endian */
 
 #include "keyspace/keyspace_state.h"
 
@@ -12,6 +12,7 @@
 
 #define APPLIED_ROW "Sapplied"
 #define SETTING_PREFIX "setting:"
+#define UNTIMED_SIZE 28 /* a database in a row of before there was timed */
 #define FIRST_VERSION 1 /* 0 in a meta row means: no item rows */
 
 const char *type_name(enum type type)
@@ -44,6 +45,7 @@ static void store_applied(void *context)
         buf_append_le64(&row, n->databases[i].size);
         buf_append_le64(&row, n->databases[i].expires);
         buf_append_le64(&row, n->databases[i].used_bytes);
+        buf_append_le64(&row, n->databases[i].timed);
     }
     cache_put(k->cache, BYTES(APPLIED_ROW), buf_bytes(&row));
     buf_clear(&row);
@@ -74,11 +76,13 @@ static void load_applied(struct keyspace *k, struct bytes row)
     n->next_number = reader_le32(&r);
     n->database_count = reader_le32(&r);
     CHECK(n->database_count <= DATABASES_MAX);
+    const bool has_timed = reader_left(&r) != (size_t)n->database_count * UNTIMED_SIZE;
     for (uint32_t i = 0; i < n->database_count; i++) {
         n->databases[i].number = reader_le32(&r);
         n->databases[i].size = reader_le64(&r);
         n->databases[i].expires = reader_le64(&r);
         n->databases[i].used_bytes = reader_le64(&r);
+        n->databases[i].timed = has_timed ? reader_le64(&r) : 0;
     }
     CHECK(!r.failed);
     CHECK(reader_left(&r) == 0);
@@ -300,6 +304,11 @@ uint32_t keyspace_database_number(const struct keyspace *k, uint32_t db)
 uint64_t keyspace_size(const struct keyspace *k, uint32_t db)
 {
     return database_at(k, db)->size;
+}
+
+uint64_t keyspace_timed(const struct keyspace *k, uint32_t db)
+{
+    return database_at(k, db)->timed;
 }
 
 uint64_t keyspace_expires(const struct keyspace *k, uint32_t db)

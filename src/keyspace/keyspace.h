@@ -89,6 +89,7 @@ void keyspace_set_database_count(struct keyspace *k, uint32_t count); /* more, t
 uint32_t keyspace_database_number(const struct keyspace *k, uint32_t db);
 uint64_t keyspace_size(const struct keyspace *k, uint32_t db);    /* DBSIZE */
 uint64_t keyspace_expires(const struct keyspace *k, uint32_t db); /* keys with a deadline */
+uint64_t keyspace_timed(const struct keyspace *k, uint32_t db);   /* hashes with such fields */
 uint64_t keyspace_used_bytes(const struct keyspace *k);           /* logical bytes of all dbs */
 void keyspace_swap(struct keyspace *k, uint32_t a, uint32_t b);
 uint64_t keyspace_flush(struct keyspace *k, uint32_t db); /* buries it; returns its former size */
@@ -109,6 +110,7 @@ uint32_t keyspace_slot(struct bytes name); /* CRC16 of the name or its {tag}, as
 
 struct key_cursor {
     struct keyspace *keyspace;
+    uint32_t db;
     struct cache_cursor rows;
 };
 /* All keys of db that are not due, by (pos, name), from position from on. */

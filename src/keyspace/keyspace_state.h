@@ -6,12 +6,14 @@
 
 #include "base/encode.h"
 #include "base/panic.h"
+#include "keyspace/expire.h"
 #include "keyspace/keyspace.h"
 #include "keyspace/meta.h"
 
 struct database {
     uint32_t number;
     uint64_t size, expires, used_bytes;
+    uint64_t timed; /* hashes of which a field has a deadline */
 };
 
 /* What a savepoint restores. */
@@ -44,7 +46,7 @@ struct keyspace {
     uint32_t met_count;
 
     uint64_t settings_version;
-    struct buf expired; /* le32 selected db, le32 size, name: of keys found due */
+    struct buf expired; /* what, le32 selected db, le32 size, name: of what was found due */
     struct buf key;     /* of system rows */
     struct buf item_key; /* of an item row */
     struct buf scratch;  /* a payload on its way into its own row; a joined subkey */
@@ -70,10 +72,12 @@ static inline bool deadline_is_due(const struct keyspace *k, uint64_t deadline)
 }
 void keyspace_note_due(struct keyspace *k, uint32_t db, struct bytes name, uint64_t deadline);
 
-/* The rows of the expiry index. meta_row_key: db, pos and name are the same bytes there. */
+/* The rows of the expiry index: of each key that is due once, or has a field that is, the first
+ * time. meta_row_key: db, pos and name are the same bytes there. */
 void expire_index_put(struct keyspace *k, uint64_t deadline, struct bytes meta_row_key);
 void expire_index_del(struct keyspace *k, uint64_t deadline, struct bytes meta_row_key);
-void expire_note_deleted(struct keyspace *k, uint32_t selected, struct bytes name);
+void expire_note_deleted(struct keyspace *k, uint32_t selected, struct bytes name,
+                         enum expired what);
 
 /* Buries what was reached by a number that nobody uses any more. rows: about how many. */
 void grave_bury_version(struct keyspace *k, uint64_t version, uint64_t rows);

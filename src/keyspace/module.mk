@@ -4,7 +4,7 @@ libkeyspace_a_SOURCES = \
 	%D%/cache.h %D%/cache_rows.h %D%/cache.c %D%/cache_cut.c %D%/cache_cursor.c \
 	%D%/keyspace.h %D%/keyspace_state.h %D%/keyspace.c %D%/walk.c %D%/slot.c \
 	%D%/meta.h %D%/meta.c %D%/object.h %D%/object.c %D%/object_string.c %D%/object_rows.h %D%/object_map.c \
-	%D%/object_packed.c %D%/object_rows.c \
+	%D%/object_packed.c %D%/object_rows.c %D%/object_deadline.c \
 	%D%/expire.h %D%/expire.c %D%/graveyard.h %D%/graveyard.c
 
 KEYSPACE_TESTS = tests/unit/test_cache tests/unit/test_keyspace tests/unit/test_object

@@ -57,8 +57,8 @@ static void become_absent(struct object *o)
     o->stamp = o->deadline = o->size_bytes = o->version = o->count = o->items_bytes = 0;
     o->fields_size = 0;
     o->packed = BYTES_NONE;
-    o->old_deadline = o->old_size_bytes = 0;
-    o->existed = o->dirty = o->packed_in_row = false;
+    o->old_deadline = o->old_earliest = o->old_size_bytes = 0;
+    o->existed = o->dirty = o->packed_in_row = o->hides_due = o->earliest_is_old = false;
 }
 
 static uint64_t base_size(const struct object *o)
@@ -82,10 +82,11 @@ static void load(struct object *o, struct bytes row)
     o->fields_size = (uint8_t)m.fields.size;
     if (m.fields.size > 0)
         memcpy(o->fields, m.fields.data, m.fields.size);
+    o->old_earliest = object_earliest(o);
     o->packed = m.payload;
     o->packed_in_row = true;
     o->existed = true;
-    o->dirty = false;
+    o->dirty = o->hides_due = o->earliest_is_old = false;
     if (m.version == 0 && m.type != TYPE_STRING)
         o->count = packed_count(m.payload);
     o->items_bytes = 0;
@@ -93,7 +94,32 @@ static void load(struct object *o, struct bytes row)
         o->items_bytes = m.size_bytes - base_size(o);
 }
 
+/* The row is there, and the key not due. False: there was nothing in it but fields that are. */
+static bool open_hash_with_due(struct object *o, uint32_t *left)
+{
+    struct keyspace *k = o->keyspace;
+    if (k->is_reading || *left == 0) {
+        keyspace_note_due(k, o->db, o->name, object_earliest(o));
+        object_hide_due(o);
+        if (o->count == 0)
+            become_absent(o);
+        return o->type != TYPE_NONE;
+    }
+    *left -= object_delete_due(o, *left);
+    expire_note_deleted(k, o->selected, o->name,
+                        o->count > 0 ? EXPIRED_FIELDS : EXPIRED_LAST_FIELDS);
+    object_save(o);
+    return o->type != TYPE_NONE;
+}
+
 bool object_open(struct keyspace *k, uint32_t db, struct bytes name, struct object *o)
+{
+    uint32_t left = UINT32_MAX;
+    return object_open_some(k, db, name, &left, o);
+}
+
+bool object_open_some(struct keyspace *k, uint32_t db, struct bytes name, uint32_t *left,
+                      struct object *o)
 {
     o->keyspace = k;
     o->row_key_large = NULL;
@@ -108,12 +134,14 @@ bool object_open(struct keyspace *k, uint32_t db, struct bytes name, struct obje
     }
     load(o, row);
     if (!deadline_is_due(k, o->deadline))
-        return true;
-    if (k->is_reading) {
+        return !deadline_is_due(k, object_earliest(o)) ||
+               open_hash_with_due(o, left);
+    if (k->is_reading || *left == 0) {
         keyspace_note_due(k, o->db, name, o->deadline);
         become_absent(o);
     } else {
-        expire_note_deleted(k, db, name);
+        (*left)--;
+        expire_note_deleted(k, db, name, EXPIRED_KEY);
         object_delete(o);
     }
     return false;
@@ -154,18 +182,24 @@ static uint64_t logical_size(const struct object *o)
     return base + (o->type == TYPE_STRING ? o->count : o->items_bytes);
 }
 
-static void save_deadline(struct object *o, struct database *d)
+/* When the expiry index has to lead to the key; 0: never. */
+static uint64_t first_due(uint64_t deadline, uint64_t earliest)
 {
-    if (o->deadline == o->old_deadline)
+    return deadline == 0 || (earliest != 0 && earliest < deadline) ? earliest : deadline;
+}
+
+static void save_deadlines(struct object *o, struct database *d)
+{
+    const uint64_t earliest = object_earliest(o), due = first_due(o->deadline, earliest);
+    const uint64_t old_due = first_due(o->old_deadline, o->old_earliest);
+    d->expires += (uint64_t)(o->deadline != 0) - (uint64_t)(o->old_deadline != 0);
+    d->timed += (uint64_t)(earliest != 0) - (uint64_t)(o->old_earliest != 0);
+    if (due == old_due)
         return;
-    if (o->old_deadline != 0) {
-        expire_index_del(o->keyspace, o->old_deadline, row_key_of(o));
-        d->expires--;
-    }
-    if (o->deadline != 0) {
-        expire_index_put(o->keyspace, o->deadline, row_key_of(o));
-        d->expires++;
-    }
+    if (old_due != 0)
+        expire_index_del(o->keyspace, old_due, row_key_of(o));
+    if (due != 0)
+        expire_index_put(o->keyspace, due, row_key_of(o));
 }
 
 /* Writes the K row; o->packed lies in it afterwards, unless it is in scratch. */
@@ -200,6 +234,7 @@ static void save_row(struct object *o)
 
 void object_save(struct object *o)
 {
+    CHECK(!o->hides_due);
     if (o->type == TYPE_NONE)
         return;
     if (o->count == 0 && o->type != TYPE_STRING && o->type != TYPE_STREAM) {
@@ -209,11 +244,13 @@ void object_save(struct object *o)
     struct database *d = database_of(o);
     o->stamp = keyspace_stamp(o->keyspace);
     o->size_bytes = logical_size(o);
-    save_deadline(o, d);
+    object_find_earliest(o);
+    save_deadlines(o, d);
     save_row(o);
     d->size += !o->existed;
     d->used_bytes += o->size_bytes - o->old_size_bytes;
     o->old_deadline = o->deadline;
+    o->old_earliest = object_earliest(o);
     o->old_size_bytes = o->size_bytes;
     o->existed = true;
     o->dirty = false;
@@ -224,10 +261,11 @@ static void unlink_rows(struct object *o)
 {
     struct database *d = database_of(o);
     keyspace_row_del(o->keyspace, row_key_of(o));
-    if (o->old_deadline != 0) {
-        expire_index_del(o->keyspace, o->old_deadline, row_key_of(o));
-        d->expires--;
-    }
+    const uint64_t old_due = first_due(o->old_deadline, o->old_earliest);
+    if (old_due != 0)
+        expire_index_del(o->keyspace, old_due, row_key_of(o));
+    d->expires -= o->old_deadline != 0;
+    d->timed -= o->old_earliest != 0;
     CHECK(d->size > 0);
     d->size--;
     d->used_bytes -= o->old_size_bytes;
@@ -270,7 +308,7 @@ void object_rename(struct object *o, uint32_t db, struct bytes name)
     object_own_packed(o);
     unlink_rows(o);
     o->existed = false;
-    o->old_deadline = o->old_size_bytes = 0;
+    o->old_deadline = o->old_earliest = o->old_size_bytes = 0;
     set_name(o, db, name);
     object_save(o);
 }

@@ -40,6 +40,8 @@ enum space {
     SPACE_PENDING_BY_CONSUMER,
     SPACE_CONSUMER,
     SPACE_CONSUMER_NAME,
+    SPACE_DEADLINE,  /* hash: field -> deadline, of fields that have one */
+    SPACE_DUE,       /* hash in rows: (deadline, field) -> nothing */
 };
 
 #define OBJECT_PACKED_COUNT 128 /* elements of a packed map, */
@@ -65,10 +67,12 @@ struct object {
     struct bytes packed; /* string value or packed map: borrowed from the row, a request, scratch */
     struct buf scratch;  /* the packed bytes once they have changed; owned */
     struct buf text;     /* a long string put together, for object_string(); owned */
-    uint64_t old_deadline, old_size_bytes; /* as the row in the store says */
+    uint64_t old_deadline, old_earliest, old_size_bytes; /* as the row in the store says */
     uint32_t packed_max_bytes; /* may be raised between open and put (*-max-listpack-value) */
     bool existed, dirty;
     bool packed_in_row;  /* packed lies in this key's own row */
+    bool hides_due;      /* fields that are due are here still, but nobody may see them */
+    bool earliest_is_old; /* the field with the earliest deadline has lost it */
     uint32_t row_key_size;
     uint8_t *row_key_large; /* NULL: it is in row_key_small */
     uint8_t row_key_small[96];
@@ -78,7 +82,8 @@ struct object {
 
 /* Looks name up in database db (0 .. 15). True when it is there and not due; else o is an absent
  * object that object_create() can bring to life. In apply, the rows of a due key are deleted first,
- * told by keyspace_take_expired() (expire.h). Close every opened object, found or not. */
+ * and the fields of a hash that are due, told by keyspace_take_expired() (expire.h); a reader does
+ * not see them. Close every opened object, found or not. */
 bool object_open(struct keyspace *k, uint32_t db, struct bytes name, struct object *o);
 
 /* An absent object becomes an empty one of type: no deadline, packed. */
@@ -131,7 +136,10 @@ void object_write_string(struct object *o, size_t offset, struct bytes value);
  * empty member of that next score: check the bounds.
  *
  * count: elements of SPACE_FIELD, _MEMBER, _ELEMENT and _ENTRY. subkey and value may be borrowed
- * from the object itself. */
+ * from the object itself.
+ *
+ * Fields may have deadlines: a put keeps a field's, a del takes it along. SPACE_DEADLINE and
+ * SPACE_DUE are not for commands. */
 
 bool object_get(struct object *o, uint8_t space, struct bytes subkey, struct bytes *value);
 /* true = the subkey is new */
@@ -140,6 +148,11 @@ bool object_put(struct object *o, uint8_t space, struct bytes subkey, struct byt
 bool object_del(struct object *o, uint8_t space, struct bytes subkey);
 uint64_t object_count(const struct object *o);
 static inline bool object_is_packed(const struct object *o) { return o->version == 0; }
+
+/* The deadline of a field that is there; 0: none. */
+uint64_t object_field_deadline(struct object *o, struct bytes field);
+/* Likewise; 0 takes it off. */
+void object_set_field_deadline(struct object *o, struct bytes field, uint64_t deadline_ms);
 
 struct object_cursor {
     struct object *object;

@@ -15,9 +15,12 @@ uint64_t object_count(const struct object *o)
 
 bool object_get(struct object *o, uint8_t space, struct bytes subkey, struct bytes *value)
 {
-    if (object_is_packed(o))
-        return packed_get(o, space, subkey, value);
-    return rows_get(o, space, subkey, value);
+    const bool is_there = object_is_packed(o) ? packed_get(o, space, subkey, value)
+                                              : rows_get(o, space, subkey, value);
+    if (!is_there || space != SPACE_FIELD || !object_hides(o, subkey))
+        return is_there;
+    *value = BYTES_NONE;
+    return false;
 }
 
 /* What lies in the image is copied before the image changes. */
@@ -41,7 +44,9 @@ static void save_from_change(struct object *o, struct bytes *subkey, struct byte
 bool object_put(struct object *o, uint8_t space, struct bytes subkey, struct bytes value)
 {
     CHECK(o->type != TYPE_NONE);
-    CHECK(space != SPACE_SCORE); /* follows SPACE_MEMBER by itself */
+    CHECK(!o->hides_due);
+    CHECK(space != SPACE_SCORE); /* follows SPACE_MEMBER by itself, */
+    CHECK(space != SPACE_DUE);   /* and this one SPACE_DEADLINE */
     CHECK(o->type != TYPE_ZSET || value.size == SCORE_SIZE);
     if (!object_is_packed(o))
         return rows_put(o, space, subkey, value);
@@ -55,7 +60,10 @@ bool object_put(struct object *o, uint8_t space, struct bytes subkey, struct byt
 
 bool object_del(struct object *o, uint8_t space, struct bytes subkey)
 {
+    CHECK(!o->hides_due);
     CHECK(space != SPACE_SCORE);
+    if (space == SPACE_FIELD && object_is_timed(o))
+        object_set_field_deadline(o, subkey, 0);
     if (!object_is_packed(o))
         return rows_del(o, space, subkey);
     return packed_del(o, space, subkey);
@@ -92,8 +100,11 @@ void object_seek_hash(struct object *o, struct object_cursor *cursor, uint8_t sp
 
 bool object_next(struct object_cursor *cursor, struct bytes *subkey, struct bytes *value)
 {
-    return cursor->packed ? packed_cursor_next(cursor, subkey, value)
-                          : rows_cursor_next(cursor, subkey, value);
+    while (cursor->packed ? packed_cursor_next(cursor, subkey, value)
+                          : rows_cursor_next(cursor, subkey, value))
+        if (cursor->space != SPACE_FIELD || !object_hides(cursor->object, *subkey))
+            return true;
+    return false;
 }
 
 uint64_t object_cursor_hash(const struct object_cursor *cursor)

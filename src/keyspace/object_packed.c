@@ -2,9 +2,9 @@
  *
  *     count:2   { [space:1] size subkey size value } ...      sizes as LEB128, counts little-endian
  *
- * space stands in streams only; all other types have one space in the image: a zset's SPACE_SCORE,
- * from whose subkeys the members and their scores are read too. Order in the image: hashes and sets
- * by insertion, an intset by number, all others by (space, subkey). */
+ * space stands in streams, and in hashes that have had deadlines; all others have one space in the
+ * image: a zset's SPACE_SCORE, from whose subkeys the members and their scores are read too. Order:
+ * hashes and sets by insertion, an intset by number, all others by (space, subkey). */
 
 #include "keyspace/object_rows.h"
 
@@ -65,6 +65,11 @@ static uint8_t space_of_type(enum type type)
     }
 }
 
+static bool has_spaces(const struct object *o)
+{
+    return o->type == TYPE_STREAM || object_is_timed(o);
+}
+
 bool packed_next(const struct object *o, struct bytes image, size_t *offset, struct element *e)
 {
     const uint8_t *start = image.data, *p = start + MAX(*offset, (size_t)HEADER_SIZE);
@@ -73,7 +78,7 @@ bool packed_next(const struct object *o, struct bytes image, size_t *offset, str
     const uint8_t *end = start + image.size;
     CHECK(p < end);
     e->offset = (size_t)(p - start);
-    e->space = o->type == TYPE_STREAM ? *p++ : space_of_type(o->type);
+    e->space = has_spaces(o) ? *p++ : space_of_type(o->type);
     const bool has_subkey = read_sized(&p, end, &e->subkey);
     CHECK(has_subkey);
     const bool has_value = read_sized(&p, end, &e->value);
@@ -174,7 +179,7 @@ static void count_by(struct object *o, int change)
 
 static size_t count_all(const struct object *o)
 {
-    if (o->type != TYPE_STREAM)
+    if (!has_spaces(o))
         return o->count;
     size_t count = 0, offset = 0;
     for (struct element e; packed_next(o, o->packed, &offset, &e);)
@@ -185,7 +190,7 @@ static size_t count_all(const struct object *o)
 static void write_element(struct object *o, size_t offset, size_t old_size,
                           const struct element *e)
 {
-    const bool has_space = o->type == TYPE_STREAM;
+    const bool has_space = has_spaces(o);
     uint8_t *to = splice(o, offset, old_size, has_space + sized(e->subkey) + sized(e->value));
     if (has_space)
         *to++ = e->space;
@@ -240,6 +245,24 @@ bool packed_del(struct object *o, uint8_t space, struct bytes subkey)
     splice(o, e.offset, e.end - e.offset, 0);
     count_by(o, space_is_counted(space) ? -1 : 0);
     return true;
+}
+
+void packed_make_timed(struct object *o)
+{
+    CHECK(o->type == TYPE_HASH);
+    CHECK(o->fields_size == 0);
+    struct buf image = {0};
+    size_t offset = 0;
+    buf_append_le16(&image, (uint16_t)o->count);
+    for (struct element e; packed_next(o, o->packed, &offset, &e);) {
+        buf_append_u8(&image, e.space);
+        buf_append(&image, bytes_data(o->packed) + e.offset, e.end - e.offset);
+    }
+    buf_reset(&o->scratch);
+    buf_append_bytes(&o->scratch, buf_bytes(&image));
+    o->packed = buf_bytes(&o->scratch);
+    o->packed_in_row = false;
+    buf_clear(&image);
 }
 
 /* --- walks ----------------------------------------------------------------------------------- */

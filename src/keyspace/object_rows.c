@@ -2,7 +2,8 @@
  *
  *     "I" version space [hash:8] subkey -> value        hash: 52 bits, of fields and members only
  *
- * A zset's members and scores are kept in step here: each member has its score's row. */
+ * A zset's members and scores are kept in step here, each member has its score's row; and so are a
+ * hash's fields that have deadlines and the order in which they are due. */
 
 #include "keyspace/object_rows.h"
 
@@ -31,14 +32,23 @@ bool rows_get(struct object *o, uint8_t space, struct bytes subkey, struct bytes
     return cache_get(o->keyspace->cache, row_key(o, space, subkey), value);
 }
 
-static void score_row(struct object *o, struct bytes score, struct bytes member, bool put)
+/* The space in which (value, subkey) follows a row of space; 0: none does. */
+static uint8_t following(const struct object *o, uint8_t space)
 {
-    CHECK(score.size == SCORE_SIZE);
+    if (o->type == TYPE_ZSET && space == SPACE_MEMBER)
+        return SPACE_SCORE;
+    return o->type == TYPE_HASH && space == SPACE_DEADLINE ? SPACE_DUE : 0;
+}
+
+static void follow(struct object *o, uint8_t space, struct bytes value, struct bytes subkey,
+                   bool put)
+{
+    CHECK(value.size == SCORE_SIZE);
     struct buf *joined = &o->keyspace->scratch;
     buf_reset(joined);
-    buf_append_bytes(joined, score);
-    buf_append_bytes(joined, member);
-    const struct bytes key = row_key(o, SPACE_SCORE, buf_bytes(joined));
+    buf_append_bytes(joined, value);
+    buf_append_bytes(joined, subkey);
+    const struct bytes key = row_key(o, space, buf_bytes(joined));
     if (put)
         keyspace_row_put(o->keyspace, key, BYTES_NONE);
     else
@@ -47,7 +57,7 @@ static void score_row(struct object *o, struct bytes score, struct bytes member,
 
 bool rows_put(struct object *o, uint8_t space, struct bytes subkey, struct bytes value)
 {
-    const bool is_member = o->type == TYPE_ZSET && space == SPACE_MEMBER;
+    const uint8_t follower = following(o, space);
     struct bytes old;
     const bool is_there = rows_get(o, space, subkey, &old);
     o->dirty = true;
@@ -59,10 +69,10 @@ bool rows_put(struct object *o, uint8_t space, struct bytes subkey, struct bytes
         o->items_bytes += subkey.size + ROW_OVERHEAD_LOGICAL;
     o->items_bytes += value.size;
     o->count += !is_there && space_is_counted(space);
-    if (is_member) {
+    if (follower != 0) {
         if (is_there)
-            score_row(o, old, subkey, false);
-        score_row(o, value, subkey, true);
+            follow(o, follower, old, subkey, false);
+        follow(o, follower, value, subkey, true);
     }
     keyspace_row_put(o->keyspace, row_key(o, space, subkey), value);
     return !is_there;
@@ -76,8 +86,8 @@ bool rows_del(struct object *o, uint8_t space, struct bytes subkey)
     o->dirty = true;
     o->items_bytes -= subkey.size + old.size + ROW_OVERHEAD_LOGICAL;
     o->count -= space_is_counted(space);
-    if (o->type == TYPE_ZSET && space == SPACE_MEMBER)
-        score_row(o, old, subkey, false);
+    if (following(o, space) != 0)
+        follow(o, following(o, space), old, subkey, false);
     keyspace_row_del(o->keyspace, row_key(o, space, subkey));
     return true;
 }

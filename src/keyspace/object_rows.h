@@ -19,6 +19,34 @@ static inline bool space_is_counted(uint8_t space)
     return space_is_hashed(space) || space == SPACE_ELEMENT || space == SPACE_ENTRY;
 }
 
+/* --- deadlines of fields (object_deadline.c) -------------------------------------------------- */
+
+/* A hash of which a field has had a deadline keeps the earliest one as a field of its meta row. */
+static inline bool object_is_timed(const struct object *o)
+{
+    return o->type == TYPE_HASH && o->fields_size > 0;
+}
+
+/* When the first field is due; 0: none will be. */
+static inline uint64_t object_earliest(const struct object *o)
+{
+    return object_is_timed(o) ? get_le64(o->fields) : 0;
+}
+
+/* Whether a field must not be seen. */
+bool object_hides(struct object *o, struct bytes field);
+/* Fields that are due are no longer seen or counted. */
+void object_hide_due(struct object *o);
+/* Deletes up to limit fields that are due; returns how many. o is to be saved. */
+uint32_t object_delete_due(struct object *o, uint32_t limit);
+/* Before the meta row is written: makes object_earliest() true again. */
+void object_find_earliest(struct object *o);
+
+/* object_open() that deletes at most *left keys and fields, and takes them off *left; 0: what is
+ * due is just not seen. */
+bool object_open_some(struct keyspace *k, uint32_t db, struct bytes name, uint32_t *left,
+                      struct object *o);
+
 /* Copies packed into scratch, so that it can be changed, and outlives its row. */
 void object_own_packed(struct object *o);
 
@@ -34,6 +62,8 @@ struct element {
 uint64_t packed_count(struct bytes image);
 /* The element at *offset (0: the first), which moves behind it; false at the end. */
 bool packed_next(const struct object *o, struct bytes image, size_t *offset, struct element *e);
+/* The image of a hash gets room for deadlines. */
+void packed_make_timed(struct object *o);
 bool packed_get(const struct object *o, uint8_t space, struct bytes subkey, struct bytes *value);
 
 enum packed_outcome { PACKED_NEW, PACKED_REPLACED, PACKED_FULL };

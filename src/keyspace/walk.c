@@ -1,6 +1,6 @@
 /* walk.c -- all keys of a database in the order of their positions; a random one. */
 
-#include "keyspace/keyspace_state.h"
+#include "keyspace/object_rows.h"
 
 #include "base/prng.h"
 
@@ -16,8 +16,22 @@ void keyspace_walk(struct keyspace *k, struct key_cursor *cursor, uint32_t db, u
     upper[0] = 'K';
     put_be32(upper + 1, number + 1);
     cursor->keyspace = k;
+    cursor->db = db;
     cache_cursor_open(k->cache, &cursor->rows, bytes_of(lower, sizeof(lower)),
                       bytes_of(upper, sizeof(upper)), FORWARD);
+}
+
+/* Whether a hash has nothing but fields that are due. */
+static bool is_empty_by_now(struct key_cursor *cursor, const struct meta *m, struct bytes name)
+{
+    if (m->type != TYPE_HASH || m->fields.size == 0 ||
+        !deadline_is_due(cursor->keyspace, get_le64(m->fields.data)))
+        return false;
+    uint32_t left = 0;
+    struct object o;
+    const bool is_there = object_open_some(cursor->keyspace, cursor->db, name, &left, &o);
+    object_close(&o);
+    return !is_there;
 }
 
 bool key_cursor_next(struct key_cursor *cursor, struct bytes *name, uint64_t *position,
@@ -30,9 +44,10 @@ bool key_cursor_next(struct key_cursor *cursor, struct bytes *name, uint64_t *po
         *name = bytes_from(key, META_KEY_NAME);
         *position = meta_key_position(key);
         *type = m.type;
-        if (!deadline_is_due(cursor->keyspace, m.deadline))
+        if (deadline_is_due(cursor->keyspace, m.deadline))
+            keyspace_note_due(cursor->keyspace, meta_key_db(key), *name, m.deadline);
+        else if (!is_empty_by_now(cursor, &m, *name))
             return true;
-        keyspace_note_due(cursor->keyspace, meta_key_db(key), *name, m.deadline);
     }
     return false;
 }

@@ -75,7 +75,8 @@ bool server_database(struct server *s, uint32_t n, struct database_figures *db)
     struct keyspace *k = shard_keyspace(s->shard);
     if (n >= keyspace_database_count(k))
         return false;
-    *db = (struct database_figures){keyspace_size(k, n), keyspace_expires(k, n)};
+    *db = (struct database_figures){keyspace_size(k, n), keyspace_expires(k, n),
+                                    keyspace_timed(k, n)};
     return true;
 }
 

@@ -127,7 +127,7 @@ struct memory_figures {
 void server_memory(struct server *s, struct memory_figures *memory);
 void server_purge_memory(void); /* the allocator gives back to the system what it does not use */
 struct database_figures {
-    uint64_t keys, expires;
+    uint64_t keys, expires, timed; /* timed: hashes whose fields expire */
 };
 /* false: there is no database n. */
 bool server_database(struct server *s, uint32_t n, struct database_figures *db);

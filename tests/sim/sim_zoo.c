@@ -18,7 +18,9 @@
  * L long bytes, M many fields with values, S many fields. Others are themselves. */
 static const char *const templates[] = {
     "hset Kh F V", "hset Kh M", "hset Kh M", "hdel Kh F F", "hincrby Kh F N", "hsetnx Kh F V",
-    "hincrbyfloat Kh F 1.25", "hgetall Kh", "hset Kh F L",
+    "hincrbyfloat Kh F 1.25", "hgetall Kh", "hset Kh F L", "hpexpire Kh 60 fields 2 F F",
+    "hpexpire Kh N fields 1 F", "hsetex Kh px 40 fields 2 F V F V", "hpersist Kh fields 1 F",
+    "hgetex Kh ex 1 fields 1 F", "hgetdel Kh fields 1 F", "hpttl Kh fields 1 F", "hlen Kh",
     "lpush Kl V V", "rpush Kl V L", "rpush Kl S", "lpop Kl", "rpop Kl N", "linsert Kl before F V",
     "lrem Kl 0 F", "ltrim Kl 1 200", "lset Kl N V", "lmove Kl Kl left right", "rpoplpush Kl Kl",
     "sadd Ks S", "sadd Ks F N", "srem Ks F F", "spop Ks", "spop Ks N", "smove Ks Ks F",
@@ -26,6 +28,7 @@ static const char *const templates[] = {
     "zadd Kz N F N F", "zincrby Kz N F", "zrem Kz F", "zpopmin Kz", "zpopmax Kz N",
     "zremrangebyrank Kz 0 N", "zunionstore Kz 2 Kz Kz", "zremrangebyscore Kz N 40",
     "xadd Kx * F V", "xtrim Kx maxlen N", "xdel Kx 1-1", "geoadd Kz 1.5 2.5 F",
+    "geoadd Kz N N F", "geosearchstore Kz Kz fromlonlat N N byradius 4000 km storedist",
     "xadd Kx * F V", "xgroup create Kx g 0 mkstream", "xgroup destroy Kx g",
     "xreadgroup group g f1 count N streams Kx >", "xreadgroup group g f2 count 3 streams Kx >",
     "xreadgroup group g f1 streams Kx 0", "xautoclaim Kx g f2 N - count N",
@@ -36,7 +39,8 @@ static const char *const templates[] = {
     "bitfield Kt set u8 N N", "incr Kt",
     "rename K? K?", "renamenx K? K?", "copy K? K? replace", "pexpire K? 60", "expire K? 1",
     "pexpire K? N", "persist K?", "del K?", "unlink K? K?", "move K? 2", "touch K?", "type K?",
-    "sort Ks alpha store Kl", "swapdb 1 2", "flushdb", "flushdb async", "dbsize", "randomkey",
+    "sort Ks alpha store Kl", "sort Kl by nosort get # store Kl", "sort Kz by * alpha store Kl",
+    "swapdb 1 2", "flushdb", "flushdb async", "dbsize", "randomkey",
     "object encoding K?", "ttl K?", "debug digest",
 };
 

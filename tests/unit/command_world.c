@@ -103,7 +103,7 @@ static void run_found(struct world *w, struct exec *x)
         reply_wrong_arity(x);
     } else if (x->command->flags & (CMD_NOT_YET | CMD_PURE | CMD_LOCAL)) {
         command_execute(x);
-    } else if (x->command->flags & CMD_READ) {
+    } else if (command_reads(x->command, x->args, x->arg_count)) {
         keyspace_read_begin(w->keyspace, w->clock_ms);
         command_execute(x);
         keyspace_read_end(w->keyspace);

@@ -219,6 +219,13 @@ static void places_reply_as_redis(void **state)
     check_file("geo", 0);
 }
 
+static void fields_of_hashes_expire(void **state)
+{
+    (void)state;
+    check_file("hash_expire", CACHE_BYTES);
+    check_file("hash_expire", 0);
+}
+
 static void refusals_are_those_of_redis(void **state)
 {
     (void)state;
@@ -250,6 +257,7 @@ int main(void)
         cmocka_unit_test(sort_replies_as_redis),
         cmocka_unit_test(groups_of_streams_reply_as_redis),
         cmocka_unit_test(places_reply_as_redis),
+        cmocka_unit_test(fields_of_hashes_expire),
         cmocka_unit_test(refusals_are_those_of_redis),
         cmocka_unit_test(command_info_is_that_of_redis),
     };

@@ -331,6 +331,7 @@ static void a_due_key_is_absent_and_goes_with_the_next_write(void **state)
     struct world w;
     struct buf name = {0};
     uint32_t db;
+    enum expired what;
     world_init(&w, 1 << 20);
     world_begin(&w, 1000);
     set(&w, 0, "a", "1", 2000);
@@ -341,10 +342,11 @@ static void a_due_key_is_absent_and_goes_with_the_next_write(void **state)
 
     world_begin(&w, 2000);
     assert_value(&w, 0, "a", NULL);
-    assert_true(keyspace_take_expired(w.k, &db, &name));
+    assert_true(keyspace_take_expired(w.k, &db, &name, &what));
+    assert_int_equal(what, EXPIRED_KEY);
     assert_int_equal(db, 0);
     assert_true(bytes_equal(buf_bytes(&name), BYTES("a")));
-    assert_false(keyspace_take_expired(w.k, &db, &name));
+    assert_false(keyspace_take_expired(w.k, &db, &name, &what));
     world_end(&w);
     assert_int_equal(keyspace_size(w.k, 0), 0);
     assert_int_equal(expire_next_deadline(w.k), 3000);
@@ -435,6 +437,7 @@ static void rolling_back_restores_rows_counters_and_digest(void **state)
     struct world w;
     struct buf name = {0};
     uint32_t db;
+    enum expired what;
     world_init(&w, 1 << 20);
     world_begin(&w, 1000);
     set(&w, 0, "a", "1", 0);
@@ -447,7 +450,7 @@ static void rolling_back_restores_rows_counters_and_digest(void **state)
     assert_value(&w, 0, "b", NULL); /* due: deleted */
     set(&w, 0, "c", "3", 0);
     keyspace_savepoint_roll_back(w.k);
-    assert_false(keyspace_take_expired(w.k, &db, &name));
+    assert_false(keyspace_take_expired(w.k, &db, &name, &what));
     assert_int_equal(keyspace_digest(w.k), digest);
     assert_int_equal(keyspace_used_bytes(w.k), used);
     assert_int_equal(keyspace_size(w.k, 0), 2);

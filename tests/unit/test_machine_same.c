@@ -165,7 +165,12 @@ static void a_very_large_value_takes_bounded_time(void **state)
 static void random_collection_words(struct prng *p, char text[static 128])
 {
     const unsigned k = (unsigned)prng_below(p, 3), n = (unsigned)prng_below(p, 1000);
-    switch (prng_below(p, 12)) {
+    switch (prng_below(p, 17)) {
+    case 11: snprintf(text, 128, "HPEXPIRE h%u %u FIELDS 1 f%u", k, n, n % 200); return;
+    case 12: snprintf(text, 128, "HSETEX h%u PX %u FIELDS 1 f%u x", k, n, n % 77); return;
+    case 13: snprintf(text, 128, "HPERSIST h%u FIELDS 2 f%u f%u", k, n % 200, n % 77); return;
+    case 14: snprintf(text, 128, "HGETDEL h%u FIELDS 1 f%u", k, n % 200); return;
+    case 15: snprintf(text, 128, n < 300 ? "RENAME h%u h%u" : "HLEN h%u", k, n % 3); return;
     case 0: snprintf(text, 128, "SADD s%u %u %u %u m%u", k, n, n + 1, n + 2, n); return;
     case 1: snprintf(text, 128, "SADD s%u %u %0*u", k, n + 500, (int)(n % 90), n); return;
     case 2: snprintf(text, 128, "SPOP s%u", k); return;
@@ -286,7 +291,8 @@ static void disturb(struct world *w, struct prng *p)
     }
     if (prng_chance(p, 1, 3)) {
         char text[32];
-        snprintf(text, sizeof(text), "GET k%u", (unsigned)prng_below(p, 30));
+        const unsigned k = (unsigned)prng_below(p, 30);
+        snprintf(text, sizeof(text), k < 15 ? "GET k%u" : "HGETALL h%u", k < 15 ? 2 * k : k % 3);
         read_at(w, text, w->clock_ms + prng_below(p, 500), prng_chance(p, 1, 2));
         buf_reset(&w->replies);
     }

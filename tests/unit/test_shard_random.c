@@ -305,7 +305,8 @@ static void send_call(struct run *r, struct connection *c, uint32_t n, enum kind
         sw_ride(&r->w, &call->request, text);
         return;
     case KIND_DUE:
-        snprintf(text, sizeof(text), "GET t%u", call->about);
+        snprintf(text, sizeof(text), prng_chance(&r->chance, 1, 2) ? "GET t%u" : "HGET u%u f",
+                 call->about);
         sw_read(&r->w, &call->request, text);
         return;
     }
@@ -326,7 +327,9 @@ static void client_step(struct run *r)
     if (prng_chance(&r->chance, 1, 20)) {
         char text[64];
         const unsigned ttl_ms = (unsigned)prng_below(&r->chance, 30) + 1;
-        snprintf(text, sizeof(text), "SET t%u v PX %u", n, ttl_ms);
+        const bool is_key = prng_chance(&r->chance, 1, 2);
+        snprintf(text, sizeof(text),
+                 is_key ? "SET t%u v PX %u" : "HSETEX u%u PX %u FIELDS 1 f v", n, ttl_ms);
         sw_write(&r->w, NULL, text);
     }
 }
