@@ -140,7 +140,7 @@ static void info_memory(struct server *s, struct buf *to)
 #endif
     number(to, "active_defrag_running", 0);
     number(to, "lazyfree_pending_objects", memory.buried);
-    number(to, "lazyfreed_objects", 0);
+    number(to, "lazyfreed_objects", memory.purged);
 }
 
 static void info_persistence(struct server *s, struct buf *to)

@@ -51,6 +51,11 @@ uint64_t graveyard_count(struct keyspace *k)
     return k->now_counters.graves;
 }
 
+uint64_t graveyard_purged(const struct keyspace *k)
+{
+    return k->purged_graves;
+}
+
 /* The bounds of the rows that the grave stands for; both are of its key's size. */
 static void bounds_of(struct bytes grave, uint8_t *lower, uint8_t *upper)
 {
@@ -142,6 +147,7 @@ static void end_grave(struct keyspace *k)
 {
     cache_del(k->cache, buf_bytes(&k->purge_key));
     k->now_counters.graves--;
+    k->purged_graves++;
     buf_reset(&k->purge_key);
     buf_reset(&k->purge_place);
 }

@@ -10,5 +10,6 @@
  * part of the digest. */
 size_t graveyard_purge(struct keyspace *k, size_t limit);
 uint64_t graveyard_count(struct keyspace *k); /* buried objects, for lazyfree_pending_objects */
+uint64_t graveyard_purged(const struct keyspace *k); /* gone since keyspace_open() */
 
 #endif

@@ -56,6 +56,7 @@ struct keyspace {
 
     struct buf purge_key;   /* of the G row that is being purged */
     struct buf purge_place; /* where its walk goes on */
+    uint64_t purged_graves; /* since it was opened; of this node alone */
 };
 
 /* The database of an internal number; NULL: it was flushed. */

@@ -32,6 +32,7 @@ enum config_flags {
     CONFIG_PERCENT = 1 << 4,
     CONFIG_SECRET = 1 << 5,     /* CONFIG GET shows nothing of it */
     CONFIG_ALIAS = 1 << 6,      /* an older name of the row before it */
+    CONFIG_HIDDEN = 1 << 7,     /* CONFIG GET shows it by its name alone */
 };
 
 enum debug_command { DEBUG_COMMAND_NO, DEBUG_COMMAND_LOCAL, DEBUG_COMMAND_YES };

@@ -53,6 +53,9 @@ static const char *const facilities[] = {"user",   "local0", "local1", "local2",
 #define NO_SPECIAL(n, d, ck)                                                        \
     {.name = n, .kind = CONFIG_SPECIAL, .flags = CONFIG_REMEMBERED | CONFIG_WORDS,  \
      .text = d, .check = ck}
+#define HIDDEN_INT(n, d, lo, hi)                                                    \
+    {.name = n, .kind = CONFIG_INT, .flags = CONFIG_REMEMBERED | CONFIG_HIDDEN,     \
+     .text = d, .min = lo, .max = hi}
 #define ALIAS(n) {.name = n, .flags = CONFIG_ALIAS}
 
 #define FIXED CONFIG_FIXED
@@ -104,6 +107,8 @@ const struct config_row config_rows[] = {
 
     /* --- remembered, no effect ---------------------------------------------------------------- */
     NO_SPECIAL("save", "", config_check_save),
+    HIDDEN_INT("key-load-delay", "0", INT32_MIN, INT32_MAX),
+    HIDDEN_INT("rdb-key-save-delay", "0", INT32_MIN, INT32_MAX),
     NO_BOOL("appendonly", "no"),
     NO_ENUM("appendfsync", "always", appendfsyncs),
     NO_STRING_FIXED("appendfilename", "appendonly.aof"),

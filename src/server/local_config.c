@@ -6,6 +6,7 @@
 
 #include "base/panic.h"
 #include "command/glob.h"
+#include "keyspace/graveyard.h"
 #include "server/route.h"
 
 /* --- GET -------------------------------------------------------------------------------------- */
@@ -14,6 +15,17 @@ static bool is_wanted(const struct exec *x, const char *name)
 {
     for (uint32_t i = 2; i < x->arg_count; i++)
         if (glob_match(x->args[i], bytes_from_string(name), true))
+            return true;
+    return false;
+}
+
+/* A row that is hidden is wanted only by its name, not by a pattern. */
+static bool is_row_wanted(const struct exec *x, const struct config_row *row)
+{
+    if (!(row->flags & CONFIG_HIDDEN))
+        return is_wanted(x, row->name);
+    for (uint32_t i = 2; i < x->arg_count; i++)
+        if (arg_is(x, i, row->name))
             return true;
     return false;
 }
@@ -35,7 +47,7 @@ static void reply_settings(struct server *s, struct exec *x)
     const struct config_row *row;
     const struct setting *setting;
     for (size_t i = 0; (row = config_row_at(i)) != NULL; i++) {
-        if (!is_wanted(x, row->name))
+        if (!is_row_wanted(x, row))
             continue;
         reply_bulk_string(x, row->name);
         reply_bulk_string(x, row->flags & CONFIG_SECRET ? "" : config_text(&s->config, row));
@@ -265,6 +277,8 @@ void config_resetstat(struct server *s, struct conn *c, struct exec *x)
 {
     (void)c;
     stats_reset(&s->stats, s->commands);
+    if (s->shard != NULL)
+        s->stats.purged_before = graveyard_purged(shard_keyspace(s->shard));
     reply_ok(x);
 }
 

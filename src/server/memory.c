@@ -63,6 +63,7 @@ void server_memory(struct server *s, struct memory_figures *memory)
     memory->hits = cache.hits;
     memory->misses = cache.misses;
     memory->buried = graveyard_count(k);
+    memory->purged = graveyard_purged(k) - s->stats.purged_before;
     memory->dataset = keyspace_used_bytes(k);
     for (uint32_t db = 0; db < keyspace_database_count(k); db++)
         memory->keys += keyspace_size(k, db);

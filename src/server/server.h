@@ -122,7 +122,8 @@ struct memory_figures {
     uint64_t used, resident, peak;        /* bytes of the process */
     uint64_t clients, cache, dirty; /* bytes of connections, of rows cached, of those not flushed */
     uint64_t dataset;               /* logical bytes of all keys */
-    uint64_t keys, hits, misses, buried;  /* hits and misses of the row cache; buried objects */
+    uint64_t keys, hits, misses;          /* hits and misses of the row cache */
+    uint64_t buried, purged;              /* deleted objects whose rows are still there; are gone */
 };
 void server_memory(struct server *s, struct memory_figures *memory);
 void server_purge_memory(void); /* the allocator gives back to the system what it does not use */

@@ -47,6 +47,7 @@ struct stats {
     uint64_t reads, writes, error_replies;
     uint64_t input_limit_closes, output_limit_closes, idle_closes;
     uint64_t expired_keys;
+    uint64_t purged_before; /* buried objects that were gone when counting began */
     struct error_count errors[ERROR_CODES_MAX];
     size_t error_code_count;
     uint64_t peak_memory;
