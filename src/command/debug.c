@@ -7,10 +7,15 @@
  * use for comparing; the numbers are others. */
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/encode.h"
+#include "base/panic.h"
 #include "base/siphash.h"
 #include "command/args.h"
+#include "command/glob.h"
+#include "command/rdb.h"
+#include "command/settings.h"
 #include "command/stream_group.h"
 #include "command/table.h"
 
@@ -168,6 +173,16 @@ static void debug_digest_value(struct exec *x)
     }
 }
 
+/* What DUMP would give, without its type and footer. */
+static size_t serialized_length(const struct exec *x, struct object *o)
+{
+    struct buf payload = {0};
+    rdb_write(o, x->settings, &payload);
+    const size_t length = payload.size - 1 - RDB_FOOTER_SIZE;
+    buf_clear(&payload);
+    return length;
+}
+
 /* DEBUG OBJECT key: there is no address, and what is used is not noted */
 static void debug_object(struct exec *x)
 {
@@ -179,12 +194,97 @@ static void debug_object(struct exec *x)
     } else {
         char text[160];
         snprintf(text, sizeof(text),
-                 "Value at:0x0 refcount:1 encoding:%s serializedlength:%llu lru:0 "
+                 "Value at:0x0 refcount:1 encoding:%s serializedlength:%zu lru:0 "
                  "lru_seconds_idle:0",
-                 encoding_name(o.encoding), (unsigned long long)o.size_bytes);
+                 encoding_name(o.encoding), serialized_length(x, &o));
         reply_simple(x, text);
     }
     object_close(&o);
+}
+
+/* --- POPULATE --------------------------------------------------------------------------------- */
+
+/* One entry of the log: no more than apply can do without making others wait for long. */
+#define POPULATE_COUNT_MAX 1000000
+#define POPULATE_BYTES_MAX ((uint64_t)1 << 30)
+
+struct populate {
+    struct bytes prefix;
+    uint64_t count, size; /* size 0: as long as they are */
+};
+
+static bool parse_populate(struct exec *x, struct populate *p)
+{
+    static const int64_t range[] = {0, INT64_MAX};
+    static const char not_positive[] = "ERR value is out of range, must be positive";
+    int64_t count, size = 0;
+    if (x->arg_count > 5) {
+        reply_error(x, "ERR unknown subcommand or wrong number of arguments for 'populate'. Try "
+                       "DEBUG HELP.");
+        return false;
+    }
+    if (!arg_int64_range(x, 2, range, &count, not_positive) ||
+        (x->arg_count == 5 && !arg_int64_range(x, 4, range, &size, not_positive)))
+        return false;
+    *p = (struct populate){x->arg_count > 3 ? x->args[3] : BYTES("key"), (uint64_t)count,
+                           (uint64_t)size};
+    const uint64_t size_max = POPULATE_BYTES_MAX / MAX(p->count, 1);
+    if (p->count <= POPULATE_COUNT_MAX && p->size <= size_max)
+        return may_write_rows(x, p->count);
+    reply_error(x, "ERR DEBUG POPULATE makes up to 1000000 keys and 1 GiB at a time: call it again "
+                   "with another prefix");
+    return false;
+}
+
+/* DEBUG POPULATE count [prefix [size]]: keys prefix:0 ... that are not there yet */
+static void debug_populate(struct exec *x)
+{
+    struct populate p;
+    if (!parse_populate(x, &p))
+        return;
+    struct buf name = {0};
+    uint8_t *value = xcalloc(1, MAX((size_t)p.size, 32));
+    for (uint64_t i = 0; i < p.count; i++) {
+        struct object o;
+        char text[32];
+        const int written = snprintf(text, sizeof(text), "value:%llu", (unsigned long long)i);
+        const size_t size = p.size == 0 ? (size_t)written : (size_t)p.size;
+        memcpy(value, text, MIN(size, (size_t)written));
+        buf_reset(&name);
+        buf_append_bytes(&name, p.prefix);
+        buf_printf(&name, ":%llu", (unsigned long long)i);
+        if (!object_open(x->keyspace, x->db, buf_bytes(&name), &o)) {
+            object_set_string(&o, bytes_of(value, size));
+            changed(x, &o, EVENT_STRING, NULL);
+        }
+        object_close(&o);
+    }
+    free(value);
+    buf_clear(&name);
+    reply_ok(x);
+}
+
+/* --- the rest --------------------------------------------------------------------------------- */
+
+#define MATCHED_MAX ((int64_t)1 << 20)
+
+/* DEBUG STRINGMATCH-LEN length pattern: whether so many Xs match */
+static void debug_stringmatch(struct exec *x)
+{
+    static const int64_t range[] = {0, MATCHED_MAX};
+    int64_t length;
+    if (!arg_int64_range(x, 2, range, &length, "ERR the length is a number up to 1048576"))
+        return;
+    char *text = arena_alloc(x->arena, (size_t)length + 1);
+    memset(text, 'X', (size_t)length);
+    reply_int64(x, glob_match(x->args[3], bytes_of(text, (size_t)length), false));
+}
+
+/* DEBUG HTSTATS ...: of Redis's own tables and blocks of memory */
+static void debug_not_here(struct exec *x)
+{
+    reply_errorf(x, "ERR DEBUG %s shows how Redis lays out its memory, which is not how AvowDB "
+                    "does it; see INFO memory and MEMORY STATS", x->command->name);
 }
 
 /* DEBUG HELP */
@@ -195,12 +295,27 @@ static void debug_help(struct exec *x)
         "    A hash of the data set.",
         "DIGEST-VALUE <key> [<key> ...]",
         "    A hash of each key's value.",
+        "LOADAOF",
+        "    As RELOAD.",
+        "LOG <message>",
+        "    Writes a message to the log of the node.",
         "OBJECT <key>",
         "    Facts about the object behind a key.",
+        "POPULATE <count> [<prefix> [<size>]]",
+        "    Makes the string keys <prefix>:0 ... that are not there yet.",
+        "PROTOCOL <type>",
+        "    A reply of that type: string, integer, double, bignum, null, array, set, map,",
+        "    attrib, push, verbatim, true, false.",
+        "RELOAD",
+        "    Brings all rows of the node to its store and reads them from there again.",
         "SET-ACTIVE-EXPIRE <0|1>",
         "    Whether keys that are due are deleted by themselves.",
         "SLEEP <seconds>",
         "    Stops the node for so long; decimals allowed.",
+        "STRINGMATCH-LEN <length> <pattern>",
+        "    Whether a string of so many Xs matches.",
+        "CHANGE-REPL-ID, PAUSE-CRON, QUICKLIST-PACKED-THRESHOLD, REPLYBUFFER and other switches",
+        "of Redis's insides are accepted without effect.",
         NULL,
     };
     reply_help(x, lines);
@@ -209,6 +324,8 @@ static void debug_help(struct exec *x)
 #define DATA (CMD_READ | CMD_BARRIER | CMD_ADMIN | CMD_NO_SCRIPT | CMD_UNLISTED)
 #define HOST (CMD_LOCAL | CMD_BARRIER | CMD_ADMIN | CMD_NO_SCRIPT | CMD_LOADING | CMD_STALE | \
               CMD_UNLISTED)
+
+#define PURE (CMD_PURE | CMD_ADMIN | CMD_NO_SCRIPT | CMD_UNLISTED)
 
 /* Redis has no rows for them; arity is checked by the row, and answered in DEBUG's own words. */
 static const struct command debug_subcommands[] = {
@@ -219,21 +336,33 @@ static const struct command debug_subcommands[] = {
     {.name = "flushall", .arity = 2, .flags = HOST, .group = "server"},
     {.name = "help", .run = debug_help, .arity = 2, .flags = CMD_PURE | CMD_ADMIN | CMD_UNLISTED,
      .group = "server"},
+    {.name = "htstats", .run = debug_not_here, .arity = -3, .flags = PURE, .group = "server"},
+    {.name = "htstats-key", .run = debug_not_here, .arity = -3, .flags = PURE,
+     .group = "server"},
     {.name = "jmap", .arity = -2, .flags = HOST, .group = "server"},
+    {.name = "listpack", .run = debug_not_here, .arity = 3, .flags = PURE, .group = "server"},
     {.name = "loadaof", .arity = 2, .flags = HOST, .group = "server"},
     {.name = "log", .arity = 3, .flags = HOST, .group = "server"},
+    {.name = "mallctl", .run = debug_not_here, .arity = -3, .flags = PURE, .group = "server"},
     {.name = "object", .run = debug_object, .arity = -3, .flags = DATA, .group = "server"},
     {.name = "oom", .arity = 2, .flags = HOST, .group = "server"},
     {.name = "panic", .arity = 2, .flags = HOST, .group = "server"},
     {.name = "pause-cron", .arity = 3, .flags = HOST, .group = "server"},
+    {.name = "populate", .run = debug_populate, .arity = -3,
+     .flags = CMD_WRITE | CMD_ADMIN | CMD_NO_SCRIPT | CMD_UNLISTED, .group = "server"},
     {.name = "protocol", .arity = 3, .flags = HOST, .group = "server"},
+    {.name = "quicklist", .run = debug_not_here, .arity = -3, .flags = PURE,
+     .group = "server"},
     {.name = "quicklist-packed-threshold", .arity = 3, .flags = HOST, .group = "server"},
     {.name = "reload", .arity = -2, .flags = HOST, .group = "server"},
     {.name = "replicate", .arity = -3, .flags = HOST, .group = "server"},
+    {.name = "sdslen", .run = debug_not_here, .arity = 3, .flags = PURE, .group = "server"},
     {.name = "set-active-expire", .arity = 3, .flags = HOST, .group = "server"},
     {.name = "set-disable-deny-scripts", .arity = 3, .flags = HOST, .group = "server"},
     {.name = "sleep", .arity = 3, .flags = HOST, .group = "server"},
-    {.name = "stringmatch-len", .arity = 4, .flags = HOST, .group = "server"},
+    {.name = "stringmatch-len", .run = debug_stringmatch, .arity = 4, .flags = PURE,
+     .group = "server"},
+    {.name = "ziplist", .run = debug_not_here, .arity = 3, .flags = PURE, .group = "server"},
     {.name = NULL},
 };
 

@@ -26,18 +26,27 @@ static void debug_sleep(struct exec *x)
     reply_ok(x);
 }
 
-static void finish_ok(struct server *s, struct conn *c, struct exec *x)
+/* All rows have reached the store: those that did not change since are forgotten, and read again
+ * from there. */
+static void finish_reload(struct server *s, struct conn *c, struct exec *x)
 {
-    (void)s;
     (void)c;
+    if (s->shard != NULL) {
+        struct cache *cache = keyspace_cache(shard_keyspace(s->shard));
+        struct cache_stats stats;
+        cache_stats(cache, &stats);
+        cache_resize(cache, 0);
+        cache_turn(cache);
+        cache_resize(cache, stats.size_bytes);
+    }
     reply_ok(x);
 }
 
-/* Saves and loads; here: all rows reach the store. */
+/* Saves and loads; here: all rows reach the store and are read from it. */
 static void debug_reload(struct server *s, struct exec *x)
 {
     if (!local_refuse_in_exec(x))
-        pending_new(s, x, PENDING_FLUSH, finish_ok);
+        pending_new(s, x, PENDING_FLUSH, finish_reload);
 }
 
 static void debug_set_active_expire(struct server *s, struct exec *x)
@@ -142,40 +151,6 @@ static void unknown(struct exec *x)
     buf_clear(&text);
 }
 
-static void debug_help(struct exec *x)
-{
-    static const char *const lines[] = {
-        "DIGEST",
-        "    Output a hex signature representing the current DB content.",
-        "DIGEST-VALUE <key> [<key> ...]",
-        "    Output a hex signature of the values of all the specified keys.",
-        "ERROR <string>",
-        "    Return a Redis protocol error with <string> as message.",
-        "LOG <message>",
-        "    Write <message> to the server log.",
-        "LOADAOF",
-        "    Bring all rows to the state store.",
-        "OBJECT <key>",
-        "    Show low level info about `key` and associated value.",
-        "POPULATE <count> [<prefix>] [<size>]",
-        "    Create <count> string keys named key:<num>.",
-        "PROTOCOL <type>",
-        "    Reply with a test value of the specified type. <type> can be: string,",
-        "    integer, double, bignum, null, array, set, map, attrib, push, verbatim,",
-        "    true, false.",
-        "RELOAD",
-        "    Bring all rows to the state store.",
-        "SET-ACTIVE-EXPIRE <0|1>",
-        "    Setting it to 0 disables expiring keys in background, on all nodes.",
-        "QUICKLIST-PACKED-THRESHOLD <size>",
-        "    Accepted, without effect.",
-        "SLEEP <seconds>",
-        "    Stop the data loop of this node for <seconds>. Decimals allowed.",
-        NULL,
-    };
-    reply_help(x, lines);
-}
-
 static void log_message(struct exec *x)
 {
     log_warn("debug", "DEBUG LOG", "message=%.*s", (int)MIN(x->args[2].size, 1024),
@@ -217,8 +192,6 @@ void local_debug(struct server *s, struct conn *c, struct exec *x)
         log_message(x);
     else if (arg_is(x, 1, "jmap") && n == 2)
         reply_ok(x);
-    else if (arg_is(x, 1, "help") && n == 2)
-        debug_help(x);
     else
         unknown(x);
 }

@@ -156,6 +156,12 @@ static void payloads_are_those_of_redis(void **state)
     check_file("dump", 0);
 }
 
+static void debug_replies_as_redis(void **state)
+{
+    (void)state;
+    check_file("debug", CACHE_BYTES);
+}
+
 static void hashes_reply_as_redis(void **state)
 {
     (void)state;
@@ -248,6 +254,7 @@ int main(void)
         cmocka_unit_test(bitmaps_reply_as_redis),
         cmocka_unit_test(generic_commands_reply_as_redis),
         cmocka_unit_test(payloads_are_those_of_redis),
+        cmocka_unit_test(debug_replies_as_redis),
         cmocka_unit_test(hashes_reply_as_redis),
         cmocka_unit_test(sets_reply_as_redis),
         cmocka_unit_test(sorted_sets_reply_as_redis),
