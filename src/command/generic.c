@@ -133,9 +133,22 @@ static void move(struct exec *x)
     reply_int64(x, done);
 }
 
-/* MIGRATE: a key would be deleted here by the log, on the word of a server outside of it */
+/* MIGRATE host port key db timeout ...: what there is to move would be deleted here by the log, on
+ * the word of a server outside of it */
 static void migrate(struct exec *x)
 {
+    struct key_list keys;
+    if (!keyspec_extract(x->command, x->args, x->arg_count, x->arena, &keys)) {
+        reply_syntax_error(x);
+        return;
+    }
+    bool any = false;
+    for (size_t i = 0; i < keys.count && !any; i++)
+        any = is_there(x, x->db, x->args[keys.keys[i].position]);
+    if (!any) {
+        reply_simple(x, "NOKEY");
+        return;
+    }
     reply_error(x, "ERR MIGRATE is not supported by AvowDB: no node can wait for another server "
                    "while it applies the log. Let a client copy keys with DUMP and RESTORE");
 }
@@ -378,7 +391,7 @@ const struct command generic_commands[] = {
      .summary = "All keys that match a pattern.",
      .tips = "request_policy:all_shards nondeterministic_output_order"},
     {.name = "migrate", .run = migrate, .arity = -6,
-     .flags = CMD_PURE | CMD_WRITE | CMD_MOVABLE_KEYS,
+     .flags = CMD_WRITE | CMD_MOVABLE_KEYS,
      .keys = {KEY(3, KEY_RW | KEY_ACCESS | KEY_DELETE), KEY_WORD("KEYS", -2, -1, 0, KEY_RW |
          KEY_ACCESS | KEY_DELETE | KEY_INCOMPLETE)},
      .acl = ACL_KEYSPACE | ACL_DANGEROUS, .group = "generic", .since = "2.6.0",

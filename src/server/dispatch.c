@@ -65,21 +65,35 @@ static void begin_exec(struct exec *x, struct slot *slot, const struct incoming 
     };
 }
 
+/* Whether args[i] is one of count words behind word. */
+static bool follows(const struct bytes *args, uint32_t i, const char *word, uint32_t count)
+{
+    for (uint32_t n = 1; n <= count && n < i; n++)
+        if (bytes_equal_nocase_string(args[i - n], word))
+            return true;
+    return false;
+}
+
+static bool is_secret(const char *name, const struct bytes *args, uint32_t i)
+{
+    if (strcmp(name, "config|set") == 0)
+        return i > 2 && (follows(args, i, "requirepass", 1) || follows(args, i, "masterauth", 1));
+    if (strcmp(name, "hello") == 0)
+        return follows(args, i, "auth", 2);
+    if (strcmp(name, "migrate") == 0)
+        return i > 6 && (follows(args, i, "auth", 1) || follows(args, i, "auth2", 2));
+    return i > 0;
+}
+
 /* The arguments as others may see them. */
 static const struct bytes *without_secrets(struct server *s, const struct command_info *info,
                                            const struct bytes *args, uint32_t count)
 {
     if (!info->has_secret)
         return args;
-    const bool is_config = strcmp(info->name, "config|set") == 0;
     struct bytes *shown = arena_alloc(&s->arena, count * sizeof(*shown));
-    for (uint32_t i = 0; i < count; i++) {
-        const bool is_secret =
-            is_config ? i > 2 && (bytes_equal_nocase_string(args[i - 1], "requirepass") ||
-                                  bytes_equal_nocase_string(args[i - 1], "masterauth"))
-                      : i > 0;
-        shown[i] = is_secret ? BYTES("(redacted)") : args[i];
-    }
+    for (uint32_t i = 0; i < count; i++)
+        shown[i] = is_secret(info->name, args, i) ? BYTES("(redacted)") : args[i];
     return shown;
 }
 
