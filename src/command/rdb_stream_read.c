@@ -401,10 +401,8 @@ static void restore_group(const struct rdb_stream *from, const struct rdb_group 
                           struct stream *s)
 {
     struct stream_group g = {.name = r->name, .last = r->last, .entries_read = r->entries_read};
-    struct stream_id first;
-    stream_first(s, &first);
     if (!r->has_entries_read)
-        g.entries_read = stream_entries_up_to(s, first, r->last);
+        g.entries_read = stream_entries_up_to(s, r->last);
     group_create(s, &g);
     uint64_t *numbers = xmalloc(r->consumer_count * sizeof(*numbers));
     for (size_t i = 0; i < r->consumer_count; i++) {
@@ -425,14 +423,19 @@ static void restore_group(const struct rdb_stream *from, const struct rdb_group 
 void rdb_stream_restore(const struct rdb_stream *from, struct stream *s)
 {
     stream_create(s);
-    for (size_t i = 0; i < from->node_count; i++)
-        stream_node_put(s, &from->nodes[i]);
+    s->last_node = STREAM_ID_MIN;
+    for (size_t i = 0; i < from->node_count; i++) {
+        struct stream_node n = from->nodes[i];
+        n.before = s->last_node;
+        stream_node_put(s, &n);
+    }
     for (size_t i = 0; i < from->entry_count; i++) {
         uint8_t key[STREAM_ID_SIZE];
         object_put(&s->object, SPACE_ENTRY, stream_id_encode(from->entries[i].id, key),
                    from->entries[i].row);
     }
     s->node_count = from->node_count;
+    s->first = from->entry_count > 0 ? from->entries[0].id : STREAM_ID_MIN;
     s->last = from->last;
     s->max_deleted = from->max_deleted;
     s->added = from->added;

@@ -173,16 +173,6 @@ static void put_nodes(struct object *o, struct buf *out)
     object_cursor_close(&nodes);
 }
 
-static struct stream_id first_id(struct object *o)
-{
-    struct object_cursor cursor;
-    struct entry e = {.id = STREAM_ID_MIN};
-    object_seek(o, &cursor, SPACE_ENTRY, BYTES_NONE, FORWARD);
-    next_entry(&cursor, &e);
-    object_cursor_close(&cursor);
-    return e.id;
-}
-
 void rdb_put_stream(struct object *o, struct buf *out)
 {
     struct stream s;
@@ -193,7 +183,7 @@ void rdb_put_stream(struct object *o, struct buf *out)
     put_nodes(o, out);
     rdb_put_length(out, object_count(o));
     put_id_lengths(out, s.last);
-    put_id_lengths(out, first_id(o));
+    put_id_lengths(out, s.first);
     put_id_lengths(out, s.max_deleted);
     rdb_put_length(out, s.added);
     rdb_put_length(out, s.group_count);

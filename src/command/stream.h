@@ -6,7 +6,10 @@
  * id is ms:8 seq:8. Numbers in subkeys are big-endian, in values little-endian.
  *
  * A node stands for what is one listpack in Redis: as many entries as stream-node-max-entries and
- * -bytes allow. Only approximate trimming, LIMIT and XINFO show it. */
+ * -bytes allow. Only approximate trimming, LIMIT and XINFO show it.
+ *
+ * Who walks begins at first or behind it, never at the front of a space: where a stream is trimmed
+ * as it grows, there lie the deleted rows of all its life. */
 
 #ifndef COMMAND_STREAM_H
 #define COMMAND_STREAM_H
@@ -25,15 +28,18 @@ struct stream_id {
 
 struct stream {
     struct object object;
+    struct stream_id first;       /* entry that is there; 0-0: none is */
     struct stream_id last;        /* the highest ever given */
     struct stream_id max_deleted; /* the highest that XDEL took away */
     uint64_t added;               /* entries, ever */
     uint64_t node_count;
     uint64_t group_count;
     uint64_t last_number; /* given to a group or consumer; see stream_group.h */
+    struct stream_id last_node; /* id of its first entry; 0-0: there is none */
 };
 
 int stream_id_compare(struct stream_id a, struct stream_id b);
+struct stream_id stream_id_max(struct stream_id a, struct stream_id b);
 bool stream_id_next(struct stream_id *id); /* false: there is none */
 bool stream_id_previous(struct stream_id *id);
 struct bytes stream_id_encode(struct stream_id id, uint8_t key[static STREAM_ID_SIZE]);
@@ -62,14 +68,16 @@ void stream_changed(struct exec *x, struct stream *s, const char *event);
 
 /* --- nodes ------------------------------------------------------------------------------------ */
 
-/* As a row: last:16 bytes:8 count:4 deleted:4, then the names of the first entry's fields, which
- * later entries with the same ones do not repeat in Redis's listpack. */
+/* As a row: last:16 bytes:8 count:4 deleted:4 before:16, then the names of the first entry's
+ * fields, which later entries with the same ones do not repeat in Redis's listpack. */
 struct stream_node {
     struct stream_id first, last; /* entries there ever were */
     uint64_t bytes;               /* of the listpack, but for its head, count and deleted */
     uint32_t count, deleted;
+    struct stream_id before;      /* the node that was last when this one began; may be gone */
     struct bytes names;           /* borrowed from the row, or a buffer */
 };
+/* A new one's before is s->last_node, which it becomes then itself. */
 void stream_node_put(struct stream *s, const struct stream_node *n);
 /* The next one of a cursor over SPACE_NODE. */
 bool stream_node_next(struct object_cursor *cursor, struct stream_node *n);
@@ -84,8 +92,7 @@ bool stream_entry(struct stream *s, struct stream_id id, struct bytes *value);
 /* How many entries there are behind id, by whole nodes, so that it may be some more; stops counting
  * above most. */
 uint64_t stream_count_behind(struct stream *s, struct stream_id id, uint64_t most);
-/* The first and last that are there; false: it is empty, and *id 0-0. */
-bool stream_first(struct stream *s, struct stream_id *id);
+/* The last that is there; false: it is empty, and *id 0-0. */
 bool stream_last(struct stream *s, struct stream_id *id);
 
 struct stream_range {

@@ -10,7 +10,10 @@
  * pending hangs on two or three bytes, not on names. In subkeys they are the count of their bytes
  * and these, big-endian: in order, and none begins another.
  *
- * What is pending stays so when its entry is deleted, until it is acknowledged or claimed. */
+ * What is pending stays so when its entry is deleted, until it is acknowledged or claimed.
+ *
+ * As in streams, walks of what is pending begin at the lowest and end with the last one, by count;
+ * between an old one and new ones they do pass the deleted rows of all that was acknowledged. */
 
 #ifndef COMMAND_STREAM_GROUP_H
 #define COMMAND_STREAM_GROUP_H
@@ -25,6 +28,8 @@ struct stream_group {
     struct stream_id last; /* the last entry delivered */
     int64_t entries_read;  /* of all there ever were, up to last; or ENTRIES_READ_UNKNOWN */
     uint64_t pending, consumer_count;
+    struct stream_id lowest; /* pending one: walks begin there, not where all are deleted */
+    bool lowest_is_gone;     /* then lower than all; group_save() looks for the next */
     /* what group_save() adds to the pending ones of one consumer */
     uint64_t tally_of;
     int64_t tally;
@@ -59,14 +64,12 @@ void group_destroy(struct stream *s, struct stream_group *g);
 void group_walk(struct object *o, struct object_cursor *cursor);
 bool group_next(struct object_cursor *cursor, struct stream_group *g);
 
-/* Entry id, higher than last, is delivered. first: of the stream. */
-void group_advance(const struct stream *s, struct stream_group *g, struct stream_id first,
-                   struct stream_id id);
+/* Entry id, higher than last, is delivered. */
+void group_advance(const struct stream *s, struct stream_group *g, struct stream_id id);
 /* How many entries there ever were up to id, where the stream alone tells. */
-int64_t stream_entries_up_to(const struct stream *s, struct stream_id first, struct stream_id id);
+int64_t stream_entries_up_to(const struct stream *s, struct stream_id id);
 /* How many entries are to be delivered yet; false: nobody knows. */
-bool group_lag(const struct stream *s, const struct stream_group *g, struct stream_id first,
-               int64_t *lag);
+bool group_lag(const struct stream *s, const struct stream_group *g, int64_t *lag);
 
 /* --- consumers -------------------------------------------------------------------------------- */
 
@@ -112,6 +115,7 @@ struct pending_cursor {
     struct object *object;
     const struct stream_group *group;
     uint64_t consumer;
+    uint64_t left; /* so many more at most: behind the last there may be many deleted rows */
     struct object_cursor rows;
 };
 void pending_walk(struct object *o, const struct stream_group *g, uint64_t consumer,

@@ -6,7 +6,7 @@
 #include "base/panic.h"
 
 #define NUMBER_MAX 9 /* bytes of a number in a subkey */
-#define GROUP_SIZE 48
+#define GROUP_SIZE 64
 #define CONSUMER_SIZE 16
 #define PENDING_SIZE 24
 
@@ -64,6 +64,8 @@ static void group_decode(struct bytes value, struct stream_group *g)
     g->number = get_le64(from + 24);
     g->pending = get_le64(from + 32);
     g->consumer_count = get_le64(from + 40);
+    g->lowest = stream_id_decode(bytes_of(from + 48, STREAM_ID_SIZE));
+    g->lowest_is_gone = false;
     g->tally_of = 0;
     g->tally = 0;
 }
@@ -81,6 +83,8 @@ bool group_find(struct stream *s, struct bytes name, struct stream_group *g)
 void group_create(struct stream *s, struct stream_group *g)
 {
     g->number = ++s->last_number;
+    g->lowest = STREAM_ID_MIN;
+    g->lowest_is_gone = false;
     g->pending = g->consumer_count = g->tally_of = 0;
     g->tally = 0;
     s->group_count++;
@@ -117,12 +121,16 @@ static void count_pending(struct stream *s, struct stream_group *g, uint64_t con
 void group_save(struct stream *s, struct stream_group *g)
 {
     uint8_t value[GROUP_SIZE];
+    struct stream_pending first;
     settle(s, g);
+    if (g->lowest_is_gone && pending_first(&s->object, g, &first))
+        g->lowest = first.id;
     stream_id_encode(g->last, value);
     put_le64(value + 16, (uint64_t)g->entries_read);
     put_le64(value + 24, g->number);
     put_le64(value + 32, g->pending);
     put_le64(value + 40, g->consumer_count);
+    stream_id_encode(g->lowest, value + 48);
     object_put(&s->object, SPACE_GROUP, g->name, bytes_of(value, sizeof(value)));
 }
 
@@ -180,15 +188,15 @@ bool group_next(struct object_cursor *cursor, struct stream_group *g)
 /* --- how far a group is ----------------------------------------------------------------------- */
 
 /* Whether entries behind id, up to which a group has read, may have been deleted by XDEL. */
-static bool has_holes_behind(const struct stream *s, struct stream_id first, struct stream_id id)
+static bool has_holes_behind(const struct stream *s, struct stream_id id)
 {
     if (object_count(&s->object) == 0 || stream_id_compare(s->max_deleted, STREAM_ID_MIN) == 0)
         return false;
-    return stream_id_compare(first, s->max_deleted) <= 0 &&
+    return stream_id_compare(s->first, s->max_deleted) <= 0 &&
            stream_id_compare(id, s->max_deleted) <= 0;
 }
 
-int64_t stream_entries_up_to(const struct stream *s, struct stream_id first, struct stream_id id)
+int64_t stream_entries_up_to(const struct stream *s, struct stream_id id)
 {
     const int64_t added = (int64_t)s->added, count = (int64_t)object_count(&s->object);
     const int to_last = stream_id_compare(id, s->last);
@@ -199,32 +207,30 @@ int64_t stream_entries_up_to(const struct stream *s, struct stream_id first, str
     if (to_last > 0)
         return ENTRIES_READ_UNKNOWN;
     if (stream_id_compare(s->max_deleted, STREAM_ID_MIN) != 0 &&
-        stream_id_compare(s->max_deleted, first) >= 0)
+        stream_id_compare(s->max_deleted, s->first) >= 0)
         return ENTRIES_READ_UNKNOWN;
-    const int to_first = stream_id_compare(id, first);
+    const int to_first = stream_id_compare(id, s->first);
     return to_first > 0 ? ENTRIES_READ_UNKNOWN : added - count + (to_first == 0);
 }
 
-void group_advance(const struct stream *s, struct stream_group *g, struct stream_id first,
-                   struct stream_id id)
+void group_advance(const struct stream *s, struct stream_group *g, struct stream_id id)
 {
     CHECK(stream_id_compare(id, g->last) > 0);
-    if (g->entries_read != ENTRIES_READ_UNKNOWN && !has_holes_behind(s, first, id))
+    if (g->entries_read != ENTRIES_READ_UNKNOWN && !has_holes_behind(s, id))
         g->entries_read = (int64_t)((uint64_t)g->entries_read + 1); /* ENTRIESREAD: any number */
     else if (s->added > 0)
-        g->entries_read = stream_entries_up_to(s, first, id);
+        g->entries_read = stream_entries_up_to(s, id);
     g->last = id;
 }
 
-bool group_lag(const struct stream *s, const struct stream_group *g, struct stream_id first,
-               int64_t *lag)
+bool group_lag(const struct stream *s, const struct stream_group *g, int64_t *lag)
 {
     int64_t read = g->entries_read;
     *lag = 0;
     if (s->added == 0)
         return true;
-    if (read == ENTRIES_READ_UNKNOWN || has_holes_behind(s, first, g->last))
-        read = stream_entries_up_to(s, first, g->last);
+    if (read == ENTRIES_READ_UNKNOWN || has_holes_behind(s, g->last))
+        read = stream_entries_up_to(s, g->last);
     if (read == ENTRIES_READ_UNKNOWN)
         return false;
     *lag = (int64_t)(s->added - (uint64_t)read);
@@ -330,6 +336,7 @@ void consumer_destroy(struct stream *s, struct stream_group *g, const struct str
         g->pending--;
     }
     pending_walk_end(&cursor);
+    g->lowest_is_gone = true;
     object_del(&s->object, SPACE_CONSUMER,
                bytes_of(consumer_key, put_number(consumer_key, number)));
     CHECK(g->consumer_count > 0);
@@ -392,7 +399,11 @@ void pending_put(struct stream *s, struct stream_group *g, const struct stream_p
     put_le64(value + 16, (uint64_t)p->deliveries);
     object_put(o, SPACE_PENDING, numbered_id(key, g->number, p->id),
                bytes_of(value, sizeof(value)));
-    g->pending += old == NULL;
+    if (old == NULL) {
+        if (g->pending == 0 || stream_id_compare(p->id, g->lowest) < 0)
+            g->lowest = p->id;
+        g->pending++;
+    }
     if (old != NULL && old->consumer == p->consumer)
         return;
     if (old != NULL) {
@@ -410,43 +421,54 @@ void pending_delete(struct stream *s, struct stream_group *g, const struct strea
     object_del(&s->object, SPACE_PENDING, numbered_id(key, g->number, p->id));
     CHECK(g->pending > 0);
     g->pending--;
+    g->lowest_is_gone |= stream_id_compare(p->id, g->lowest) == 0;
     count_pending(s, g, p->consumer, -1);
 }
 
-static bool pending_edge(struct object *o, const struct stream_group *g, enum direction direction,
-                         struct stream_pending *p)
+static bool pending_edge(struct object *o, const struct stream_group *g, struct stream_id from,
+                         enum direction direction, struct stream_pending *p)
 {
     uint8_t key[NUMBERED_ID_MAX];
     struct object_cursor cursor;
     struct bytes subkey, value;
-    const struct stream_id from = direction == FORWARD ? STREAM_ID_MIN : STREAM_ID_MAX;
+    if (g->pending == 0)
+        return false;
     object_seek(o, &cursor, SPACE_PENDING, numbered_id(key, g->number, from), direction);
     const bool found = object_next(&cursor, &subkey, &value) && has_number(subkey, g->number);
-    if (found) {
-        p->id = stream_id_decode(bytes_from(subkey, number_size(g->number)));
-        pending_decode(value, p);
-    }
+    CHECK(found);
+    p->id = stream_id_decode(bytes_from(subkey, number_size(g->number)));
+    pending_decode(value, p);
     object_cursor_close(&cursor);
-    return found;
+    return true;
 }
 
 bool pending_first(struct object *o, const struct stream_group *g, struct stream_pending *p)
 {
-    return pending_edge(o, g, FORWARD, p);
+    return pending_edge(o, g, g->lowest, FORWARD, p);
 }
 
 bool pending_last(struct object *o, const struct stream_group *g, struct stream_pending *p)
 {
-    return pending_edge(o, g, BACKWARD, p);
+    return pending_edge(o, g, STREAM_ID_MAX, BACKWARD, p);
 }
 
 void pending_walk(struct object *o, const struct stream_group *g, uint64_t consumer,
                   struct stream_id from, struct pending_cursor *cursor)
 {
     uint8_t key[NUMBERED_ID_MAX];
+    struct stream_consumer c;
     cursor->object = o;
     cursor->group = g;
     cursor->consumer = consumer;
+    cursor->left = UINT64_MAX;
+    if (stream_id_compare(from, g->lowest) <= 0) {
+        from = g->lowest;
+        cursor->left = g->pending;
+        if (consumer != 0) {
+            consumer_get(o, consumer, &c);
+            cursor->left = c.pending;
+        }
+    }
     object_seek(o, &cursor->rows, consumer != 0 ? SPACE_PENDING_BY_CONSUMER : SPACE_PENDING,
                 numbered_id(key, consumer != 0 ? consumer : g->number, from), FORWARD);
 }
@@ -456,8 +478,10 @@ bool pending_next(struct pending_cursor *cursor, struct stream_pending *p)
     const bool of_consumer = cursor->consumer != 0;
     const uint64_t number = of_consumer ? cursor->consumer : cursor->group->number;
     struct bytes subkey, value;
-    if (!object_next(&cursor->rows, &subkey, &value) || !has_number(subkey, number))
+    if (cursor->left == 0 || !object_next(&cursor->rows, &subkey, &value) ||
+        !has_number(subkey, number))
         return false;
+    cursor->left--;
     p->id = stream_id_decode(bytes_from(subkey, number_size(number)));
     if (!of_consumer) {
         pending_decode(value, p);

@@ -37,16 +37,14 @@ static bool open_stream(struct exec *x, struct stream *s)
 
 static void reply_progress(struct exec *x, struct stream *s, const struct stream_group *g)
 {
-    struct stream_id first;
     int64_t lag;
     reply_bulk_string(x, "entries-read");
     if (g->entries_read == ENTRIES_READ_UNKNOWN)
         reply_null(x);
     else
         reply_int64(x, g->entries_read);
-    stream_first(s, &first);
     reply_bulk_string(x, "lag");
-    if (group_lag(s, g, first, &lag))
+    if (group_lag(s, g, &lag))
         reply_int64(x, lag);
     else
         reply_null(x);
@@ -132,11 +130,11 @@ static void reply_edge(struct exec *x, struct stream *s, const char *name, bool 
 
 static void reply_short(struct exec *x, struct stream *s)
 {
-    struct stream_id first, last;
-    const bool has_first = stream_first(s, &first), has_last = stream_last(s, &last);
+    struct stream_id last;
+    const bool has_some = stream_last(s, &last);
     pair_int64(x, "groups", (int64_t)s->group_count);
-    reply_edge(x, s, "first-entry", has_first, first);
-    reply_edge(x, s, "last-entry", has_last, last);
+    reply_edge(x, s, "first-entry", has_some, s->first);
+    reply_edge(x, s, "last-entry", has_some, last);
 }
 
 /* "[FULL [COUNT count]]" */
@@ -160,13 +158,11 @@ static bool parse_full(struct exec *x, bool *full, uint64_t *count)
 static void xinfo_stream(struct exec *x)
 {
     struct stream s;
-    struct stream_id first;
     uint64_t count;
     bool full;
     if (!open_stream(x, &s))
         return;
     if (parse_full(x, &full, &count)) {
-        stream_first(&s, &first);
         reply_map(x, full ? 9 : 10);
         pair_int64(x, "length", (int64_t)object_count(&s.object));
         pair_int64(x, "radix-tree-keys", (int64_t)s.node_count);
@@ -174,7 +170,7 @@ static void xinfo_stream(struct exec *x)
         pair_id(x, "last-generated-id", s.last);
         pair_id(x, "max-deleted-entry-id", s.max_deleted);
         pair_int64(x, "entries-added", (int64_t)s.added);
-        pair_id(x, "recorded-first-entry-id", first);
+        pair_id(x, "recorded-first-entry-id", s.first);
         if (full)
             reply_full(x, &s, count);
         else

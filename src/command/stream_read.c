@@ -154,7 +154,8 @@ static void begin_stream(struct exec *x, struct serving *v, uint32_t i)
 static bool has_behind(struct stream *s, struct stream_id id)
 {
     struct stream_id top;
-    return stream_last(s, &top) && stream_id_compare(top, id) > 0;
+    return stream_id_compare(id, s->last) < 0 && stream_last(s, &top) &&
+           stream_id_compare(top, id) > 0;
 }
 
 static void read_stream(struct exec *x, struct serving *v, uint32_t i, struct stream_id id)
@@ -192,13 +193,13 @@ static void deliver_new(struct exec *x, struct delivery *d)
 {
     struct stream *s = &d->stream;
     uint8_t key[STREAM_ID_SIZE];
-    struct stream_id from = d->group.last, first;
+    struct stream_id from = d->group.last;
     struct object_cursor cursor;
     struct bytes subkey, value;
     struct stream_pending old;
     uint64_t count = 0;
-    stream_first(s, &first);
     stream_id_next(&from);
+    from = stream_id_max(from, s->first);
     const size_t begun = reply_array_begin(x);
     object_seek(&s->object, &cursor, SPACE_ENTRY, stream_id_encode(from, key), FORWARD);
     while (may_go_on(d, count) && object_next(&cursor, &subkey, &value)) {
@@ -206,7 +207,7 @@ static void deliver_new(struct exec *x, struct delivery *d)
             .id = stream_id_decode(subkey), .consumer = d->consumer,
             .delivered_ms = (int64_t)keyspace_now(x->keyspace), .deliveries = 1};
         reply_stream_entry(x, p.id, value);
-        group_advance(s, &d->group, first, p.id);
+        group_advance(s, &d->group, p.id);
         if (!d->no_ack) {
             const bool is_back = pending_find(&s->object, &d->group, p.id, &old);
             pending_put(s, &d->group, is_back ? &old : NULL, &p);

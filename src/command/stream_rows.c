@@ -2,7 +2,6 @@
 
 #include <inttypes.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/encode.h"
@@ -19,6 +18,11 @@ int stream_id_compare(struct stream_id a, struct stream_id b)
     if (a.ms != b.ms)
         return a.ms < b.ms ? -1 : 1;
     return (a.seq > b.seq) - (a.seq < b.seq);
+}
+
+struct stream_id stream_id_max(struct stream_id a, struct stream_id b)
+{
+    return stream_id_compare(a, b) > 0 ? a : b;
 }
 
 bool stream_id_next(struct stream_id *id)
@@ -54,9 +58,13 @@ struct stream_id stream_id_decode(struct bytes key)
 
 void reply_stream_id(struct exec *x, struct stream_id id)
 {
-    char text[STREAM_ID_TEXT];
-    const int size = snprintf(text, sizeof(text), "%" PRIu64 "-%" PRIu64, id.ms, id.seq);
-    reply_bulk(x, bytes_of(text, (size_t)size));
+    char text[2 * INT64_DIGITS], digits[INT64_DIGITS];
+    const struct bytes ms = bytes_from_uint64(id.ms, digits);
+    memcpy(text, ms.data, ms.size);
+    text[ms.size] = '-';
+    const struct bytes seq = bytes_from_uint64(id.seq, digits);
+    memcpy(text + ms.size + 1, seq.data, seq.size);
+    reply_bulk(x, bytes_of(text, ms.size + 1 + seq.size));
 }
 
 /* As Redis's string2ull: what strtoull() takes, but not below zero. */
@@ -161,7 +169,7 @@ bool arg_range_end(struct exec *x, uint32_t n, struct stream_id *id)
 
 /* --- the stream's own fields ------------------------------------------------------------------ */
 
-#define FIELDS_SIZE 64
+#define FIELDS_SIZE 96
 
 void stream_facts(const struct object *o, struct stream *s)
 {
@@ -173,6 +181,8 @@ void stream_facts(const struct object *o, struct stream *s)
     s->node_count = get_le64(o->fields + 40);
     s->group_count = get_le64(o->fields + 48);
     s->last_number = get_le64(o->fields + 56);
+    s->first = stream_id_decode(bytes_of(o->fields + 64, STREAM_ID_SIZE));
+    s->last_node = stream_id_decode(bytes_of(o->fields + 80, STREAM_ID_SIZE));
 }
 
 void stream_keep_facts(struct stream *s)
@@ -185,6 +195,8 @@ void stream_keep_facts(struct stream *s)
     put_le64(o->fields + 40, s->node_count);
     put_le64(o->fields + 48, s->group_count);
     put_le64(o->fields + 56, s->last_number);
+    stream_id_encode(s->first, o->fields + 64);
+    stream_id_encode(s->last_node, o->fields + 80);
     o->fields_size = FIELDS_SIZE;
 }
 
@@ -192,7 +204,7 @@ bool stream_open(struct exec *x, uint32_t n, struct stream *s)
 {
     if (!open_key(x, n, TYPE_STREAM, &s->object))
         return false;
-    s->last = s->max_deleted = STREAM_ID_MIN;
+    s->first = s->last = s->max_deleted = s->last_node = STREAM_ID_MIN;
     s->added = s->node_count = s->group_count = s->last_number = 0;
     if (s->object.type != TYPE_NONE)
         stream_facts(&s->object, s);
@@ -212,7 +224,7 @@ void stream_changed(struct exec *x, struct stream *s, const char *event)
 
 /* --- nodes ------------------------------------------------------------------------------------ */
 
-#define NODE_SIZE 32
+#define NODE_SIZE 48
 #define LISTPACK_HEAD 7
 #define LISTPACK_MAX ((uint64_t)1 << 30)
 
@@ -224,6 +236,7 @@ static void node_decode(struct bytes subkey, struct bytes value, struct stream_n
     n->bytes = get_le64(bytes_data(value) + 16);
     n->count = get_le32(bytes_data(value) + 24);
     n->deleted = get_le32(bytes_data(value) + 28);
+    n->before = stream_id_decode(bytes_of(bytes_data(value) + 32, STREAM_ID_SIZE));
     n->names = bytes_from(value, NODE_SIZE);
 }
 
@@ -231,15 +244,18 @@ void stream_node_put(struct stream *s, const struct stream_node *n)
 {
     uint8_t key[STREAM_ID_SIZE];
     struct buf value = {0};
-    uint8_t *to = buf_reserve(&value, NODE_SIZE);
+    uint8_t *to = buf_reserve(&value, NODE_SIZE + n->names.size);
     stream_id_encode(n->last, to);
     put_le64(to + 16, n->bytes);
     put_le32(to + 24, n->count);
     put_le32(to + 28, n->deleted);
+    stream_id_encode(n->before, to + 32);
     buf_commit(&value, NODE_SIZE);
     buf_append_bytes(&value, n->names);
     object_put(&s->object, SPACE_NODE, stream_id_encode(n->first, key), buf_bytes(&value));
     buf_clear(&value);
+    if (stream_id_compare(n->first, s->last_node) > 0)
+        s->last_node = n->first;
 }
 
 bool stream_node_next(struct object_cursor *cursor, struct stream_node *n)
@@ -251,31 +267,59 @@ bool stream_node_next(struct object_cursor *cursor, struct stream_node *n)
     return true;
 }
 
-static void node_delete(struct stream *s, const struct stream_node *n)
+static void node_keep(struct bytes subkey, struct bytes value, struct stream_node *n,
+                      struct buf *row)
 {
-    uint8_t key[STREAM_ID_SIZE];
-    object_del(&s->object, SPACE_NODE, stream_id_encode(n->first, key));
-    CHECK(s->node_count > 0);
-    s->node_count--;
+    buf_reset(row);
+    buf_append_bytes(row, value);
+    node_decode(subkey, buf_bytes(row), n);
 }
 
-/* The node at the first id <= from (BACKWARD) or >= from. names are copied into kept. */
-static bool node_find(struct stream *s, struct stream_id from, enum direction direction,
-                      struct stream_node *n, struct buf *kept)
+/* The node in which entry id is or would be, from a copy of its row. */
+static bool node_find(struct stream *s, struct stream_id id, struct stream_node *n,
+                      struct buf *row)
 {
     uint8_t key[STREAM_ID_SIZE];
     struct object_cursor cursor;
     struct bytes subkey, value;
-    object_seek(&s->object, &cursor, SPACE_NODE, stream_id_encode(from, key), direction);
+    if (s->node_count == 0)
+        return false;
+    object_seek(&s->object, &cursor, SPACE_NODE, stream_id_encode(id, key), BACKWARD);
     const bool found = object_next(&cursor, &subkey, &value);
-    if (found) {
-        node_decode(subkey, value, n);
-        buf_reset(kept);
-        buf_append_bytes(kept, n->names);
-        n->names = buf_bytes(kept);
-    }
+    if (found)
+        node_keep(subkey, value, n, row);
     object_cursor_close(&cursor);
     return found;
+}
+
+static bool node_find_last(struct stream *s, struct stream_node *n, struct buf *row)
+{
+    uint8_t key[STREAM_ID_SIZE];
+    struct bytes value;
+    if (s->node_count == 0)
+        return false;
+    const struct bytes subkey = stream_id_encode(s->last_node, key);
+    const bool found = object_get(&s->object, SPACE_NODE, subkey, &value);
+    CHECK(found);
+    node_keep(subkey, value, n, row);
+    return true;
+}
+
+/* Where the last node goes, the one before it is found by its row, not by a walk over all that were
+ * deleted between them. */
+static void node_delete(struct stream *s, const struct stream_node *n)
+{
+    uint8_t key[STREAM_ID_SIZE];
+    struct buf row = {0};
+    struct stream_node before;
+    object_del(&s->object, SPACE_NODE, stream_id_encode(n->first, key));
+    CHECK(s->node_count > 0);
+    s->node_count--;
+    if (stream_id_compare(n->first, s->last_node) != 0)
+        return;
+    s->last_node = node_find(s, n->before, &before, &row) ? before.first : STREAM_ID_MIN;
+    buf_clear(&row);
+    CHECK(s->node_count == 0 || stream_id_compare(s->last_node, STREAM_ID_MIN) != 0);
 }
 
 /* Bytes of an element of a listpack that takes size bytes, with its length behind it. */
@@ -318,23 +362,37 @@ struct pairs {
     uint32_t count; /* of words: twice the fields */
 };
 
-static void append_sized(struct buf *to, struct bytes b)
+static uint8_t *put_sized(uint8_t *to, struct bytes b)
 {
-    buf_append_le32(to, (uint32_t)b.size);
-    buf_append_bytes(to, b);
+    put_le32(to, (uint32_t)b.size);
+    if (b.size > 0)
+        memcpy(to + 4, b.data, b.size);
+    return to + 4 + b.size;
 }
 
-static void names_of(const struct pairs *p, struct buf *names)
+static size_t size_of_words(const struct pairs *p, uint32_t step)
 {
+    size_t size = 0;
+    for (uint32_t i = 0; i < p->count; i += step)
+        size += 4 + p->args[i].size;
+    return size;
+}
+
+/* Whether names, of a node's row, are those of the pairs. */
+static bool has_names(const struct pairs *p, struct bytes names)
+{
+    struct reader r;
+    reader_init(&r, names);
     for (uint32_t i = 0; i < p->count; i += 2)
-        append_sized(names, p->args[i]);
+        if (!bytes_equal(reader_bytes(&r, reader_le32(&r)), p->args[i]) || r.failed)
+            return false;
+    return reader_left(&r) == 0;
 }
 
-/* Bytes of a new entry in the listpack of node n. */
+/* Bytes of a new entry in the listpack of node n; same: its names are the node's. */
 static uint64_t entry_listpack_bytes(const struct stream_node *n, struct stream_id id,
-                                     const struct pairs *p, struct bytes names)
+                                     const struct pairs *p, bool same)
 {
-    const bool same = bytes_equal(n->names, names);
     uint64_t bytes = listpack_int(0) + listpack_int((int64_t)(id.ms - n->first.ms)) +
                      listpack_int((int64_t)(id.seq - n->first.seq));
     const uint32_t fields = p->count / 2;
@@ -357,25 +415,37 @@ static bool node_is_full(const struct exec *x, const struct stream_node *n, cons
                                   n->count + n->deleted >= set->stream_node_max_entries);
 }
 
+static void node_begin(struct stream *s, struct stream_id id, const struct pairs *p,
+                       struct stream_node *n, struct buf *names)
+{
+    const size_t size = size_of_words(p, 2);
+    buf_reset(names);
+    uint8_t *to = buf_reserve(names, size);
+    for (uint32_t i = 0; i < p->count; i += 2)
+        to = put_sized(to, p->args[i]);
+    buf_commit(names, size);
+    *n = (struct stream_node){.first = id, .before = s->last_node, .names = buf_bytes(names)};
+    n->bytes = listpack_int(p->count / 2) + listpack_int(0);
+    for (uint32_t i = 0; i < p->count; i += 2)
+        n->bytes += listpack_string(p->args[i]);
+    s->node_count++;
+}
+
 static void count_in_node(struct exec *x, struct stream *s, struct stream_id id,
                           const struct pairs *p)
 {
-    struct buf kept = {0}, names = {0};
+    struct buf row = {0};
     struct stream_node n;
-    names_of(p, &names);
-    if (!node_find(s, STREAM_ID_MAX, BACKWARD, &n, &kept) || node_is_full(x, &n, p)) {
-        n = (struct stream_node){.first = id, .names = buf_bytes(&names)};
-        n.bytes = listpack_int(p->count / 2) + listpack_int(0);
-        for (uint32_t i = 0; i < p->count; i += 2)
-            n.bytes += listpack_string(p->args[i]);
-        s->node_count++;
-    }
-    n.bytes += entry_listpack_bytes(&n, id, p, buf_bytes(&names));
+    bool same = true;
+    if (!node_find_last(s, &n, &row) || node_is_full(x, &n, p))
+        node_begin(s, id, p, &n, &row);
+    else
+        same = has_names(p, n.names);
+    n.bytes += entry_listpack_bytes(&n, id, p, same);
     n.count++;
     n.last = id;
     stream_node_put(s, &n);
-    buf_clear(&kept);
-    buf_clear(&names);
+    buf_clear(&row);
 }
 
 /* --- entries ---------------------------------------------------------------------------------- */
@@ -384,28 +454,45 @@ void stream_append(struct exec *x, struct stream *s, struct stream_id id, uint32
 {
     CHECK(stream_id_compare(id, s->last) > 0);
     const struct pairs p = {x->args + first, x->arg_count - first};
-    uint8_t key[STREAM_ID_SIZE];
-    struct buf value = {0};
-    buf_append_le32(&value, p.count);
+    const size_t size = 4 + size_of_words(&p, 1);
+    uint8_t key[STREAM_ID_SIZE], *row = arena_alloc(x->arena, size), *to = row + 4;
+    put_le32(row, p.count);
     for (uint32_t i = 0; i < p.count; i++)
-        append_sized(&value, p.args[i]);
+        to = put_sized(to, p.args[i]);
     const bool is_new = object_put(&s->object, SPACE_ENTRY, stream_id_encode(id, key),
-                                   buf_bytes(&value));
+                                   bytes_of(row, size));
     CHECK(is_new);
-    buf_clear(&value);
     count_in_node(x, s, id, &p);
+    if (object_count(&s->object) == 1)
+        s->first = id;
     s->last = id;
     s->added++;
+}
+
+/* The first entry from id on becomes first; before it there is none. */
+static void find_first(struct stream *s, struct stream_id id)
+{
+    uint8_t key[STREAM_ID_SIZE];
+    struct object_cursor cursor;
+    struct bytes subkey, value;
+    s->first = STREAM_ID_MIN;
+    if (object_count(&s->object) == 0)
+        return;
+    object_seek(&s->object, &cursor, SPACE_ENTRY, stream_id_encode(id, key), FORWARD);
+    const bool found = object_next(&cursor, &subkey, &value);
+    CHECK(found);
+    s->first = stream_id_decode(subkey);
+    object_cursor_close(&cursor);
 }
 
 bool stream_delete(struct stream *s, struct stream_id id)
 {
     uint8_t key[STREAM_ID_SIZE];
     struct stream_node n;
-    struct buf kept = {0};
+    struct buf row = {0};
     if (!object_del(&s->object, SPACE_ENTRY, stream_id_encode(id, key)))
         return false;
-    const bool has_node = node_find(s, id, BACKWARD, &n, &kept);
+    const bool has_node = node_find(s, id, &n, &row);
     CHECK(has_node);
     CHECK(n.count > 0);
     n.count--;
@@ -414,33 +501,30 @@ bool stream_delete(struct stream *s, struct stream_id id)
         node_delete(s, &n);
     else
         stream_node_put(s, &n);
-    buf_clear(&kept);
+    buf_clear(&row);
+    if (stream_id_compare(id, s->first) == 0)
+        find_first(s, id);
     return true;
 }
 
-static bool edge(struct stream *s, enum direction direction, struct stream_id *id)
+/* Most often that is the last ever given. */
+bool stream_last(struct stream *s, struct stream_id *id)
 {
+    uint8_t key[STREAM_ID_SIZE];
     struct object_cursor cursor;
     struct bytes subkey, value;
     *id = STREAM_ID_MIN;
-    if (s->object.type == TYPE_NONE)
+    if (object_count(&s->object) == 0)
         return false;
-    object_seek(&s->object, &cursor, SPACE_ENTRY, BYTES_NONE, direction);
+    *id = s->last;
+    if (stream_entry(s, *id, &value))
+        return true;
+    object_seek(&s->object, &cursor, SPACE_ENTRY, stream_id_encode(*id, key), BACKWARD);
     const bool found = object_next(&cursor, &subkey, &value);
-    if (found)
-        *id = stream_id_decode(subkey);
+    CHECK(found);
+    *id = stream_id_decode(subkey);
     object_cursor_close(&cursor);
-    return found;
-}
-
-bool stream_first(struct stream *s, struct stream_id *id)
-{
-    return edge(s, FORWARD, id);
-}
-
-bool stream_last(struct stream *s, struct stream_id *id)
-{
-    return edge(s, BACKWARD, id);
+    return true;
 }
 
 bool stream_entry(struct stream *s, struct stream_id id, struct bytes *value)
@@ -455,12 +539,14 @@ uint64_t stream_count_behind(struct stream *s, struct stream_id id, uint64_t mos
     struct object_cursor cursor;
     struct bytes subkey, value;
     struct stream_node n;
-    struct buf kept = {0};
+    struct buf row = {0};
     uint8_t key[STREAM_ID_SIZE];
     uint64_t found = 0;
-    const struct stream_id from = node_find(s, id, BACKWARD, &n, &kept) ? n.first : STREAM_ID_MIN;
-    buf_clear(&kept);
-    object_seek(&s->object, &cursor, SPACE_NODE, stream_id_encode(from, key), FORWARD);
+    const bool has_node = node_find(s, stream_id_max(id, s->first), &n, &row);
+    buf_clear(&row);
+    if (!has_node)
+        return 0;
+    object_seek(&s->object, &cursor, SPACE_NODE, stream_id_encode(n.first, key), FORWARD);
     while (found <= most && object_next(&cursor, &subkey, &value)) {
         node_decode(subkey, value, &n);
         found += n.count;
@@ -488,9 +574,11 @@ void reply_stream_range(struct exec *x, struct stream *s, const struct stream_ra
     struct object_cursor cursor;
     struct bytes subkey, value;
     uint64_t count = 0;
+    struct stream_id from = stream_id_max(range->start, s->first);
+    if (range->reversed)
+        from = stream_id_compare(range->end, s->last) < 0 ? range->end : s->last;
     const size_t begun = reply_array_begin(x);
-    object_seek(&s->object, &cursor, SPACE_ENTRY,
-                stream_id_encode(range->reversed ? range->end : range->start, key),
+    object_seek(&s->object, &cursor, SPACE_ENTRY, stream_id_encode(from, key),
                 range->reversed ? BACKWARD : FORWARD);
     while ((range->count == 0 || count < range->count) && object_next(&cursor, &subkey, &value)) {
         const struct stream_id id = stream_id_decode(subkey);
@@ -510,19 +598,26 @@ static bool is_short_enough(const struct stream *s, const struct stream_trim *t)
     return t->by == TRIM_MAXLEN && object_count(&s->object) <= t->maxlen;
 }
 
+static bool is_to_go(const struct stream *s, const struct stream_trim *t, struct stream_id id)
+{
+    return t->by == TRIM_MAXLEN ? !is_short_enough(s, t) : stream_id_compare(id, t->minid) < 0;
+}
+
 /* Deletes the first entries: count of them, or, where that is 0, those that t wants. */
 static uint64_t delete_first(struct stream *s, const struct stream_trim *t, uint64_t count)
 {
+    uint8_t key[STREAM_ID_SIZE];
     struct object_cursor cursor;
     struct bytes subkey, value;
     uint64_t deleted = 0;
-    object_seek(&s->object, &cursor, SPACE_ENTRY, BYTES_NONE, FORWARD);
-    while ((count == 0 || deleted < count) && object_next(&cursor, &subkey, &value)) {
+    object_seek(&s->object, &cursor, SPACE_ENTRY, stream_id_encode(s->first, key), FORWARD);
+    s->first = STREAM_ID_MIN;
+    while (object_next(&cursor, &subkey, &value)) {
         const struct stream_id id = stream_id_decode(subkey);
-        uint8_t key[STREAM_ID_SIZE];
-        if (count == 0 && (t->by == TRIM_MAXLEN ? is_short_enough(s, t)
-                                                : stream_id_compare(id, t->minid) >= 0))
+        if (count > 0 ? deleted == count : !is_to_go(s, t, id)) {
+            s->first = id;
             break;
+        }
         object_del(&s->object, SPACE_ENTRY, stream_id_encode(id, key));
         deleted++;
     }
@@ -533,10 +628,10 @@ static uint64_t delete_first(struct stream *s, const struct stream_trim *t, uint
 /* Node by node from the first one on, as Redis: whole ones go, a part of one only if exact. */
 uint64_t stream_trim(struct stream *s, const struct stream_trim *t)
 {
-    struct buf kept = {0};
+    struct buf row = {0};
     struct stream_node n;
     uint64_t deleted = 0;
-    while (!is_short_enough(s, t) && node_find(s, STREAM_ID_MIN, FORWARD, &n, &kept)) {
+    while (!is_short_enough(s, t) && node_find(s, s->first, &n, &row)) {
         if (t->limit > 0 && deleted + n.count > t->limit)
             break;
         const bool whole = t->by == TRIM_MAXLEN
@@ -561,6 +656,6 @@ uint64_t stream_trim(struct stream *s, const struct stream_trim *t)
             stream_node_put(s, &n);
         break;
     }
-    buf_clear(&kept);
+    buf_clear(&row);
     return deleted;
 }

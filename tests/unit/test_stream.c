@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/panic.h"
 #include "command/stream.h"
@@ -260,6 +261,63 @@ static void digests_know_groups_but_no_numbers(void **state)
     world_close(&w);
 }
 
+/* --- what is gone costs nothing --------------------------------------------------------------- */
+
+#define ROUNDS 12000
+
+/* Processor time of ROUNDS times the lines, in each of which %d is the round. has_slow: the first
+ * entry stays pending. */
+static double time_of(const char *const lines[], bool has_slow)
+{
+    struct world w;
+    world_open(&w, CACHE_BYTES);
+    run(&w, "xgroup create s g 0 mkstream");
+    run(&w, "xadd s 1 f v");
+    run(&w, "xreadgroup group g c streams s >"); /* never acknowledged */
+    if (!has_slow)
+        run(&w, "xack s g 1");
+    run(&w, "xgroup create s other 0");
+    for (int i = 0; i < 200; i++) /* so that it is in rows */
+        run(&w, "xgroup createconsumer s other c%d", i);
+    const clock_t begun = clock();
+    for (int i = 2; i < ROUNDS; i++)
+        for (size_t n = 0; lines[n] != NULL; n++) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+            char line[128];
+            snprintf(line, sizeof(line), lines[n], i);
+#pragma GCC diagnostic pop
+            run(&w, "%s", line);
+        }
+    const clock_t ended = clock();
+    world_close(&w);
+    return (double)(ended - begun) / CLOCKS_PER_SEC;
+}
+
+/* Streams that are trimmed as they grow, and groups that acknowledge what they read, leave deleted
+ * rows behind; whoever walks past them at each command takes a hundred times as long. */
+static void deleted_rows_are_not_walked(void **state)
+{
+    (void)state;
+    static const char *const plain[] = {"xadd s %d f v", "xlen s", "xlen s", "xlen s", NULL};
+    static const char *const trimmed[] = {
+        "xadd s maxlen 10 %d f v", "xread count 1 streams s 0", "xrange s - + count 1",
+        "xinfo stream s", NULL};
+    static const char *const deleted[] = {
+        "xadd s %d f v", "xinfo groups s", "xdel s %d", "xrange s - + count 1", NULL};
+    static const char *const acknowledged[] = {
+        "xadd s %d f v", "xreadgroup group g c count 1 streams s >", "xpending s g - + 10",
+        "xautoclaim s g c 0 0 justid", "xreadgroup group g c streams s 0", "xack s g %d",
+        "xpending s g", NULL};
+    static const char *const behind_slow[] = {
+        "xadd s %d f v", "xreadgroup group g c count 1 streams s >", "xack s g %d", NULL};
+    const double limit = 40 * time_of(plain, false);
+    assert_true(time_of(trimmed, false) < limit);
+    assert_true(time_of(deleted, false) < limit);
+    assert_true(time_of(acknowledged, false) < limit);
+    assert_true(time_of(behind_slow, true) < limit);
+}
+
 /* A command that would deliver more than the setting allows says so and changes nothing. */
 static void what_is_too_much_is_refused(void **state)
 {
@@ -299,6 +357,7 @@ int main(void)
         cmocka_unit_test(groups_leave_nothing_behind),
         cmocka_unit_test(numbers_of_many_bytes_keep_apart),
         cmocka_unit_test(digests_know_groups_but_no_numbers),
+        cmocka_unit_test(deleted_rows_are_not_walked),
         cmocka_unit_test(what_is_too_much_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
