@@ -3,6 +3,7 @@
 #include "command/command.h"
 
 #include "base/panic.h"
+#include "command/block.h"
 #include "command/settings.h"
 #include "keyspace/keyspace.h"
 
@@ -69,6 +70,12 @@ bool command_is_out_of_memory(const struct exec *x)
            keyspace_used_bytes(x->keyspace) > x->settings->maxmemory;
 }
 
+/* Its EXEC was, or it has waited since. */
+static bool is_let_in(const struct exec *x)
+{
+    return x->in_exec || (x->block != NULL && x->block->ready != NULL);
+}
+
 void command_execute(struct exec *x)
 {
     const struct command *c = x->command;
@@ -85,7 +92,7 @@ void command_execute(struct exec *x)
         x->host->local(x->host_context, x);
         return;
     }
-    if (!x->in_exec && command_is_out_of_memory(x)) {
+    if (!is_let_in(x) && command_is_out_of_memory(x)) {
         reply_error(x, "OOM command not allowed when used memory > 'maxmemory'.");
         return;
     }

@@ -25,7 +25,6 @@ struct command;
 struct keyspace;
 struct object;
 struct prng;
-struct settings;
 
 enum command_flags {
     CMD_READ = 1 << 0, CMD_WRITE = 1 << 1, CMD_LOCAL = 1 << 2,
@@ -94,6 +93,7 @@ struct exec {
     const struct exec_host *host;
     void *host_context;
     void *client;                    /* whom local() answers; NULL elsewhere than at the origin */
+    struct block *block;             /* block.h; NULL: it may not wait */
     bool in_exec, in_script;
 };
 

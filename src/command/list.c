@@ -3,6 +3,7 @@
 
 #include "command/list.h"
 
+#include "command/block.h"
 #include "command/elements.h"
 #include "command/pop.h"
 #include "command/table.h"
@@ -154,20 +155,62 @@ static void rpop(struct exec *x)
     pop(x, LIST_RIGHT);
 }
 
+static void pop_multi(struct exec *x, struct object *list, const struct multi_pop *m)
+{
+    const uint64_t popped = MIN(m->count, object_count(list));
+    if (may_pop(x, list, popped)) {
+        reply_array(x, 2);
+        reply_bulk(x, list->name);
+        pop_elements(x, list, m->at_second ? LIST_RIGHT : LIST_LEFT, popped);
+    }
+    object_close(list);
+}
+
 /* LMPOP numkeys key ... LEFT | RIGHT [COUNT count] */
 static void lmpop(struct exec *x)
 {
     struct multi_pop m;
     struct object list;
-    if (!multi_pop_parse(x, 1, ends, &m) || !multi_pop_open(x, &m, TYPE_LIST, &list))
+    if (multi_pop_parse(x, 1, ends, &m) && multi_pop_open(x, &m, TYPE_LIST, &list))
+        pop_multi(x, &list, &m);
+}
+
+/* BLMPOP timeout numkeys key ... LEFT | RIGHT [COUNT count] */
+static void blmpop(struct exec *x)
+{
+    struct multi_pop m;
+    struct object list;
+    if (!multi_pop_parse(x, 2, ends, &m))
         return;
-    const uint64_t popped = MIN(m.count, object_count(&list));
-    if (may_pop(x, &list, popped)) {
-        reply_array(x, 2);
-        reply_bulk(x, list.name);
-        pop_elements(x, &list, m.at_second ? LIST_RIGHT : LIST_LEFT, popped);
-    }
+    struct block wish = {.type = TYPE_LIST, .first = m.key, .count = m.key_count};
+    if (arg_timeout(x, 1, &wish.timeout_ms) && block_open(x, &wish, &list))
+        pop_multi(x, &list, &m);
+}
+
+static void blocking_pop(struct exec *x, enum list_end end)
+{
+    struct block wish = {.type = TYPE_LIST, .first = 1, .count = x->arg_count - 2};
+    struct object list;
+    if (!arg_timeout(x, x->arg_count - 1, &wish.timeout_ms) || !block_open(x, &wish, &list))
+        return;
+    reply_array(x, 2);
+    reply_bulk(x, list.name);
+    reply_bulk(x, list_peek(&list, end));
+    list_drop(&list, end);
+    changed(x, &list, EVENT_LIST, pop_events[end]);
     object_close(&list);
+}
+
+/* BLPOP key ... timeout -> the key and its element */
+static void blpop(struct exec *x)
+{
+    blocking_pop(x, LIST_LEFT);
+}
+
+/* BRPOP key ... timeout */
+static void brpop(struct exec *x)
+{
+    blocking_pop(x, LIST_RIGHT);
 }
 
 /* --- moving ----------------------------------------------------------------------------------- */
@@ -198,16 +241,36 @@ static void move_to(struct exec *x, struct object *source, enum list_end from, e
     reply_bulk(x, value);
 }
 
+static void move_from(struct exec *x, struct object *source, enum list_end from, enum list_end to)
+{
+    if (bytes_equal(x->args[1], x->args[2]))
+        rotate(x, source, from, to);
+    else
+        move_to(x, source, from, to);
+    object_close(source);
+}
+
 static void move(struct exec *x, enum list_end from, enum list_end to)
 {
     struct object source;
-    if (!open_key_or_null(x, 1, TYPE_LIST, &source))
+    if (open_key_or_null(x, 1, TYPE_LIST, &source))
+        move_from(x, &source, from, to);
+}
+
+/* With the timeout as argument n. What may not wait is answered as LMOVE is. */
+static void blocking_move(struct exec *x, uint32_t n, enum list_end from, enum list_end to)
+{
+    struct block wish = {.type = TYPE_LIST, .first = 1, .count = 1};
+    struct object source;
+    if (!arg_timeout(x, n, &wish.timeout_ms) || !open_key(x, 1, TYPE_LIST, &source))
         return;
-    if (bytes_equal(x->args[1], x->args[2]))
-        rotate(x, &source, from, to);
-    else
-        move_to(x, &source, from, to);
+    if (source.type != TYPE_NONE) {
+        move_from(x, &source, from, to);
+        return;
+    }
     object_close(&source);
+    if (!block_wait(x, &wish))
+        reply_null(x);
 }
 
 /* LMOVE source destination LEFT | RIGHT LEFT | RIGHT -> the element */
@@ -222,6 +285,20 @@ static void lmove(struct exec *x)
 static void rpoplpush(struct exec *x)
 {
     move(x, LIST_RIGHT, LIST_LEFT);
+}
+
+/* BLMOVE source destination LEFT | RIGHT LEFT | RIGHT timeout -> the element */
+static void blmove(struct exec *x)
+{
+    enum list_end from, to;
+    if (arg_list_end(x, 3, &from) && arg_list_end(x, 4, &to))
+        blocking_move(x, 5, from, to);
+}
+
+/* BRPOPLPUSH source destination timeout */
+static void brpoplpush(struct exec *x)
+{
+    blocking_move(x, 3, LIST_RIGHT, LIST_LEFT);
 }
 
 /* --- elements by index ------------------------------------------------------------------------ */
@@ -272,25 +349,25 @@ static void lset(struct exec *x)
 }
 
 const struct command list_commands[] = {
-    {.name = "blmove", .arity = 6, .flags = CMD_NOT_YET | CMD_WRITE | CMD_DENY_OOM |
+    {.name = "blmove", .run = blmove, .arity = 6, .flags = CMD_WRITE | CMD_DENY_OOM |
          CMD_NO_SCRIPT | CMD_BLOCKING,
      .keys = {KEY(1, KEY_RW | KEY_ACCESS | KEY_DELETE), KEY(2, KEY_RW | KEY_INSERT)},
      .acl = ACL_LIST, .group = "list", .since = "6.2.0", .complexity = "O(1)",
      .summary = "Moves an element between lists, or waits for one."},
-    {.name = "blmpop", .arity = -5, .flags = CMD_NOT_YET | CMD_WRITE | CMD_BLOCKING |
+    {.name = "blmpop", .run = blmpop, .arity = -5, .flags = CMD_WRITE | CMD_BLOCKING |
          CMD_MOVABLE_KEYS,
      .keys = {KEY_COUNTED(2, KEY_RW | KEY_ACCESS | KEY_DELETE)},
      .acl = ACL_LIST, .group = "list", .since = "7.0.0", .complexity = "O(N+M)",
      .summary = "Pops from the first list that has elements, or waits."},
-    {.name = "blpop", .arity = -3, .flags = CMD_NOT_YET | CMD_WRITE | CMD_NO_SCRIPT | CMD_BLOCKING,
+    {.name = "blpop", .run = blpop, .arity = -3, .flags = CMD_WRITE | CMD_NO_SCRIPT | CMD_BLOCKING,
      .keys = {KEY_RANGE(1, -2, 1, KEY_RW | KEY_ACCESS | KEY_DELETE)},
      .acl = ACL_LIST, .group = "list", .since = "2.0.0", .complexity = "O(N)",
      .summary = "Pops the first element of the first list that has any, or waits."},
-    {.name = "brpop", .arity = -3, .flags = CMD_NOT_YET | CMD_WRITE | CMD_NO_SCRIPT | CMD_BLOCKING,
+    {.name = "brpop", .run = brpop, .arity = -3, .flags = CMD_WRITE | CMD_NO_SCRIPT | CMD_BLOCKING,
      .keys = {KEY_RANGE(1, -2, 1, KEY_RW | KEY_ACCESS | KEY_DELETE)},
      .acl = ACL_LIST, .group = "list", .since = "2.0.0", .complexity = "O(N)",
      .summary = "Pops the last element of the first list that has any, or waits."},
-    {.name = "brpoplpush", .arity = 4, .flags = CMD_NOT_YET | CMD_WRITE | CMD_DENY_OOM |
+    {.name = "brpoplpush", .run = brpoplpush, .arity = 4, .flags = CMD_WRITE | CMD_DENY_OOM |
          CMD_NO_SCRIPT | CMD_BLOCKING,
      .keys = {KEY(1, KEY_RW | KEY_ACCESS | KEY_DELETE), KEY(2, KEY_RW | KEY_INSERT)},
      .acl = ACL_LIST, .group = "list", .since = "2.2.0", .complexity = "O(1)",

@@ -7,6 +7,7 @@
 
 #include "base/encode.h"
 #include "base/panic.h"
+#include "command/block.h"
 #include "command/elements.h"
 #include "command/pop.h"
 #include "command/settings.h"
@@ -282,15 +283,15 @@ static void zrevrank(struct exec *x)
 
 /* --- popping ---------------------------------------------------------------------------------- */
 
-/* Replies with the count members at the end where direction begins, and takes them out. */
-static void pop_members(struct exec *x, struct object *zset, enum direction direction,
-                        uint64_t count, bool nested)
+/* Replies with the count members at the end where direction begins, without an array round them,
+ * and takes them out. */
+static void take_members(struct exec *x, struct object *zset, enum direction direction,
+                         uint64_t count, bool nested)
 {
     const char *event = direction == FORWARD ? "zpopmin" : "zpopmax";
     const struct zset_range range = {.by = ZSET_BY_RANK, .last = (int64_t)count - 1};
     const bool is_all = count == object_count(zset);
     struct zset_walk w;
-    reply_array(x, nested ? count : 2 * count);
     zset_walk_begin(&w, zset, &range, direction);
     while (zset_walk_next(&w)) {
         zset_reply_pair(x, w.member, w.score, nested);
@@ -302,6 +303,13 @@ static void pop_members(struct exec *x, struct object *zset, enum direction dire
         delete_emptied(x, zset, EVENT_ZSET, event);
     else
         changed(x, zset, EVENT_ZSET, event);
+}
+
+static void pop_members(struct exec *x, struct object *zset, enum direction direction,
+                        uint64_t count, bool nested)
+{
+    reply_array(x, nested ? count : 2 * count);
+    take_members(x, zset, direction, count, nested);
 }
 
 static void pop_end(struct exec *x, enum direction direction)
@@ -338,21 +346,62 @@ static void zpopmax(struct exec *x)
     pop_end(x, BACKWARD);
 }
 
+static const char *const pop_ends[] = {"min", "max"};
+
+static void pop_multi(struct exec *x, struct object *zset, const struct multi_pop *m)
+{
+    const uint64_t popped = MIN(m->count, object_count(zset));
+    if (may_pop(x, zset, popped)) {
+        reply_array(x, 2);
+        reply_bulk(x, zset->name);
+        pop_members(x, zset, m->at_second ? BACKWARD : FORWARD, popped, true);
+    }
+    object_close(zset);
+}
+
 /* ZMPOP numkeys key ... MIN | MAX [COUNT count] */
 static void zmpop(struct exec *x)
 {
-    static const char *const ends[] = {"min", "max"};
     struct multi_pop m;
     struct object zset;
-    if (!multi_pop_parse(x, 1, ends, &m) || !multi_pop_open(x, &m, TYPE_ZSET, &zset))
+    if (multi_pop_parse(x, 1, pop_ends, &m) && multi_pop_open(x, &m, TYPE_ZSET, &zset))
+        pop_multi(x, &zset, &m);
+}
+
+/* BZMPOP timeout numkeys key ... MIN | MAX [COUNT count] */
+static void bzmpop(struct exec *x)
+{
+    struct multi_pop m;
+    struct object zset;
+    if (!multi_pop_parse(x, 2, pop_ends, &m))
         return;
-    const uint64_t popped = MIN(m.count, object_count(&zset));
-    if (may_pop(x, &zset, popped)) {
-        reply_array(x, 2);
-        reply_bulk(x, zset.name);
-        pop_members(x, &zset, m.at_second ? BACKWARD : FORWARD, popped, true);
-    }
+    struct block wish = {.type = TYPE_ZSET, .first = m.key, .count = m.key_count};
+    if (arg_timeout(x, 1, &wish.timeout_ms) && block_open(x, &wish, &zset))
+        pop_multi(x, &zset, &m);
+}
+
+static void blocking_pop(struct exec *x, enum direction direction)
+{
+    struct block wish = {.type = TYPE_ZSET, .first = 1, .count = x->arg_count - 2};
+    struct object zset;
+    if (!arg_timeout(x, x->arg_count - 1, &wish.timeout_ms) || !block_open(x, &wish, &zset))
+        return;
+    reply_array(x, 3);
+    reply_bulk(x, zset.name);
+    take_members(x, &zset, direction, 1, false);
     object_close(&zset);
+}
+
+/* BZPOPMIN key ... timeout -> the key, its member and score */
+static void bzpopmin(struct exec *x)
+{
+    blocking_pop(x, FORWARD);
+}
+
+/* BZPOPMAX key ... timeout */
+static void bzpopmax(struct exec *x)
+{
+    blocking_pop(x, BACKWARD);
 }
 
 /* --- ZRANDMEMBER, ZSCAN ----------------------------------------------------------------------- */
@@ -388,17 +437,17 @@ static void zscan(struct exec *x)
 }
 
 const struct command zset_commands[] = {
-    {.name = "bzmpop", .arity = -5, .flags = CMD_NOT_YET | CMD_WRITE | CMD_BLOCKING |
+    {.name = "bzmpop", .run = bzmpop, .arity = -5, .flags = CMD_WRITE | CMD_BLOCKING |
          CMD_MOVABLE_KEYS,
      .keys = {KEY_COUNTED(2, KEY_RW | KEY_ACCESS | KEY_DELETE)},
      .acl = ACL_SORTEDSET, .group = "sorted-set", .since = "7.0.0", .complexity = "O(K)",
      .summary = "Pops from the first sorted set that has members, or waits."},
-    {.name = "bzpopmax", .arity = -3, .flags = CMD_NOT_YET | CMD_WRITE | CMD_NO_SCRIPT |
+    {.name = "bzpopmax", .run = bzpopmax, .arity = -3, .flags = CMD_WRITE | CMD_NO_SCRIPT |
          CMD_BLOCKING | CMD_FAST,
      .keys = {KEY_RANGE(1, -2, 1, KEY_RW | KEY_ACCESS | KEY_DELETE)},
      .acl = ACL_SORTEDSET, .group = "sorted-set", .since = "5.0.0", .complexity = "O(log(N))",
      .summary = "Pops the highest member of the first sorted set that has any, or waits."},
-    {.name = "bzpopmin", .arity = -3, .flags = CMD_NOT_YET | CMD_WRITE | CMD_NO_SCRIPT |
+    {.name = "bzpopmin", .run = bzpopmin, .arity = -3, .flags = CMD_WRITE | CMD_NO_SCRIPT |
          CMD_BLOCKING | CMD_FAST,
      .keys = {KEY_RANGE(1, -2, 1, KEY_RW | KEY_ACCESS | KEY_DELETE)},
      .acl = ACL_SORTEDSET, .group = "sorted-set", .since = "5.0.0", .complexity = "O(log(N))",

@@ -190,6 +190,13 @@ static void hyperloglogs_reply_as_redis(void **state)
     check_file("hll", 0);
 }
 
+static void commands_that_may_wait_reply_as_redis(void **state)
+{
+    (void)state;
+    check_file("blocking", CACHE_BYTES);
+    check_file("blocking", 0);
+}
+
 static void lists_reply_as_redis(void **state)
 {
     (void)state;
@@ -260,6 +267,7 @@ int main(void)
         cmocka_unit_test(sorted_sets_reply_as_redis),
         cmocka_unit_test(hyperloglogs_reply_as_redis),
         cmocka_unit_test(lists_reply_as_redis),
+        cmocka_unit_test(commands_that_may_wait_reply_as_redis),
         cmocka_unit_test(streams_reply_as_redis),
         cmocka_unit_test(sort_replies_as_redis),
         cmocka_unit_test(groups_of_streams_reply_as_redis),
