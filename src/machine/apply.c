@@ -18,8 +18,8 @@ void exec_begin(struct machine *m, struct exec *x, const struct request *r)
         .arg_count = r->arg_count,
         .db = r->db,
         .arena = &m->arena,
-        .host = &m->options.host->exec,
-        .host_context = m->options.exec_context,
+        .host = &m->exec_host,
+        .host_context = m,
     };
 }
 
@@ -61,6 +61,21 @@ void exec_command(struct machine *m, struct exec *x, const struct request *r)
     command_execute(x);
     if (!keyspace_is_read_only(m->keyspace))
         tell_expired(x);
+}
+
+/* At its place in the log: it may wait, if it is one that does. */
+static void run_command(struct run *run, struct exec *x)
+{
+    struct request command = *run->request;
+    struct block block = {0};
+    if (command.flags & REQUEST_CLIENT)
+        command.arg_count--;
+    x->block = &block;
+    exec_command(run->machine, x, &command);
+    x->block = NULL;
+    run->command = x->command;
+    if (block.waits)
+        run->waits = waiters_add(run, x, &block);
 }
 
 /* A read that rides (§3.10): by the origin alone, at its place, at the entry's time. */
@@ -155,8 +170,7 @@ void apply_kind(struct run *run, struct exec *x)
     }
     switch (r->kind) {
     case REQ_COMMAND:
-        exec_command(m, x, r);
-        run->command = x->command;
+        run_command(run, x);
         return;
     case REQ_EXEC:
         transaction_exec(m, x, r);
@@ -166,6 +180,15 @@ void apply_kind(struct run *run, struct exec *x)
         return;
     case REQ_EXPIRE_DUE:
         run_expire_due(x, r);
+        return;
+    case REQ_UNBLOCK:
+        waiters_unblock(run, x);
+        return;
+    case REQ_CANCEL:
+        waiters_cancel(run);
+        return;
+    case REQ_ORIGIN_LOST:
+        waiters_origin_lost(run);
         return;
     case REQ_SETTING:
         run_setting(x, r);
@@ -220,9 +243,12 @@ void apply_request(struct run *run)
     x.chance = &chance;
     x.reply = run->reply;
     x.client = run->client;
+    run->chance = &chance;
+    run->waits = false;
     apply_kind(run, &x);
-    if (wanted)
+    if (wanted && !run->waits)
         reply_end(run, &x);
+    waiters_serve(run);
 }
 
 void apply_refusal(struct run *run, const char *error)

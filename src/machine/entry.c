@@ -121,7 +121,8 @@ bool exec_decode_command(struct bytes from, struct arena *arena, struct request 
     struct reader r;
     reader_init(&r, from);
     return request_decode(&r, arena, command) && reader_left(&r) == 0 &&
-           command->kind == REQ_COMMAND && command->arg_count > 0;
+           command->kind == REQ_COMMAND && command->arg_count > 0 &&
+           (command->flags & REQUEST_CLIENT) == 0; /* nothing waits inside EXEC */
 }
 
 /* --- what a batch may hold ------------------------------------------------------------------- */
@@ -152,17 +153,36 @@ static bool names_are_valid(struct bytes names)
     return !r.failed;
 }
 
+static bool has_client(const struct request *r)
+{
+    return r->arg_count > 1 && r->args[r->arg_count - 1].size == 8;
+}
+
+static bool unblock_is_valid(const struct request *r)
+{
+    if (r->arg_count != 1 || r->args[0].size != UNBLOCK_SIZE)
+        return false;
+    const uint8_t *at = r->args[0].data;
+    return at[0] <= UNBLOCK_CLIENT && at[1] <= UNBLOCK_ERROR;
+}
+
 static bool request_is_valid(const struct request *r, struct arena *arena)
 {
     switch (r->kind) {
     case REQ_COMMAND:
-        return r->arg_count > 0;
+        return r->arg_count > 0 && ((r->flags & REQUEST_CLIENT) == 0 || has_client(r));
     case REQ_EXEC:
         return exec_is_valid(r, arena);
     case REQ_PART:
         return r->arg_count == 2 && r->args[0].size == 4 && r->args[1].size > 0;
     case REQ_EXPIRE_DUE:
         return r->arg_count == 2 && r->args[0].size == 4 && names_are_valid(r->args[1]);
+    case REQ_UNBLOCK:
+        return unblock_is_valid(r);
+    case REQ_CANCEL:
+        return r->arg_count == 1 && r->args[0].size == 8;
+    case REQ_ORIGIN_LOST:
+        return r->arg_count == 1 && r->args[0].size == 16;
     case REQ_FEATURE:
         return r->arg_count == 1 && r->args[0].size == 4;
     case REQ_SETTING:
@@ -331,8 +351,11 @@ static void describe_exec(const struct request *r, struct arena *arena, struct b
 static void describe_request(const struct request *r, struct arena *arena, struct buf *to)
 {
     if (r->kind == REQ_COMMAND) {
+        struct request command = *r;
+        if ((r->flags & REQUEST_CLIENT) != 0 && has_client(r))
+            command.arg_count--;
         buf_printf(to, "db%u", r->db);
-        describe_args(r, to);
+        describe_args(&command, to);
     } else if (r->kind == REQ_EXEC) {
         buf_append_string(to, "EXEC");
         describe_exec(r, arena, to);

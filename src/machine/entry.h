@@ -29,9 +29,9 @@ enum request_kind {
     REQ_EXPIRE_DUE,  /* args[0]: limit:4, args[1]: names as keyspace_met_due gives them, deleted
                         first whatever the limit */
     REQ_CLOCK,       /* nothing: advances the log clock */
-    REQ_UNBLOCK,     /* of blocked clients: not yet */
-    REQ_CANCEL,
-    REQ_ORIGIN_LOST,
+    REQ_UNBLOCK,     /* args[0]: enum unblock_by:1 enum unblock_reason:1 id:8 -> how many waited */
+    REQ_CANCEL,      /* args[0]: waiter:8 of this origin: its client is gone */
+    REQ_ORIGIN_LOST, /* args[0]: node:8 boot:8: its waiters up to that boot are dropped */
     REQ_FEATURE,     /* args[0]: level:4 */
     REQ_SETTING,     /* args: name value [name value ...]: all or nothing */
     REQ_SKIP,
@@ -41,7 +41,12 @@ enum request_flags {
     REQUEST_READ = 1,  /* a read that rides in the log batch: run by the origin alone */
     REQUEST_LOCAL = 2, /* CMD_LOCAL: answered by the origin's host alone */
     REQUEST_LAST = 4,  /* REQ_PART: the last one */
+    REQUEST_CLIENT = 8, /* REQ_COMMAND that may wait: the last argument is its client's id:8 */
 };
+
+enum unblock_by { UNBLOCK_WAITER, UNBLOCK_CLIENT }; /* id is a waiter of this origin, or a client */
+enum unblock_reason { UNBLOCK_TIMEOUT, UNBLOCK_ERROR };
+#define UNBLOCK_SIZE 10
 
 struct request {
     uint8_t kind, flags;

@@ -9,6 +9,7 @@
 #include "machine/machine_internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/encode.h"
 #include "base/panic.h"
@@ -17,6 +18,44 @@ enum { ENTRY_NOOP = 0, ENTRY_DATA = 1, ENTRY_CONFIG = 2 }; /* as raft's kinds */
 
 #define ORIGIN_NAME_SIZE 15 /* "origin:" and the node */
 #define ORIGIN_SIZE 20
+
+/* --- what commands tell: to the waiters first, then to the host ------------------------------ */
+
+static bool means_gone(const struct key_change *change)
+{
+    static const char *const events[] = {"del", "expired", "rename_from", "move_from"};
+    for (size_t i = 0; i < ARRAY_COUNT(events); i++)
+        if (change->name != NULL && strcmp(change->name, events[i]) == 0)
+            return true;
+    return false;
+}
+
+static void host_changed(void *context, const struct exec *x, const struct key_change *change)
+{
+    struct machine *m = context;
+    if (m->waiters.count > 0)
+        waiters_note(&m->waiters, change->db, change->key, means_gone(change));
+    m->options.host->exec.changed(m->options.exec_context, x, change);
+}
+
+static void host_flushed(void *context, const struct exec *x, int64_t db)
+{
+    struct machine *m = context;
+    waiters_note_all(&m->waiters, db);
+    m->options.host->exec.flushed(m->options.exec_context, x, db);
+}
+
+static void host_local(void *context, struct exec *x)
+{
+    struct machine *m = context;
+    m->options.host->exec.local(m->options.exec_context, x);
+}
+
+static void host_ran(void *context, const struct exec *x)
+{
+    struct machine *m = context;
+    m->options.host->exec.ran(m->options.exec_context, x);
+}
 
 /* --- life ------------------------------------------------------------------------------------- */
 
@@ -27,9 +66,17 @@ struct machine *machine_new(const struct machine_options *options)
     CHECK(options->host->exec.changed != NULL);
     CHECK(options->host->exec.flushed != NULL);
     CHECK(options->host->exec.local != NULL);
+    CHECK(options->host->waits != NULL);
     struct machine *m = xcalloc(1, sizeof(*m));
     m->options = *options;
     m->keyspace = options->keyspace;
+    m->exec_host = (struct exec_host){
+        .changed = host_changed,
+        .flushed = host_flushed,
+        .local = host_local,
+        .ran = options->host->exec.ran == NULL ? NULL : host_ran,
+    };
+    waiters_init(&m->waiters);
     arena_init(&m->arena);
     prng_seed(&m->local_chance, options->local_seed);
     machine_reload(m);
@@ -40,6 +87,7 @@ void machine_free(struct machine *m)
 {
     if (m == NULL)
         return;
+    waiters_clear(&m->waiters);
     arena_clear(&m->arena);
     free(m);
 }
@@ -52,6 +100,7 @@ void machine_reload(struct machine *m)
     if (level > FEATURE_LEVEL_MAX)
         panic("the state has feature level %u; this build knows %u: run the newer version", level,
               FEATURE_LEVEL_MAX);
+    waiters_load(m);
 }
 
 /* --- rows of origins -------------------------------------------------------------------------- */
@@ -150,6 +199,8 @@ static void apply_data(struct machine *m, const struct machine_entry *entry)
     if (!is_newer(&head, &origin)) {
         m->duplicates += !entry->skip;
     } else {
+        if (head.boot > origin.boot) /* whoever waited there is gone */
+            waiters_lose_origin(m, head.origin, head.boot - 1);
         if (entry->skip)
             refuse_requests(&run);
         else

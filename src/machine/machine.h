@@ -23,6 +23,17 @@ struct machine_host {
     /* It is complete. Called only after a true reply_begin. command NULL: no single command's. */
     void (*reply_end)(void *context, uint64_t batch, uint32_t ordinal, const struct reply *reply,
                       const struct command *command);
+    /* It has none yet: it waits, as waiter, for timeout_ms (0: for ever). In place of reply_end,
+     * also where reply_begin was false. Returns the host's record of it, not NULL. */
+    void *(*waits)(void *context, uint64_t batch, uint32_t ordinal, uint64_t waiter,
+                   uint64_t timeout_ms);
+    /* As reply_begin and _end, of such a record, which ends with it; reply NULL: nobody waited, or
+     * nothing was said. Begun without an end: it waits on. */
+    bool (*waiter_begin)(void *context, void *record, struct reply *reply, void **client);
+    void (*waiter_end)(void *context, void *record, const struct reply *reply,
+                       const struct command *command);
+    /* Its origin was believed lost, and is alive: request is to be asked again. Ends the record. */
+    void (*waiter_lost)(void *context, void *record, const struct request *request);
     struct exec_host exec; /* effects, in apply order */
 };
 
@@ -68,6 +79,13 @@ enum read_result machine_read(struct machine *m, struct read_run *run);
 
 /* The last applied (boot, batch) of an origin node; false, and zeros: none. */
 bool machine_origin(struct machine *m, uint64_t node, uint64_t *boot, uint64_t *batch);
+
+/* The n-th life of a node that has waiters, in no order; false behind the last. */
+bool machine_waiting_origin(const struct machine *m, uint32_t n, uint64_t *node, uint64_t *boot);
+/* After machine_reload(): gives waiter its record again; false: it is gone. */
+bool machine_waiter_adopt(struct machine *m, uint64_t waiter, void *record);
+/* A waiter of this node's life that has no record; false: there is none. */
+bool machine_waiter_orphan(const struct machine *m, uint64_t *waiter);
 
 uint64_t machine_duplicates(const struct machine *m);
 

@@ -7,6 +7,7 @@
 #include "command/settings.h"
 #include "keyspace/keyspace.h"
 #include "machine/machine.h"
+#include "machine/waiters.h"
 
 struct machine {
     struct machine_options options;
@@ -14,6 +15,8 @@ struct machine {
     struct settings settings;
     struct prng local_chance; /* of plain reads */
     struct arena arena;       /* dies with each request */
+    struct waiters waiters;
+    struct exec_host exec_host; /* what commands see: tells the waiters, then options.host */
     uint64_t duplicates;
 };
 
@@ -35,6 +38,8 @@ struct run {
     struct reply reply;
     void *client;
     const struct command *command; /* for reply_end; NULL: no single one */
+    struct prng *chance;
+    bool waits;            /* the request has no reply yet */
 };
 
 /* --- apply.c ---------------------------------------------------------------------------------- */
@@ -64,5 +69,19 @@ void parts_apply(struct run *run, struct exec *x);
 bool parts_continue(const struct origin *origin, const struct entry_head *head,
                     const struct request *r);
 void parts_drop(struct keyspace *k, uint64_t node, struct origin *origin);
+
+/* --- waiters.c -------------------------------------------------------------------------------- */
+
+/* Reads the rows again. */
+void waiters_load(struct machine *m);
+/* The request of run, which x has just run, waits. False: there is no room, it was told so. */
+bool waiters_add(struct run *run, struct exec *x, const struct block *block);
+/* Serves whoever can be after the request of run. */
+void waiters_serve(struct run *run);
+void waiters_unblock(struct run *run, struct exec *x);
+void waiters_cancel(struct run *run);
+void waiters_origin_lost(struct run *run);
+/* All of node up to boot go. */
+void waiters_lose_origin(struct machine *m, uint64_t node, uint64_t boot);
 
 #endif

@@ -1,8 +1,9 @@
 noinst_LIBRARIES += libmachine.a
 libmachine_a_SOURCES = %D%/entry.h %D%/entry.c %D%/machine.h %D%/machine_internal.h %D%/machine.c \
-	%D%/apply.c %D%/transaction.c %D%/parts.c
+	%D%/apply.c %D%/transaction.c %D%/parts.c \
+	%D%/waiters.h %D%/waiters_index.c %D%/waiters.c
 
-MACHINE_TESTS = tests/unit/test_entry tests/unit/test_machine tests/unit/test_machine_same \
+MACHINE_TESTS = tests/unit/test_entry tests/unit/test_machine tests/unit/test_machine_same tests/unit/test_waiters \
 	tests/fuzz/fuzz_entry
 check_PROGRAMS += $(MACHINE_TESTS)
 
@@ -24,3 +25,8 @@ tests_unit_test_machine_same_SOURCES = tests/unit/test_machine_same.c tests/unit
 	tests/unit/machine_world.c
 tests_unit_test_machine_same_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_machine_same_LDADD = $(MACHINE_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_waiters_SOURCES = tests/unit/test_waiters.c tests/unit/machine_world.h \
+	tests/unit/machine_world.c tests/unit/test.h
+tests_unit_test_waiters_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_waiters_LDADD = $(MACHINE_LIBS) $(CMOCKA_LIBS)

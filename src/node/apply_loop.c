@@ -152,4 +152,5 @@ void apply_host(const struct exec_host *exec, struct machine_host *host)
         .reply_end = reply_end,
         .exec = *exec,
     };
+    blocked_host(host);
 }

@@ -20,6 +20,8 @@ struct reply_slot;
 struct pending {
     struct reply_slot *slot;
     uint64_t since_us;
+    uint64_t wait_until_us; /* waited before, and was told until when (NEVER: for ever); 0 = no */
+    bool is_blocked;        /* of a struct blocked, not of a batch */
 };
 
 #define RECORDS_PER_CHUNK 64

@@ -102,7 +102,7 @@ struct consensus {
     struct compaction compaction;
 
     bool ineligible; /* the core was told not to campaign */
-    uint64_t disk_transfer_us, disk_warned_us, clock_transfer_us;
+    uint64_t disk_transfer_us, disk_warned_us, clock_transfer_us, silent_from_us;
 };
 
 static inline bool is_leader(const struct consensus *c) { return c->role == RAFT_LEADER; }

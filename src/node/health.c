@@ -4,6 +4,7 @@
  *           oldest outstanding write, and of those that may be synced with it, may take: to a peer
  *           whose disk holds more than ours does; if that fails it steps down; if no peer is
  *           better it stays. A node in that state does not campaign.
+ *   peers   members it does not hear are told to the shard: nobody may wait for what they wait for
  *   clock   its wall is more than WALL_OFF_MS off the median of the voters': to another voter */
 
 #include "node/consensus_internal.h"
@@ -11,6 +12,7 @@
 #include <inttypes.h>
 
 #include "base/log.h"
+#include "base/mailbox.h"
 
 #define WALL_OFF_MS 10000
 #define WRITE_US_PER_MIB (1000000 / 32) /* the slowest disk that counts as working */
@@ -144,8 +146,34 @@ static void look_at_clock(struct consensus *c)
         step_quietly(c, &(struct raft_input){.type = RAFT_TRANSFER, .node = to});
 }
 
+/* --- peers ------------------------------------------------------------------------------------ */
+
+/* Once per election timeout, as long as it lasts. */
+static void look_at_peers(struct consensus *c)
+{
+    if (!is_leader(c)) {
+        c->silent_from_us = c->now_us;
+        return;
+    }
+    if (c->now_us - c->silent_from_us < election_us(c))
+        return; /* of our term, all have had so long */
+    c->silent_from_us = c->now_us;
+    struct raft_set all;
+    config_nodes(&c->config, &all);
+    for (uint32_t i = 0; i < all.count; i++) {
+        const struct peer *p = peer_find(c, all.node[i]);
+        if (all.node[i] == c->identity.node_id ||
+            (p != NULL && c->now_us - p->heard_us < election_us(c)))
+            continue;
+        const struct shard_mail m = {.kind = MAIL_SILENT, .node = all.node[i]};
+        if (!mailbox_send(c->o.outbox, &m))
+            return; /* next time */
+    }
+}
+
 void health_tick(struct consensus *c)
 {
     look_at_disk(c);
     look_at_clock(c);
+    look_at_peers(c);
 }

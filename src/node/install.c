@@ -63,6 +63,7 @@ void install_turn(struct shard *s)
         if (s->install.ok) {
             change_state(s);
             propose_installed(s);
+            blocked_installed(s);
         }
         s->install.step = INSTALL_TELL;
     }

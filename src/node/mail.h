@@ -46,6 +46,7 @@ enum shard_mail_kind {
                        before MAIL_INSTALLED */
     MAIL_READ_INDEX,/* .read_id .ok .index .clock_ms: the leader's clock when it was asked */
     MAIL_STATUS,    /* .role .term .leader .commit_index .voters .space .space_own */
+    MAIL_SILENT,    /* .node: we lead, and have not heard that member for an election timeout */
     MAIL_ADMIN_DONE,
     MAIL_STOPPED,
 };
@@ -59,7 +60,7 @@ struct shard_mail {
     uint32_t voters;
     struct block *block;
     struct admin *admin;
-    uint64_t index, term, leader, commit_index, read_id, clock_ms;
+    uint64_t index, term, leader, node, commit_index, read_id, clock_ms;
 };
 
 /* --- administration: RAFT and CLUSTER commands ------------------------------------------------ */

@@ -6,9 +6,9 @@ libnode_a_SOURCES += %D%/consensus.h %D%/consensus_internal.h %D%/consensus_part
 	%D%/log_describe.h %D%/log_describe.c %D%/raft_trace.h %D%/raft_trace.c \
 	%D%/snapshot.h %D%/snapshot_files.c %D%/snapshot_send.c %D%/snapshot_receive.c %D%/compact.c
 libnode_a_SOURCES += %D%/shard.h %D%/shard_internal.h %D%/shard.c %D%/batch.h %D%/batch.c \
-	%D%/propose.c %D%/apply_loop.c %D%/reads.c %D%/expiry.c %D%/flush.c %D%/install.c
+	%D%/propose.c %D%/apply_loop.c %D%/reads.c %D%/expiry.c %D%/flush.c %D%/install.c %D%/blocked.c
 
-NODE_TESTS = tests/unit/test_shard tests/unit/test_shard_random
+NODE_TESTS = tests/unit/test_shard tests/unit/test_shard_random tests/unit/test_blocked
 check_PROGRAMS += $(NODE_TESTS)
 NODE_LIBS = libnode.a libraft.a $(MACHINE_LIBS)
 
@@ -21,6 +21,11 @@ tests_unit_test_shard_random_SOURCES = tests/unit/test_shard_random.c tests/unit
 	tests/unit/shard_world.c tests/unit/test.h
 tests_unit_test_shard_random_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_shard_random_LDADD = $(NODE_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_blocked_SOURCES = tests/unit/test_blocked.c tests/unit/shard_world.h \
+	tests/unit/shard_world.c tests/unit/test.h
+tests_unit_test_blocked_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_blocked_LDADD = $(NODE_LIBS) $(CMOCKA_LIBS)
 
 CONSENSUS_TEST_LIBS = libnode.a libraft.a libkeyspace.a libkv.a libbase.a $(ROCKSDB_LIBS) $(CMOCKA_LIBS)
 NODE_CONSENSUS_TESTS = tests/unit/test_consensus tests/unit/test_membership tests/unit/test_leader_clock tests/unit/test_leader_books \

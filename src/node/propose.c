@@ -108,6 +108,16 @@ struct batch *propose_internal(struct shard *s, const struct request *r)
     return add(s, r, NULL);
 }
 
+void propose_again(struct shard *s, const struct request *r, struct pending *record)
+{
+    struct batch *b = add(s, r, NULL);
+    const uint64_t since_us = s->now_us;
+    struct pending *own = batch_record(b, b->count - 1);
+    pending_move(own, record);
+    own->since_us = since_us;
+    own->is_blocked = false;
+}
+
 /* --- out -------------------------------------------------------------------------------------- */
 
 static uint32_t batch_window(const struct shard *s)

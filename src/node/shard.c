@@ -37,6 +37,8 @@ static struct shard *shard_new(const struct shard_options *options)
     queue_init(&s->sealed);
     queue_init(&s->read_ready);
     queue_init(&s->read_again);
+    queue_init(&s->blocked);
+    heap_init(&s->blocked_due);
     s->committed = xcalloc(COMMITTED_MAX, sizeof(*s->committed));
     s->next_number = 1;
     s->next_read_id = 1;
@@ -87,6 +89,7 @@ void shard_close(struct shard *s)
     apply_free_all(s);
     propose_free_all(s);
     reads_free_all(s);
+    blocked_free_all(s);
     batch_pool_clear(&s->pool);
     machine_free(s->machine);
     keyspace_close(s->keyspace);
@@ -123,13 +126,14 @@ void shard_refuse(struct shard *s, struct pending *record, const char *error)
 
 void shard_forget(struct shard *s, struct reply_slot *slot)
 {
-    (void)s;
     struct pending *record = slot->pending;
     if (record == NULL)
         return;
     CHECK(record->slot == slot);
     record->slot = NULL;
     slot->pending = NULL;
+    if (record->is_blocked)
+        blocked_forgotten(s, record);
 }
 
 /* --- mails ------------------------------------------------------------------------------------ */
@@ -166,6 +170,9 @@ static void take_mail(struct shard *s, const struct shard_mail *mail)
         return;
     case MAIL_STATUS:
         take_status(s, mail);
+        return;
+    case MAIL_SILENT:
+        blocked_silent(s, mail->node);
         return;
     case MAIL_ADMIN_DONE:
         s->o.host->admin_done(s->o.context, mail->admin);
@@ -245,6 +252,7 @@ static uint64_t due_us(const struct shard *s)
         return 0;
     uint64_t due = MIN(propose_due_us(s), reads_due_us(s));
     due = MIN(due, MIN(expiry_due_us(s), flush_due_us(s)));
+    due = MIN(due, blocked_due_us(s));
     if (s->stop_due || s->install.step == INSTALL_TELL || s->told_index != s->applied_index ||
         s->told_number != s->settled_number)
         due = MIN(due, s->now_us + 1000); /* consensus' mailbox was full */
@@ -258,6 +266,7 @@ uint64_t shard_turn(struct shard *s)
     propose_timeouts(s);
     reads_timeouts(s);
     expiry_turn(s);
+    blocked_turn(s);
     propose_seal_anew(s);
     propose_close(s);
     reads_close(s);

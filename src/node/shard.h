@@ -38,6 +38,8 @@ struct shard_host {
      * when it is no single command. */
     void (*reply_end)(void *context, struct reply_slot *slot, const struct reply *reply,
                       const struct command *command);
+    /* The request of slot waits in the log's state; its reply is begun again some day. */
+    void (*waits)(void *context, struct reply_slot *slot);
     struct exec_host exec;   /* changed, flushed, local: context is the same */
     void (*status)(void *context, const struct shard_mail *status); /* leader, role, term changed */
     void (*admin_done)(void *context, struct admin *admin);

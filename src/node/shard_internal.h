@@ -4,6 +4,7 @@
 #define NODE_SHARD_INTERNAL_H
 
 #include "base/arena.h"
+#include "base/heap.h"
 #include "keyspace/cache.h"
 #include "keyspace/keyspace.h"
 #include "node/batch.h"
@@ -39,6 +40,9 @@ struct install {
     bool ok;
     uint64_t index, term;
 };
+
+/* A request of ours that waits in the state (blocked.c). */
+struct blocked;
 
 struct shard {
     struct shard_options o;
@@ -102,6 +106,11 @@ struct shard {
 
     struct install install;
 
+    /* blocked.c */
+    struct queue blocked;       /* struct blocked */
+    struct heap blocked_due;
+    uint64_t origins_at_us;     /* when waiters of lost nodes are looked for again */
+
     uint64_t told_index, told_number; /* by the last MAIL_APPLIED */
     uint64_t woken_index;             /* of the last that woke consensus */
     size_t quiet_bytes;               /* applied since */
@@ -123,6 +132,8 @@ uint64_t shard_deadline(const struct shard *s, const struct pending *record);
 
 /* A request of the node itself. Returns the batch that holds it. */
 struct batch *propose_internal(struct shard *s, const struct request *r);
+/* A client's request anew, which has been in the log before: record is taken over. */
+void propose_again(struct shard *s, const struct request *r, struct pending *record);
 void propose_timeouts(struct shard *s);
 void propose_seal_anew(struct shard *s); /* a newer term was applied: §3.1 step 11 */
 void propose_close(struct shard *s);
@@ -157,6 +168,16 @@ void reads_free_all(struct shard *s);
 void expiry_turn(struct shard *s);
 void expiry_ended(struct shard *s); /* its batch was applied or dropped */
 uint64_t expiry_due_us(const struct shard *s);
+
+/* --- blocked.c -------------------------------------------------------------------------------- */
+
+void blocked_host(struct machine_host *host); /* its part of it */
+void blocked_turn(struct shard *s);
+void blocked_forgotten(struct shard *s, struct pending *record);
+void blocked_installed(struct shard *s);
+void blocked_silent(struct shard *s, uint64_t node); /* consensus does not hear it */
+uint64_t blocked_due_us(const struct shard *s);
+void blocked_free_all(struct shard *s);
 
 /* --- install.c -------------------------------------------------------------------------------- */
 

@@ -52,6 +52,12 @@ static void reply_end(void *context, struct reply_slot *slot, const struct reply
     call->complete(n->sim, call, (const char *)buf_data(&call->reply));
 }
 
+static void waits(void *context, struct reply_slot *slot)
+{
+    (void)context;
+    CHECK(container_of(slot, struct sim_call, slot)->waiting);
+}
+
 static void changed(void *context, const struct exec *x, const struct key_change *change)
 {
     (void)context, (void)x, (void)change;
@@ -98,6 +104,7 @@ static void stopped(void *context)
 const struct shard_host sim_shard_host = {
     .reply_begin = reply_begin,
     .reply_end = reply_end,
+    .waits = waits,
     .exec = {.changed = changed, .flushed = flushed, .local = local},
     .status = status,
     .admin_done = admin_done,

@@ -339,12 +339,9 @@ static void take_mail(struct node *node, const struct shard_mail *m)
         node->role = m->role;
         node->leader = m->leader;
         return;
-    case MAIL_ADMIN_DONE:
-        node->answered = m->admin;
-        return;
-    case MAIL_STOPPED:
-        node->stopped = true;
-        return;
+    case MAIL_SILENT: return;
+    case MAIL_ADMIN_DONE: node->answered = m->admin; return;
+    case MAIL_STOPPED: node->stopped = true; return;
     }
     fail_msg("unknown mail");
 }

@@ -42,6 +42,58 @@ static void reply_end(void *context, uint64_t batch, uint32_t ordinal, const str
     assert_ptr_equal(reply->out, &w->replies);
 }
 
+static void *host_waits(void *context, uint64_t batch, uint32_t ordinal, uint64_t waiter,
+                        uint64_t timeout_ms)
+{
+    struct world *w = context;
+    assert_true(batch > 0);
+    assert_true(ordinal > 0);
+    assert_true(w->wait_count < WORLD_WAITS_MAX);
+    struct world_wait *wait = &w->waits[w->wait_count++];
+    *wait = (struct world_wait){waiter, timeout_ms, true};
+    return wait;
+}
+
+static bool host_waiter_begin(void *context, void *record, struct reply *reply, void **client)
+{
+    struct world *w = context;
+    const struct world_wait *wait = record;
+    assert_true(wait->stands);
+    if (w->deaf)
+        return false;
+    buf_truncate(&w->served, w->served_size); /* begun without an end */
+    buf_printf(&w->served, "%d:", (int)(wait - w->waits));
+    reply->out = &w->served;
+    reply->protocol = w->protocol;
+    *client = w;
+    return true;
+}
+
+static void host_waiter_end(void *context, void *record, const struct reply *reply,
+                            const struct command *command)
+{
+    struct world *w = context;
+    struct world_wait *wait = record;
+    (void)command;
+    assert_true(wait->stands);
+    wait->stands = false;
+    if (reply == NULL)
+        buf_printf(&w->served, "%d:gone", (int)(wait - w->waits));
+    buf_append_u8(&w->served, '|');
+    w->served_size = w->served.size;
+}
+
+static void host_waiter_lost(void *context, void *record, const struct request *request)
+{
+    struct world *w = context;
+    struct world_wait *wait = record;
+    assert_true(wait->stands);
+    wait->stands = false;
+    buf_printf(&w->served, "%d:lost %.*s|", (int)(wait - w->waits), (int)request->args[0].size,
+               (const char *)request->args[0].data);
+    w->served_size = w->served.size;
+}
+
 static void host_changed(void *context, const struct exec *x, const struct key_change *change)
 {
     struct world *w = context;
@@ -78,6 +130,10 @@ static void host_ran(void *context, const struct exec *x)
 static const struct machine_host host = {
     .reply_begin = reply_begin,
     .reply_end = reply_end,
+    .waits = host_waits,
+    .waiter_begin = host_waiter_begin,
+    .waiter_end = host_waiter_end,
+    .waiter_lost = host_waiter_lost,
     .exec = {.changed = host_changed,
              .flushed = host_flushed,
              .local = host_local,
@@ -123,6 +179,7 @@ void world_clear(struct world *w)
     kv_mem_disk_free(w->disk);
     buf_clear(&w->replies);
     buf_clear(&w->events);
+    buf_clear(&w->served);
     arena_clear(&w->arena);
 }
 
@@ -209,6 +266,15 @@ static const char *take_replies(struct world *w)
 {
     const char *text = arena_string(&w->arena, buf_bytes(&w->replies));
     buf_reset(&w->replies);
+    return text;
+}
+
+const char *take_served(struct world *w)
+{
+    buf_truncate(&w->served, w->served_size);
+    const char *text = arena_string(&w->arena, buf_bytes(&w->served));
+    buf_reset(&w->served);
+    w->served_size = 0;
     return text;
 }
 

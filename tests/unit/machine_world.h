@@ -10,6 +10,13 @@
 #define WORLD_SELF 1
 #define WORLD_BOOT 5
 
+#define WORLD_WAITS_MAX 4096
+
+struct world_wait {
+    uint64_t waiter, timeout_ms;
+    bool stands;
+};
+
 struct world {
     struct kv_mem_disk *disk;
     struct kv *kv;
@@ -23,6 +30,10 @@ struct world {
     struct buf events;   /* "expired k|del k|" as the host was told */
     uint32_t local_runs;
     bool local_writes;   /* the host's local() tries to change a row */
+    struct world_wait waits[WORLD_WAITS_MAX]; /* of own requests, as they began to wait */
+    uint32_t wait_count;
+    struct buf served;   /* "0:reply|1:gone|" by number of waits */
+    size_t served_size;  /* what is complete of it */
     struct arena arena;
 };
 
@@ -50,6 +61,8 @@ void maker_apply(struct world *w, struct maker *maker, struct name name);
 
 /* One request as an own entry; returns the reply, NUL-terminated, of the arena. */
 const char *apply_request_of(struct world *w, const struct request *r);
+/* What those that waited were told since; emptied. */
+const char *take_served(struct world *w);
 const char *run(struct world *w, const char *text);
 /* The same between entries. "(due)" for READ_MET_DUE. */
 const char *read_at(struct world *w, const char *text, uint64_t now_ms, bool judge_by_log);

@@ -79,6 +79,15 @@ static void reply_end(void *context, struct reply_slot *slot, const struct reply
         w->on_done(w, r);
 }
 
+static void host_waits(void *context, struct reply_slot *slot)
+{
+    (void)context;
+    struct sw_request *r = container_of(slot, struct sw_request, slot);
+    assert_false(r->done);
+    assert_non_null(slot->pending);
+    r->waits = true;
+}
+
 static void host_changed(void *context, const struct exec *x, const struct key_change *change)
 {
     (void)context;
@@ -119,6 +128,7 @@ static void host_stopped(void *context)
 static const struct shard_host host = {
     .reply_begin = reply_begin,
     .reply_end = reply_end,
+    .waits = host_waits,
     .exec = {.changed = host_changed, .flushed = host_flushed, .local = host_local},
     .status = host_status,
     .admin_done = host_admin_done,
@@ -477,6 +487,18 @@ static void never(void *context, uint64_t batch, uint32_t ordinal, const struct 
     fail_msg("a replica replied");
 }
 
+static void *nobody_waits(void *context, uint64_t batch, uint32_t ordinal, uint64_t waiter,
+                          uint64_t timeout_ms)
+{
+    (void)context;
+    (void)batch;
+    (void)ordinal;
+    (void)waiter;
+    (void)timeout_ms;
+    fail_msg("a replica was told who waits");
+    return NULL;
+}
+
 uint64_t sw_replay_digest(const struct sw_world *w)
 {
     struct error e;
@@ -487,7 +509,8 @@ uint64_t sw_replay_digest(const struct sw_world *w)
         fail_msg("%s", e.text);
     struct cache *cache = cache_new(kv, 64 << 20);
     struct keyspace *k = keyspace_open(cache, w->options.hash_key);
-    const struct machine_host deaf = {.reply_begin = nobody, .reply_end = never, .exec = host.exec};
+    const struct machine_host deaf = {.reply_begin = nobody, .reply_end = never,
+                                      .waits = nobody_waits, .exec = host.exec};
     const struct machine_options machine = {.keyspace = k, .self = SW_OTHER, .boot = 1,
                                             .host = &deaf};
     struct machine *m = machine_new(&machine);

@@ -25,6 +25,7 @@ struct sw_request {
     struct reply_slot slot;
     struct buf reply;
     bool done;
+    bool waits; /* it was told that it does */
     const struct command *command;
 };
 

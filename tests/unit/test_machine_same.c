@@ -208,8 +208,60 @@ static void random_hll_or_stream_words(struct prng *p, char text[static 128])
     }
 }
 
+/* Requests that wait, what serves them, and what ends them. */
+static void random_waiting_words(struct prng *p, char text[static 128])
+{
+    const unsigned k = (unsigned)prng_below(p, 4), n = (unsigned)prng_below(p, 1000);
+    switch (prng_below(p, 12)) {
+    case 0: snprintf(text, 128, "BLPOP l%u l%u 0", k, n % 4); return;
+    case 1: snprintf(text, 128, "BRPOP l%u 1", k); return;
+    case 2: snprintf(text, 128, "BLMOVE l%u l%u LEFT RIGHT 0", k, n % 4); return;
+    case 3: snprintf(text, 128, "BLMPOP 0 2 l%u z%u LEFT COUNT 2", k, n % 4); return;
+    case 4: snprintf(text, 128, "BZPOPMIN z%u z%u l%u 0", k, n % 4, n % 3); return;
+    case 5: snprintf(text, 128, "RPUSH l%u %u %u", k, n, n + 1); return;
+    case 6: snprintf(text, 128, "LPUSH l%u %u", k, n); return;
+    case 7: snprintf(text, 128, "ZADD z%u %u a%u", k, n, n); return;
+    case 8: snprintf(text, 128, "RENAME l%u l%u", k, n % 4); return;
+    case 9: snprintf(text, 128, "DEL l%u z%u", k, n % 4); return;
+    case 10: snprintf(text, 128, n % 3 == 0 ? "SET l%u v" : "PEXPIRE l%u 50", k); return;
+    default: snprintf(text, 128, "LPOP l%u 100", k); return;
+    }
+}
+
+/* One of those that wait, as far as a guess finds it. */
+static void add_random_end(struct world *w, struct maker *maker, struct prng *p)
+{
+    const uint64_t back = 1 + prng_below(p, 20);
+    const uint64_t waiter = (w->next_index - MIN(back, w->next_index - 1)) << 12 |
+                            (1 + prng_below(p, 4));
+    uint8_t arg[16] = {0};
+    struct bytes args = bytes_of(arg, 8);
+    struct request r = {.kind = REQ_CANCEL, .args = &args, .arg_count = 1};
+    switch (prng_below(p, 3)) {
+    case 0:
+        put_le64(arg, waiter);
+        break;
+    case 1:
+        put_le64(arg + 2, waiter);
+        args.size = UNBLOCK_SIZE;
+        r.kind = REQ_UNBLOCK;
+        break;
+    default:
+        put_le64(arg, 1 + prng_below(p, 3));
+        put_le64(arg + 8, WORLD_BOOT);
+        args.size = 16;
+        r.kind = REQ_ORIGIN_LOST;
+        break;
+    }
+    maker_add(maker, &r);
+}
+
 static void random_words(struct prng *p, char text[static 128])
 {
+    if (prng_chance(p, 1, 3)) {
+        random_waiting_words(p, text);
+        return;
+    }
     if (prng_chance(p, 1, 2)) {
         random_collection_words(p, text);
         return;
@@ -273,11 +325,15 @@ static void apply_random(struct world *w, uint64_t seed, struct name name)
     }
     for (uint64_t i = 0; i < count; i++)
         add_random(w, &maker, &p);
+    if (prng_chance(&p, 1, 8))
+        add_random_end(w, &maker, &p);
     w->clock_ms += prng_below(&p, 200);
     maker_apply(w, &maker, name);
     arena_reset(&w->arena);
     buf_reset(&w->replies);
     buf_reset(&w->events);
+    take_served(w);
+    arena_reset(&w->arena);
 }
 
 /* What only one of them goes through. */
