@@ -84,7 +84,7 @@ static void info_clients(struct server *s, struct buf *to)
     struct queue_node *node = queue_first(&s->conns);
     for (; node != NULL; node = queue_next(&s->conns, node)) {
         const struct conn *c = container_of(node, struct conn, node);
-        blocked += c->is_paused;
+        blocked += c->is_paused || c->blocked != NULL;
         input_max = MAX(input_max, c->in.size);
         output_max = MAX(output_max, c->out.size);
     }

@@ -111,11 +111,33 @@ static void note_output(struct conn *c)
     queue_push_back(&c->server->outgoing, &c->out_node);
 }
 
+void slot_block(struct slot *slot)
+{
+    struct conn *c = slot->conn;
+    CHECK(c->blocked == NULL);
+    CHECK(slot == c->first); /* it is a barrier: alone */
+    CHECK(slot == c->last);
+    c->blocked = slot;
+    if (event_add(&c->close_event, NULL) != 0)
+        panic("event_add failed");
+}
+
+static void unblock(struct conn *c)
+{
+    if (c->blocked == NULL)
+        return;
+    c->blocked = NULL;
+    if (event_del(&c->close_event) != 0)
+        panic("event_del failed");
+}
+
 void slot_complete(struct slot *slot)
 {
     struct conn *c = slot->conn;
     CHECK(!slot->is_done);
     slot->is_done = true;
+    if (slot == c->blocked)
+        unblock(c);
     if (slot->flight == FLIGHT_READ)
         c->reads_in_flight--;
     else if (slot->flight == FLIGHT_WRITE)
@@ -180,6 +202,15 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
     conn_make_ready(c);
 }
 
+static void on_closed(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct conn *c = context;
+    c->has_hung_up = true;
+    conn_make_ready(c);
+}
+
 static void on_writable(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
@@ -206,6 +237,7 @@ struct conn *conn_new(struct server *s, int fd)
     resp_reader_init(&c->reader);
     event_assign(&c->read_event, loop_base(s->loop), fd, EV_READ | EV_PERSIST, on_readable, c);
     event_assign(&c->write_event, loop_base(s->loop), fd, EV_WRITE | EV_PERSIST, on_writable, c);
+    event_assign(&c->close_event, loop_base(s->loop), fd, EV_CLOSED | EV_PERSIST, on_closed, c);
     queue_push_back(&s->conns, &c->node);
     s->conn_count++;
     if (event_add(&c->read_event, NULL) != 0)
@@ -239,6 +271,7 @@ void conn_close(struct conn *c, const char *why)
     log_debug("client", "connection closed", "id=%llu addr=%s why=%s", (unsigned long long)c->id,
               c->address, why);
     c->is_dead = true;
+    unblock(c);
     forget_slots(c);
     event_del(&c->read_event);
     event_del(&c->write_event);
@@ -446,6 +479,10 @@ static bool conn_turn(struct conn *c)
 {
     bool more = false;
     c->active_ms = c->server->now_ms;
+    if (c->has_hung_up) {
+        conn_close(c, "closed by client");
+        return false;
+    }
     if (c->closes) {
         if (c->slot_count == 0 && c->out.size == 0)
             conn_close(c, "done");

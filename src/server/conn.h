@@ -63,6 +63,7 @@ struct conn {
     struct queue_node out_node;   /* those with something to send */
     struct stream stream;
     struct event read_event, write_event;
+    struct event close_event; /* while blocked, when nothing is read */
     uint64_t id;
     char address[64], local_address[64];
 
@@ -72,6 +73,7 @@ struct conn {
     size_t request_bytes; /* of the request that is being dispatched, which may not be in in */
     struct slot *first, *last;
     uint32_t slot_count, reads_in_flight, writes_in_flight;
+    struct slot *blocked; /* the one that waits for others (BLPOP, WAIT ...), alone; NULL: none */
 
     struct session session;
     struct buf settings;        /* CONFIG SET under way: its local part; GET: its patterns */
@@ -89,6 +91,7 @@ struct conn {
     bool is_monitor;
     bool is_local;              /* over the loopback interface */
     bool is_paused;             /* waits for the end of CLIENT PAUSE */
+    bool has_hung_up;           /* the client, while blocked */
 };
 
 /* --- connections ------------------------------------------------------------------------------ */
@@ -124,6 +127,9 @@ struct slot *slot_push(struct conn *c, struct command_info *info);
 void slot_pop(struct slot *slot);
 /* Where its reply is to be written. */
 struct buf *slot_out(struct slot *slot);
+/* Its request waits for what others do: nothing is read, but its client's end is noticed. Until it
+ * completes, or the connection closes. */
+void slot_block(struct slot *slot);
 /* The reply is there: it, and those behind it that waited, go on to out. */
 void slot_complete(struct slot *slot);
 void slots_free(struct server *s); /* the pool */

@@ -1,5 +1,6 @@
 #include "server/dispatch.h"
 
+#include "base/encode.h"
 #include "base/log.h"
 #include "base/panic.h"
 #include "node/wire.h"
@@ -565,6 +566,26 @@ static enum dispatch refuse_http(struct incoming *in)
     return DISPATCH_TAKEN;
 }
 
+/* One that may wait changes something: the log has to know whose it is (CLIENT UNBLOCK). */
+static void add_client(struct incoming *in, struct request *request)
+{
+    struct arena *arena = &in->conn->server->arena;
+    struct bytes *args = arena_alloc(arena, (in->arg_count + 1) * sizeof(*args));
+    uint8_t *id = arena_alloc(arena, 8);
+    for (uint32_t i = 0; i < in->arg_count; i++)
+        args[i] = in->parsed[i];
+    put_le64(id, in->conn->id);
+    args[in->arg_count] = bytes_of(id, 8);
+    request->flags |= REQUEST_CLIENT;
+    request->args = args;
+    request->arg_count++;
+}
+
+static bool is_waiting_write(uint32_t flags)
+{
+    return (flags & CMD_BLOCKING) != 0 && (flags & CMD_WRITE) != 0;
+}
+
 /* A command of its own, outside of MULTI. */
 static enum dispatch dispatch_plain(struct incoming *in)
 {
@@ -582,17 +603,20 @@ static enum dispatch dispatch_plain(struct incoming *in)
         return outcome == DISPATCH_TAKEN ? alone(in, answer_now(in)) : outcome;
     }
     struct request request = plain_request(in, in->conn->session.db);
-    if (flags & CMD_BARRIER) {
+    const bool is_barrier = (flags & (CMD_BARRIER | CMD_BLOCKING)) != 0;
+    if (is_barrier) {
         const enum dispatch outcome = barrier(in);
         if (outcome != DISPATCH_TAKEN)
             return outcome;
     }
+    if (is_waiting_write(flags))
+        add_client(in, &request);
     enum dispatch outcome;
     if (request.flags & REQUEST_READ)
         outcome = dispatch_read(in, &request);
     else
         outcome = dispatch_write(in, &request);
-    return flags & CMD_BARRIER ? alone(in, outcome) : outcome;
+    return is_barrier ? alone(in, outcome) : outcome;
 }
 
 enum dispatch dispatch_request(struct conn *c, const struct resp_request *r, size_t offset,

@@ -3,7 +3,11 @@
 #include "server/local.h"
 
 #include <stdlib.h>
+#include "base/encode.h"
 #include "base/panic.h"
+#include "server/node.h"
+#include "server/pending.h"
+#include "server/route.h"
 
 /* --- about itself ----------------------------------------------------------------------------- */
 
@@ -95,7 +99,7 @@ void client_describe(const struct conn *c, struct buf *to)
     size_t n = 0;
     if (c->is_monitor)
         flags[n++] = 'O';
-    if (c->is_paused || (c->in_barrier && c->slot_count > 0))
+    if (c->is_paused || c->blocked != NULL)
         flags[n++] = 'b';
     if (session->in_multi)
         flags[n++] = 'x';
@@ -334,9 +338,32 @@ void client_unpause(struct server *s, struct conn *c, struct exec *x)
     reply_ok(x);
 }
 
+/* A client of this node that waits for others. NULL: there is no such here. */
+static struct conn *blocked_conn(struct server *s, uint64_t id)
+{
+    struct conn *c = conn_by_id(s, id);
+    return c != NULL && c->blocked != NULL ? c : NULL;
+}
+
+/* By the log, wherever the client is: what waits there, waits in the state. */
+static void unblock_by_log(struct server *s, struct exec *x, uint64_t id,
+                           enum unblock_reason reason)
+{
+    uint8_t what[UNBLOCK_SIZE] = {UNBLOCK_CLIENT, (uint8_t)reason};
+    put_le64(what + 2, id);
+    const struct bytes arg = bytes_of(what, sizeof(what));
+    const struct request request = {.kind = REQ_UNBLOCK, .args = &arg, .arg_count = 1};
+    if (local_refuse_in_exec(x))
+        return;
+    CHECK(s->running != NULL);
+    if (s->shard == NULL || !s->is_ready)
+        reply_int64(x, 0);
+    else if (!route_write(s->running, &request))
+        reply_error(x, "CLUSTERDOWN too much is in flight, not executed");
+}
+
 void client_unblock(struct server *s, struct conn *c, struct exec *x)
 {
-    (void)s;
     (void)c;
     if (x->arg_count > 4) {
         reply_wrong_arity(x);
@@ -346,9 +373,21 @@ void client_unblock(struct server *s, struct conn *c, struct exec *x)
         reply_error(x, "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
         return;
     }
-    int64_t id;
-    if (arg_int64(x, 2, &id))
-        reply_int64(x, 0); /* no command blocks yet */
+    int64_t number;
+    if (!arg_int64(x, 2, &number))
+        return;
+    const uint64_t id = (uint64_t)number;
+    const enum unblock_reason reason =
+        x->arg_count == 4 && arg_is(x, 3, "error") ? UNBLOCK_ERROR : UNBLOCK_TIMEOUT;
+    const struct conn *other = blocked_conn(s, id);
+    if (number <= 0 || (id >> 32 == node_id(s->node) && other == NULL)) {
+        reply_int64(x, 0);
+    } else if (other != NULL && other->blocked->pending != NULL) {
+        pending_unblock(other->blocked->pending, reason == UNBLOCK_ERROR);
+        reply_int64(x, 1);
+    } else {
+        unblock_by_log(s, x, id, reason);
+    }
 }
 
 void client_help(struct server *s, struct conn *c, struct exec *x)

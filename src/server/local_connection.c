@@ -248,5 +248,7 @@ void local_wait(struct server *s, struct conn *c, struct exec *x)
     struct pending *p = pending_new(s, x, PENDING_WAIT, NULL);
     p->index = index;
     p->wanted = (uint64_t)wanted;
-    p->deadline_us = timeout_ms == 0 ? UINT64_MAX : s->now_us + (uint64_t)timeout_ms * 1000;
+    const bool is_for_ever = timeout_ms == 0 || timeout_ms > INT64_MAX / 2000;
+    p->deadline_us = is_for_ever ? UINT64_MAX : s->now_us + (uint64_t)timeout_ms * 1000;
+    slot_block(s->running);
 }

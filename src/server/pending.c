@@ -176,15 +176,33 @@ uint64_t pending_members_holding(const struct server *s, uint64_t index)
     return MAX(sure, counted);
 }
 
+static void end_wait(struct pending *p, uint64_t holding)
+{
+    struct exec x;
+    begin_exec(&x, p);
+    reply_int64(&x, (int64_t)holding);
+    end_exec(p, &x);
+}
+
+void pending_unblock(struct pending *p, bool with_error)
+{
+    CHECK(p->kind == PENDING_WAIT);
+    if (!with_error) {
+        end_wait(p, pending_members_holding(p->server, p->index));
+        return;
+    }
+    struct exec x;
+    begin_exec(&x, p);
+    reply_error(&x, "UNBLOCKED client unblocked via CLIENT UNBLOCK");
+    end_exec(p, &x);
+}
+
 static void turn_wait(struct pending *p)
 {
     struct server *s = p->server;
     const uint64_t holding = pending_members_holding(s, p->index);
     if (holding >= p->wanted || s->now_us >= p->deadline_us) {
-        struct exec x;
-        begin_exec(&x, p);
-        reply_int64(&x, (int64_t)holding);
-        end_exec(p, &x);
+        end_wait(p, holding);
         return;
     }
     if (p->asked || s->now_us < p->ask_again_us)

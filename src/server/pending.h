@@ -45,6 +45,8 @@ struct pending *pending_new(struct server *s, struct exec *x, enum pending_kind 
                             local_run *finish);
 /* Its connection is gone. */
 void pending_cancel(struct pending *p);
+/* CLIENT UNBLOCK of one that waits (PENDING_WAIT): as if the time were over, or with an error. */
+void pending_unblock(struct pending *p, bool with_error);
 /* It could not even begin: the command replies at once. */
 void pending_drop(struct pending *p);
 /* The worker has read the log. */

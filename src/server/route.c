@@ -128,6 +128,12 @@ static void host_reply_end(void *context, struct reply_slot *shard, const struct
     slot_complete(slot);
 }
 
+static void host_waits(void *context, struct reply_slot *shard)
+{
+    (void)context;
+    slot_block(slot_of(shard));
+}
+
 /* One command may tell of several changes. */
 static void count_change(struct change_counts *changes, const struct exec *x)
 {
@@ -188,6 +194,7 @@ static void host_stopped(void *context)
 const struct shard_host server_shard_host = {
     .reply_begin = host_reply_begin,
     .reply_end = host_reply_end,
+    .waits = host_waits,
     .exec = {.changed = host_changed,
              .flushed = host_flushed,
              .local = host_local,
