@@ -19,6 +19,7 @@ struct block {
     uint32_t first, count;     /* among args[first ...], of the request's db, */
     uint64_t timeout_ms;       /* so long; 0 = for ever */
     bool wants_gone;           /* run also when the key is gone or of another type */
+    const struct bytes *args;  /* to be kept in place of the request's, as many; NULL: keep those */
 };
 
 /* A timeout in seconds, as Redis reads it. False: it replied. */

@@ -2,7 +2,11 @@
 
 #include "command/stream_read.h"
 
+#include <inttypes.h>
+#include <string.h>
+
 #include "base/panic.h"
+#include "command/block.h"
 #include "command/settings.h"
 #include "command/stream_group.h"
 #include "command/table.h"
@@ -308,7 +312,7 @@ static bool may_deliver(struct exec *x, const struct stream_read *r, const struc
 {
     const uint64_t limit = x->settings->apply_rows_max;
     uint64_t most = 0;
-    if (r->count > 0 && r->count <= limit / MAX(r->key_count, 1u))
+    if (!r->is_group || (r->count > 0 && r->count <= limit / MAX(r->key_count, 1u)))
         return true;
     for (uint32_t i = 0; i < r->key_count; i++) {
         struct delivery d;
@@ -322,6 +326,82 @@ static bool may_deliver(struct exec *x, const struct stream_read *r, const struc
     return may_write_rows(x, most);
 }
 
+/* Who was served while it waited gets no more than so many, if it did not say how many. */
+#define WAITED_COUNT 1000
+
+/* The ids that stand for the end of a stream now are that end for as long as it waits. */
+static void wait_for_entries(struct exec *x, const struct stream_read *r,
+                             const struct stream_id *ids)
+{
+    struct block wish = {.type = TYPE_STREAM, .first = r->key, .count = r->key_count,
+                         .timeout_ms = (uint64_t)r->block_ms, .wants_gone = r->is_group};
+    if (r->block_ms < 0 || !block_wait(x, &wish)) {
+        reply_null_array(x);
+        return;
+    }
+    if (r->is_group)
+        return; /* only ">" waits */
+    struct bytes *args = arena_alloc(x->arena, x->arg_count * sizeof(*args));
+    memcpy(args, x->args, x->arg_count * sizeof(*args));
+    for (uint32_t i = 0; i < r->key_count; i++) {
+        struct buf text = {0};
+        buf_printf(&text, "%" PRIu64 "-%" PRIu64, ids[i].ms, ids[i].seq);
+        args[r->key + r->key_count + i] = arena_copy(x->arena, buf_bytes(&text));
+        buf_clear(&text);
+    }
+    x->block->args = args;
+}
+
+/* The group that it waits for, of the stream that is ready. False: it replied why there is none. */
+static bool group_stands(struct exec *x, const struct stream_read *r, uint32_t i)
+{
+    struct object o;
+    open_key(x, r->key + i, TYPE_NONE, &o); /* any type will do, so it succeeds */
+    const bool is_stream = o.type == TYPE_STREAM;
+    object_close(&o);
+    if (!is_stream) {
+        reply_error(x, "UNBLOCKED the stream key no longer exists");
+        return false;
+    }
+    struct stream s;
+    struct stream_group g;
+    const bool opened = stream_open(x, r->key + i, &s);
+    CHECK(opened);
+    const bool found = group_find(&s, r->group, &g);
+    object_close(&s.object);
+    if (!found)
+        reply_error(x, "NOGROUP the consumer group this client was blocked on no longer exists");
+    return found;
+}
+
+/* It has waited, and one of its streams may have something now: only that one is read. */
+static void read_waited(struct exec *x, struct stream_read *r)
+{
+    uint32_t i = 0;
+    struct stream_id id = STREAM_ID_MAX;
+    while (!bytes_equal(*x->block->ready, x->args[r->key + i])) {
+        i++;
+        CHECK(i < r->key_count);
+    }
+    if (r->is_group && !group_stands(x, r, i))
+        return;
+    if (!r->is_group && !arg_stream_id(x, r->key + r->key_count + i, &id))
+        return;
+    /* Of the one stream: keys and ids are not side by side, so in a request of its own. */
+    const struct bytes args[] = {x->args[0], x->args[r->key + i]};
+    const struct bytes *all = x->args;
+    struct stream_read one = *r;
+    one.key = 1;
+    one.key_count = 1;
+    one.count = r->count == 0 ? WAITED_COUNT : r->count;
+    x->args = args;
+    const bool goes = may_deliver(x, &one, &id);
+    const bool served = goes && stream_read_serve(x, &one, &id);
+    x->args = all;
+    if (goes && !served)
+        x->block->waits = true;
+}
+
 /* XREAD [COUNT count] [BLOCK ms] STREAMS key ... id ...
  * XREADGROUP GROUP group consumer [COUNT count] [BLOCK ms] [NOACK] STREAMS key ... id ... */
 static void xread(struct exec *x)
@@ -329,11 +409,13 @@ static void xread(struct exec *x)
     struct stream_read r;
     if (!stream_read_parse(x, &r))
         return;
-    struct stream_id *ids = arena_alloc(x->arena, (r.key_count + 1) * sizeof(*ids));
-    if (!stream_read_ids(x, &r, ids) || (r.is_group && !may_deliver(x, &r, ids)))
+    if (x->block != NULL && x->block->ready != NULL) {
+        read_waited(x, &r);
         return;
-    if (!stream_read_serve(x, &r, ids))
-        reply_null_array(x); /* as in MULTI: BLOCK does not wait yet */
+    }
+    struct stream_id *ids = arena_alloc(x->arena, (r.key_count + 1) * sizeof(*ids));
+    if (stream_read_ids(x, &r, ids) && may_deliver(x, &r, ids) && !stream_read_serve(x, &r, ids))
+        wait_for_entries(x, &r, ids);
 }
 
 const struct command stream_read_commands[] = {

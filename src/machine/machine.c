@@ -33,7 +33,7 @@ static bool means_gone(const struct key_change *change)
 static void host_changed(void *context, const struct exec *x, const struct key_change *change)
 {
     struct machine *m = context;
-    if (m->waiters.count > 0)
+    if (m->waiters.keys.count > 0)
         waiters_note(&m->waiters, change->db, change->key, means_gone(change));
     m->options.host->exec.changed(m->options.exec_context, x, change);
 }
@@ -230,12 +230,14 @@ void machine_apply(struct machine *m, const struct machine_entry *entry)
 
 /* --- reads ------------------------------------------------------------------------------------ */
 
-static void read_request(struct machine *m, const struct read_run *run, struct exec *x)
+static void read_request(struct machine *m, const struct read_run *run, struct exec *x,
+                         struct block *block)
 {
     exec_begin(m, x, run->request);
     x->chance = &m->local_chance;
     x->reply = *run->reply;
     x->client = run->client;
+    x->block = block;
     if (run->request->kind == REQ_EXEC) {
         transaction_exec(m, x, run->request);
     } else {
@@ -250,10 +252,13 @@ enum read_result machine_read(struct machine *m, struct read_run *run)
     const uint64_t now_ms = run->judge_by_log ? clock_ms : MAX(run->now_ms, clock_ms);
     const size_t out_size = run->reply->out == NULL ? 0 : run->reply->out->size;
     struct exec x;
+    struct block block = {0};
     keyspace_read_begin(m->keyspace, now_ms);
-    read_request(m, run, &x);
+    read_request(m, run, &x, &block);
     const bool met_due = !run->judge_by_log && keyspace_met_due(m->keyspace, run->names);
     keyspace_read_end(m->keyspace);
+    if (!met_due && block.waits)
+        run->reader = waiters_add_reader(m, run, &block);
     arena_reset(&m->arena);
     if (met_due) { /* nothing was said */
         if (run->reply->out != NULL)
@@ -262,7 +267,10 @@ enum read_result machine_read(struct machine *m, struct read_run *run)
     }
     *run->reply = x.reply;
     run->command = x.command;
-    return READ_DONE;
+    if (!block.waits)
+        return READ_DONE;
+    run->timeout_ms = block.timeout_ms;
+    return READ_WAITS;
 }
 
 /* --- what others ask -------------------------------------------------------------------------- */

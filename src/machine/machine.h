@@ -61,11 +61,14 @@ struct machine_entry {
  * (boot, batch) are skipped as a whole and counted (machine_duplicates). */
 void machine_apply(struct machine *m, const struct machine_entry *entry);
 
-enum read_result { READ_DONE, READ_MET_DUE };
+enum read_result { READ_DONE, READ_MET_DUE, READ_WAITS };
 
 /* Runs a command with CMD_READ, or an EXEC without watches of such alone, at now_ms. READ_MET_DUE:
  * keys are due but not yet deleted by the log; nothing was replied; their names are appended to
- * *names (keyspace_met_due). judge_by_log: the log clock is now, and READ_MET_DUE never comes. */
+ * *names (keyspace_met_due). judge_by_log: the log clock is now, and READ_MET_DUE never comes.
+ * READ_WAITS: nothing was replied, it waits on this node alone (XREAD). Give it its record at once:
+ * it ends as other waiters do, or by machine_reader_drop(). */
+struct waiter;
 struct read_run {
     const struct request *request;
     uint64_t now_ms;
@@ -73,9 +76,16 @@ struct read_run {
     struct reply *reply;
     void *client;
     struct buf *names;
+    struct waiter *reader; /* out, READ_WAITS */
+    uint64_t timeout_ms;           /* out, READ_WAITS: 0 = for ever */
     const struct command *command; /* out: what ran; NULL: no single command */
 };
 enum read_result machine_read(struct machine *m, struct read_run *run);
+
+void machine_reader_record(struct waiter *reader, void *record);
+void machine_reader_drop(struct machine *m, struct waiter *reader);
+/* After machine_reload(): those who may go on do. */
+void machine_readers_serve(struct machine *m);
 
 /* The last applied (boot, batch) of an origin node; false, and zeros: none. */
 bool machine_origin(struct machine *m, uint64_t node, uint64_t *boot, uint64_t *batch);

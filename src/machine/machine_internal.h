@@ -76,6 +76,9 @@ void parts_drop(struct keyspace *k, uint64_t node, struct origin *origin);
 void waiters_load(struct machine *m);
 /* The request of run, which x has just run, waits. False: there is no room, it was told so. */
 bool waiters_add(struct run *run, struct exec *x, const struct block *block);
+/* The read of run waits; it ends with its record. */
+struct waiter *waiters_add_reader(struct machine *m, const struct read_run *run,
+                                          const struct block *block);
 /* Serves whoever can be after the request of run. */
 void waiters_serve(struct run *run);
 void waiters_unblock(struct run *run, struct exec *x);

@@ -76,8 +76,7 @@ void waiters_load(struct machine *m)
 {
     struct cache_cursor cursor;
     struct bytes key, value;
-    waiters_clear(&m->waiters);
-    waiters_init(&m->waiters);
+    waiters_remove_all(&m->waiters); /* readers stay: they wait for what is to come */
     cache_cursor_open(keyspace_cache(m->keyspace), &cursor, BYTES("W"), BYTES("X"), FORWARD);
     while (cache_cursor_next(&cursor, &key, &value)) {
         struct waiter_row row;
@@ -127,6 +126,29 @@ bool waiters_add(struct run *run, struct exec *x, const struct block *block)
     }
     buf_clear(&value);
     return has_room;
+}
+
+struct waiter *waiters_add_reader(struct machine *m, const struct read_run *run,
+                                          const struct block *block)
+{
+    struct waiter_row row = {.type = block->type, .first = block->first, .count = block->count,
+                             .request = *run->request};
+    if (block->args != NULL)
+        row.request.args = block->args;
+    return waiters_insert_reader(&m->waiters, &row);
+}
+
+void machine_reader_record(struct waiter *reader, void *record)
+{
+    CHECK(reader->is_reader);
+    CHECK(reader->record == NULL);
+    reader->record = record;
+}
+
+void machine_reader_drop(struct machine *m, struct waiter *reader)
+{
+    CHECK(reader->is_reader);
+    waiters_remove(&m->waiters, reader);
 }
 
 static void drop(struct machine *m, struct waiter *w)
@@ -209,8 +231,10 @@ static bool serve_one(struct run *run, struct waiter *w, const struct waited *ke
 static void serve_key(struct run *run, struct waited *key)
 {
     struct machine *m = run->machine;
-    enum type type = type_now(m, key);
     struct queue_node *node = queue_first(&key->links), *next;
+    if (node == NULL)
+        return; /* none but readers: nothing may be changed for them */
+    enum type type = type_now(m, key);
     for (; node != NULL; node = next) {
         if (type == TYPE_NONE && key->gone_count == 0)
             return;
@@ -223,6 +247,61 @@ static void serve_key(struct run *run, struct waited *key)
     }
 }
 
+/* One that reads, on this node alone: touches no row. */
+static void serve_reader(struct machine *m, struct waiter *w, const struct waited *key)
+{
+    const struct machine_options *o = &m->options;
+    struct request request;
+    struct reader encoded;
+    struct exec x;
+    reader_init(&encoded, buf_bytes(&w->request));
+    const bool is_whole = request_decode(&encoded, &m->arena, &request);
+    CHECK(is_whole);
+    exec_begin(m, &x, &request);
+    x.chance = &m->local_chance;
+    x.reply = (struct reply){.protocol = 2};
+    if (!o->host->waiter_begin(o->context, w->record, &x.reply, &x.client))
+        return; /* it is about to be dropped */
+    const struct bytes name = waited_name(key);
+    struct block block = {.ready = &name};
+    x.block = &block;
+    x.command = command_find(request.args, request.arg_count, NULL);
+    command_execute(&x);
+    if (block.waits)
+        return;
+    void *record = w->record;
+    waiters_remove(&m->waiters, w);
+    o->host->waiter_end(o->context, record, &x.reply, x.command);
+}
+
+static void serve_readers(struct machine *m, struct waited *key)
+{
+    struct queue_node *node = queue_first(&key->readers), *next;
+    if (node == NULL)
+        return;
+    keyspace_read_begin(m->keyspace, MAX(keyspace_now(m->keyspace),
+                                         keyspace_applied(m->keyspace).clock_ms));
+    const enum type type = type_now(m, key);
+    for (; node != NULL; node = next) {
+        next = queue_next(&key->readers, node);
+        struct waiter *w = container_of(node, struct waiter_link, node)->waiter;
+        if (w->type == type)
+            serve_reader(m, w, key);
+    }
+    keyspace_read_end(m->keyspace);
+}
+
+void machine_readers_serve(struct machine *m)
+{
+    struct waited *key;
+    waiters_note_readers(&m->waiters);
+    while ((key = waiters_take_ready(&m->waiters)) != NULL) {
+        serve_readers(m, key);
+        waiters_served(&m->waiters, key);
+    }
+    arena_reset(&m->arena);
+}
+
 void waiters_serve(struct run *run)
 {
     struct machine *m = run->machine;
@@ -230,6 +309,7 @@ void waiters_serve(struct run *run)
     while ((key = waiters_take_ready(&m->waiters)) != NULL) { /* ends: each waiter is served once */
         struct exec x;
         serve_key(run, key);
+        serve_readers(m, key);
         waiters_served(&m->waiters, key);
         exec_begin(m, &x, run->request);
         tell_expired(&x); /* keys that were found due when they were looked at */

@@ -40,6 +40,8 @@ struct waiter {
     bool wants_gone;
     uint64_t bytes;
     void *record; /* the host's; NULL: none, or not of this node's life */
+    bool is_reader;      /* local: no row, no name; in readers, not in all */
+    struct buf request;  /* of a reader: encoded */
     uint32_t link_count;
     struct waiter_link links[];
 };
@@ -47,7 +49,7 @@ struct waiter {
 struct waited {
     struct node by_key; /* key: db:1 name */
     struct queue_node ready_node;
-    struct queue links;
+    struct queue links, readers; /* struct waiter_link */
     uint32_t gone_count; /* of waiters that want to know when it goes */
     bool is_ready;       /* in the queue of those to be served */
     bool is_busy;        /* is being served */
@@ -62,7 +64,7 @@ struct waiting_origin {
 
 struct waiters {
     struct table names, keys;
-    struct queue all;   /* struct waiter */
+    struct queue all, readers; /* struct waiter */
     struct queue ready; /* struct waited */
     uint32_t count;
     uint64_t bytes;
@@ -87,13 +89,19 @@ void waiters_clear(struct waiters *w);
 bool waiters_have_room(const struct waiters *w, const struct waiter_row *row, size_t row_size);
 /* Behind all others: names rise. */
 struct waiter *waiters_insert(struct waiters *w, const struct waiter_row *row, size_t row_size);
+/* One of this node alone; row's origin and name are not looked at. */
+struct waiter *waiters_insert_reader(struct waiters *w, const struct waiter_row *row);
 void waiters_remove(struct waiters *w, struct waiter *waiter);
+/* All but the readers. */
+void waiters_remove_all(struct waiters *w);
 struct waiter *waiters_find(const struct waiters *w, uint64_t name); /* or NULL */
 struct waiter *waiters_first(const struct waiters *w);
 struct waiter *waiters_next(const struct waiters *w, const struct waiter *waiter);
 
 /* The key may be ready now. gone: it went. Nothing for keys without waiters. */
 void waiters_note(struct waiters *w, uint32_t db, struct bytes name, bool gone);
+/* Those of the readers may be. */
+void waiters_note_readers(struct waiters *w);
 /* All keys of db may be, or of all (-1). */
 void waiters_note_all(struct waiters *w, int64_t db);
 /* The next that was noted, to be given back by waiters_served(). NULL: none. */

@@ -15,17 +15,19 @@ void waiters_init(struct waiters *w)
     table_init(&w->names, offsetof(struct waiter, name_bytes));
     table_init(&w->keys, offsetof(struct waited, key));
     queue_init(&w->all);
+    queue_init(&w->readers);
     queue_init(&w->ready);
 }
 
 void waiters_clear(struct waiters *w)
 {
-    struct waiter *waiter;
     struct waited *key;
+    struct queue_node *node;
     while ((key = waiters_take_ready(w)) != NULL)
         waiters_served(w, key);
-    while ((waiter = waiters_first(w)) != NULL)
-        waiters_remove(w, waiter);
+    waiters_remove_all(w);
+    while ((node = queue_first(&w->readers)) != NULL)
+        waiters_remove(w, container_of(node, struct waiter, node));
     CHECK(w->keys.count == 0);
     table_clear(&w->names);
     table_clear(&w->keys);
@@ -59,6 +61,7 @@ static struct waited *need_key(struct waiters *w, struct bytes key)
     k->by_key.key_size = (uint32_t)key.size;
     memcpy(k->key, key.data, key.size);
     queue_init(&k->links);
+    queue_init(&k->readers);
     table_insert(&w->keys, &k->by_key);
     return k;
 }
@@ -66,7 +69,7 @@ static struct waited *need_key(struct waiters *w, struct bytes key)
 /* Nobody waits for it and nobody holds it: it goes. */
 static void let_go(struct waiters *w, struct waited *k)
 {
-    if (k->is_ready || k->is_busy || !queue_is_empty(&k->links))
+    if (k->is_ready || k->is_busy || !queue_is_empty(&k->links) || !queue_is_empty(&k->readers))
         return;
     CHECK(k->gone_count == 0);
     struct node **link =
@@ -127,13 +130,40 @@ bool waiters_have_room(const struct waiters *w, const struct waiter_row *row, si
 static void link_key(struct waiters *w, struct waiter *waiter, struct bytes joined)
 {
     struct waited *k = need_key(w, joined);
-    struct queue_node *last = queue_last(&k->links);
+    struct queue *of_key = waiter->is_reader ? &k->readers : &k->links;
+    struct queue_node *last = queue_last(of_key);
     if (last != NULL && container_of(last, struct waiter_link, node)->waiter == waiter)
         return; /* the same key twice */
     struct waiter_link *link = &waiter->links[waiter->link_count++];
     *link = (struct waiter_link){.waiter = waiter, .key = k};
-    queue_push_back(&k->links, &link->node);
-    k->gone_count += waiter->wants_gone;
+    queue_push_back(of_key, &link->node);
+    k->gone_count += !waiter->is_reader && waiter->wants_gone;
+}
+
+static void link_keys(struct waiters *w, struct waiter *waiter, const struct waiter_row *row)
+{
+    for (uint32_t i = 0; i < row->count; i++)
+        link_key(w, waiter,
+                 join_key(&w->joined, row->request.db, row->request.args[row->first + i]));
+}
+
+static struct waiter *waiter_new(const struct waiter_row *row)
+{
+    CHECK(row->count > 0);
+    struct waiter *waiter = xcalloc(1, sizeof(*waiter) + row->count * sizeof(waiter->links[0]));
+    waiter->type = row->type;
+    waiter->wants_gone = row->wants_gone;
+    return waiter;
+}
+
+struct waiter *waiters_insert_reader(struct waiters *w, const struct waiter_row *row)
+{
+    struct waiter *waiter = waiter_new(row);
+    waiter->is_reader = true;
+    request_encode(&waiter->request, &row->request);
+    queue_push_back(&w->readers, &waiter->node);
+    link_keys(w, waiter, row);
+    return waiter;
 }
 
 struct waiter *waiters_insert(struct waiters *w, const struct waiter_row *row, size_t row_size)
@@ -142,14 +172,11 @@ struct waiter *waiters_insert(struct waiters *w, const struct waiter_row *row, s
                                     ? NULL
                                     : container_of(queue_last(&w->all), struct waiter, node);
     CHECK(last == NULL || last->name < row->name);
-    CHECK(row->count > 0);
-    struct waiter *waiter = xcalloc(1, sizeof(*waiter) + row->count * sizeof(waiter->links[0]));
+    struct waiter *waiter = waiter_new(row);
     waiter->name = row->name;
     waiter->origin = row->origin;
     waiter->boot = row->boot;
     waiter->client = row->client;
-    waiter->type = row->type;
-    waiter->wants_gone = row->wants_gone;
     waiter->bytes = cost(row, row_size);
     put_be64(waiter->name_bytes, row->name);
     waiter->by_name.key_size = sizeof(waiter->name_bytes);
@@ -157,28 +184,40 @@ struct waiter *waiters_insert(struct waiters *w, const struct waiter_row *row, s
     table_insert(&w->names, &waiter->by_name);
     queue_push_back(&w->all, &waiter->node);
 
-    for (uint32_t i = 0; i < row->count; i++)
-        link_key(w, waiter,
-                 join_key(&w->joined, row->request.db, row->request.args[row->first + i]));
+    link_keys(w, waiter, row);
     count_in(w, waiter);
     return waiter;
 }
 
-void waiters_remove(struct waiters *w, struct waiter *waiter)
+static void forget_name(struct waiters *w, const struct waiter *waiter)
 {
-    count_out(w, waiter);
-    for (uint32_t i = 0; i < waiter->link_count; i++) {
-        struct waiter_link *link = &waiter->links[i];
-        queue_remove(&link->node);
-        link->key->gone_count -= waiter->wants_gone;
-        let_go(w, link->key);
-    }
-    queue_remove(&waiter->node);
     struct node **at = table_find(&w->names, table_key(&w->names, &waiter->by_name),
                                   waiter->by_name.hash);
     CHECK(*at == &waiter->by_name);
     table_remove(&w->names, at);
+    count_out(w, waiter);
+}
+
+void waiters_remove(struct waiters *w, struct waiter *waiter)
+{
+    if (!waiter->is_reader)
+        forget_name(w, waiter);
+    for (uint32_t i = 0; i < waiter->link_count; i++) {
+        struct waiter_link *link = &waiter->links[i];
+        queue_remove(&link->node);
+        link->key->gone_count -= !waiter->is_reader && waiter->wants_gone;
+        let_go(w, link->key);
+    }
+    queue_remove(&waiter->node);
+    buf_clear(&waiter->request);
     free(waiter);
+}
+
+void waiters_remove_all(struct waiters *w)
+{
+    struct waiter *waiter;
+    while ((waiter = waiters_first(w)) != NULL)
+        waiters_remove(w, waiter);
 }
 
 struct waiter *waiters_find(const struct waiters *w, uint64_t name)
@@ -221,13 +260,26 @@ void waiters_note(struct waiters *w, uint32_t db, struct bytes name, bool gone)
         note(w, k);
 }
 
+static void note_keys(struct waiters *w, const struct waiter *waiter, int64_t db)
+{
+    for (uint32_t i = 0; i < waiter->link_count; i++)
+        if (db < 0 || waited_db(waiter->links[i].key) == db)
+            note(w, waiter->links[i].key);
+}
+
 void waiters_note_all(struct waiters *w, int64_t db)
 {
     for (struct waiter *waiter = waiters_first(w); waiter != NULL;
          waiter = waiters_next(w, waiter))
-        for (uint32_t i = 0; i < waiter->link_count; i++)
-            if (db < 0 || waited_db(waiter->links[i].key) == db)
-                note(w, waiter->links[i].key);
+        note_keys(w, waiter, db);
+    waiters_note_readers(w);
+}
+
+void waiters_note_readers(struct waiters *w)
+{
+    struct queue_node *node = queue_first(&w->readers);
+    for (; node != NULL; node = queue_next(&w->readers, node))
+        note_keys(w, container_of(node, struct waiter, node), -1);
 }
 
 struct waited *waiters_take_ready(struct waiters *w)

@@ -7,6 +7,8 @@
  *            client gone: CANCEL  v    | with the time that is left
  *                              it ends: proposed, again and again until it was applied
  *
+ * Reads (XREAD BLOCK) wait in this node's memory: they end at once.
+ *
  * Only what is applied decides: until then the waiter stands, and may yet be served. If no majority
  * confirms the end of the time within quorum_wait_ms, the client is told -UNCERTAIN. */
 
@@ -28,7 +30,9 @@ struct blocked {
     struct heap_node due;  /* the end of the time; once it ends: to propose that again */
     struct pending record; /* slot NULL: its client is gone, or was told that nobody knows */
     uint64_t waiter;
+    struct waiter *reader; /* a read that waits on this node alone; NULL: in the state */
     bool ends;
+    bool with_error;       /* reads: by CLIENT UNBLOCK ERROR */
 };
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -70,6 +74,24 @@ void blocked_free_all(struct shard *s)
 
 /* --- what the machine tells ------------------------------------------------------------------- */
 
+static uint64_t until_us(const struct shard *s, uint64_t timeout_ms)
+{
+    if (timeout_ms == 0 || timeout_ms > UINT64_MAX / 2000 || timeout_ms * 1000 > NEVER - s->now_us)
+        return NEVER;
+    return s->now_us + timeout_ms * 1000;
+}
+
+void blocked_reader(struct shard *s, struct pending *record, const struct read_run *run)
+{
+    struct blocked *b = blocked_new(s, 0);
+    b->reader = run->reader;
+    machine_reader_record(run->reader, b);
+    pending_move(&b->record, record);
+    b->record.is_blocked = true;
+    set_due(s, b, until_us(s, run->timeout_ms));
+    s->o.host->waits(s->o.context, b->record.slot);
+}
+
 static void *host_waits(void *context, uint64_t batch, uint32_t ordinal, uint64_t waiter,
                         uint64_t timeout_ms)
 {
@@ -80,10 +102,8 @@ static void *host_waits(void *context, uint64_t batch, uint32_t ordinal, uint64_
         pending_move(&b->record, batch_record(s->applying, ordinal - 1));
         b->record.is_blocked = true;
     }
-    const uint64_t timeout_us = timeout_ms > UINT64_MAX / 2000 ? NEVER : timeout_ms * 1000;
     if (b->record.wait_until_us == 0)
-        b->record.wait_until_us =
-            timeout_us == 0 || timeout_us >= NEVER - s->now_us ? NEVER : s->now_us + timeout_us;
+        b->record.wait_until_us = until_us(s, timeout_ms);
     if (b->record.slot == NULL) { /* gone, or answered, before it was known to wait */
         set_due(s, b, 0);
     } else {
@@ -166,8 +186,43 @@ static void refuse_unconfirmed(struct shard *s, struct blocked *b)
     shard_refuse(s, &b->record, error);
 }
 
+static void end_read(struct shard *s, struct blocked *b)
+{
+    struct reply_slot *slot = b->record.slot;
+    machine_reader_drop(s->machine, b->reader);
+    b->record.slot = NULL;
+    if (slot != NULL) {
+        struct exec x = {.reply = {.protocol = 2}};
+        slot->pending = NULL;
+        s->o.host->reply_begin(s->o.context, slot, &x.reply, &x.client);
+        if (b->with_error)
+            reply_error(&x, "UNBLOCKED client unblocked via CLIENT UNBLOCK");
+        else
+            reply_null_array(&x);
+        s->o.host->reply_end(s->o.context, slot, &x.reply, NULL);
+    }
+    blocked_free(s, b);
+}
+
+bool shard_unblock_read(struct shard *s, struct reply_slot *slot, bool with_error)
+{
+    struct pending *record = slot->pending;
+    if (record == NULL || !record->is_blocked)
+        return false;
+    struct blocked *b = container_of(record, struct blocked, record);
+    if (b->reader == NULL)
+        return false;
+    b->with_error = with_error;
+    set_due(s, b, 0);
+    return true;
+}
+
 static void end(struct shard *s, struct blocked *b)
 {
+    if (b->reader != NULL) {
+        end_read(s, b);
+        return;
+    }
     if (b->ends && b->record.slot != NULL)
         refuse_unconfirmed(s, b);
     if (b->record.slot != NULL)
@@ -194,7 +249,7 @@ void blocked_installed(struct shard *s)
     for (; node != NULL; node = next) {
         next = queue_next(&s->blocked, node);
         struct blocked *b = container_of(node, struct blocked, node);
-        if (machine_waiter_adopt(s->machine, b->waiter, b))
+        if (b->reader != NULL || machine_waiter_adopt(s->machine, b->waiter, b))
             continue;
         shard_refuse(s, &b->record,
                      "UNCERTAIN the node was brought up to date by a snapshot, the request does "
@@ -208,6 +263,7 @@ void blocked_installed(struct shard *s)
         CHECK(found);
         set_due(s, b, 0);
     }
+    machine_readers_serve(s->machine);
 }
 
 /* --- those who will not come back ------------------------------------------------------------- */

@@ -268,9 +268,14 @@ static bool run_read(struct shard *s, const struct request *r, struct pending *r
         .client = client,
         .names = &s->names,
     };
-    if (machine_read(s->machine, &run) == READ_MET_DUE)
+    const enum read_result result = machine_read(s->machine, &run);
+    if (result == READ_MET_DUE)
         return false;
     s->reads++;
+    if (result == READ_WAITS) {
+        blocked_reader(s, record, &run);
+        return true;
+    }
     record->slot = NULL;
     slot->pending = NULL;
     host->reply_end(s->o.context, slot, &reply, run.command);

@@ -88,6 +88,10 @@ bool shard_has_room(const struct shard *s);
 /* The client is gone: its reply has no reader. What was sent to the log still happens. */
 void shard_forget(struct shard *s, struct reply_slot *slot);
 
+/* Ends the wait of a read (XREAD) as if its time were over, or with an error, in the next turn.
+ * false: slot waits in the log's state, and can only be unblocked there (REQ_UNBLOCK). */
+bool shard_unblock_read(struct shard *s, struct reply_slot *slot, bool with_error);
+
 /* To consensus, back through admin_done. false: mailbox full. */
 bool shard_admin(struct shard *s, struct admin *admin);
 /* Hand over leadership if ours; then host->stopped. */

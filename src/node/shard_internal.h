@@ -172,6 +172,8 @@ uint64_t expiry_due_us(const struct shard *s);
 /* --- blocked.c -------------------------------------------------------------------------------- */
 
 void blocked_host(struct machine_host *host); /* its part of it */
+/* The read of record waits, on this node alone. */
+void blocked_reader(struct shard *s, struct pending *record, const struct read_run *run);
 void blocked_turn(struct shard *s);
 void blocked_forgotten(struct shard *s, struct pending *record);
 void blocked_installed(struct shard *s);

@@ -379,11 +379,14 @@ void client_unblock(struct server *s, struct conn *c, struct exec *x)
     const uint64_t id = (uint64_t)number;
     const enum unblock_reason reason =
         x->arg_count == 4 && arg_is(x, 3, "error") ? UNBLOCK_ERROR : UNBLOCK_TIMEOUT;
-    const struct conn *other = blocked_conn(s, id);
+    struct conn *other = blocked_conn(s, id);
     if (number <= 0 || (id >> 32 == node_id(s->node) && other == NULL)) {
         reply_int64(x, 0);
     } else if (other != NULL && other->blocked->pending != NULL) {
         pending_unblock(other->blocked->pending, reason == UNBLOCK_ERROR);
+        reply_int64(x, 1);
+    } else if (other != NULL &&
+               shard_unblock_read(s->shard, &other->blocked->shard, reason == UNBLOCK_ERROR)) {
         reply_int64(x, 1);
     } else {
         unblock_by_log(s, x, id, reason);

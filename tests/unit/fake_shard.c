@@ -198,3 +198,11 @@ void server_stop(struct server *s)
 {
     s->is_stopping = true;
 }
+
+bool shard_unblock_read(struct shard *s, struct reply_slot *slot, bool with_error)
+{
+    (void)s;
+    (void)slot;
+    (void)with_error;
+    return false;
+}

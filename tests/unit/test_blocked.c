@@ -227,6 +227,39 @@ static void who_waits_does_not_notice_a_new_leader(void **state)
     sw_clear(&w);
 }
 
+/* --- reads ------------------------------------------------------------------------------------ */
+
+static void a_read_waits_on_its_node_alone(void **state)
+{
+    (void)state;
+    struct sw_world w;
+    struct sw_request wait[4] = {0}, push = {0};
+    begin(&w);
+    sw_read(&w, &wait[0], "XREAD BLOCK 0 STREAMS s $");
+    sw_read(&w, &wait[1], "XREAD BLOCK 1000 STREAMS t $");
+    sw_read(&w, &wait[2], "XREAD BLOCK 0 STREAMS t $");
+    sw_read(&w, &wait[3], "XREAD BLOCK 0 STREAMS s $");
+    sw_settle(&w);
+    const uint64_t before = w.batches_seen;
+    assert_true(wait[0].waits && wait[1].waits && wait[2].waits);
+    w.now_us += 1000000;
+    sw_settle(&w);
+    assert_string_equal(sw_reply(&wait[1]), "*-1\r\n");
+    assert_true(shard_unblock_read(w.shard, &wait[2].slot, true));
+    shard_forget(w.shard, &wait[3].slot);
+    sw_settle(&w);
+    assert_reply_begins(&wait[2], "-UNBLOCKED ");
+    assert_false(wait[0].done);
+    assert_int_equal(w.batches_seen, before); /* nothing of it goes to the log */
+    write_and_settle(&w, &push, "XADD s 1-1 f v");
+    assert_string_equal(sw_reply(&wait[0]), "*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n1-1\r\n"
+                                            "*2\r\n$1\r\nf\r\n$1\r\nv\r\n");
+    for (int i = 0; i < 3; i++)
+        sw_request_clear(&wait[i]);
+    sw_request_clear(&push);
+    sw_clear(&w);
+}
+
 /* --- believed lost ---------------------------------------------------------------------------- */
 
 static void who_was_believed_lost_waits_again_with_the_time_left(void **state)
@@ -270,6 +303,7 @@ int main(void)
         cmocka_unit_test(a_new_life_drops_what_the_old_one_waited_for),
         cmocka_unit_test(no_majority_is_an_answer_in_bounded_time),
         cmocka_unit_test(who_waits_does_not_notice_a_new_leader),
+        cmocka_unit_test(a_read_waits_on_its_node_alone),
         cmocka_unit_test(who_was_believed_lost_waits_again_with_the_time_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

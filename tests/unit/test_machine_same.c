@@ -212,7 +212,10 @@ static void random_hll_or_stream_words(struct prng *p, char text[static 128])
 static void random_waiting_words(struct prng *p, char text[static 128])
 {
     const unsigned k = (unsigned)prng_below(p, 4), n = (unsigned)prng_below(p, 1000);
-    switch (prng_below(p, 12)) {
+    switch (prng_below(p, 15)) {
+    case 12: snprintf(text, 128, "XGROUP CREATE x%u g $ MKSTREAM", k); return;
+    case 13: snprintf(text, 128, "XREADGROUP GROUP g c%u BLOCK 0 STREAMS x%u >", n % 3, k); return;
+    case 14: snprintf(text, 128, n < 500 ? "XADD x%u * f v" : "DEL x%u", k); return;
     case 0: snprintf(text, 128, "BLPOP l%u l%u 0", k, n % 4); return;
     case 1: snprintf(text, 128, "BRPOP l%u 1", k); return;
     case 2: snprintf(text, 128, "BLMOVE l%u l%u LEFT RIGHT 0", k, n % 4); return;

@@ -264,6 +264,79 @@ static void serving_is_told_as_a_command(void **state)
     world_end(w);
 }
 
+/* --- streams ---------------------------------------------------------------------------------- */
+
+static void groups_deliver_to_who_waits(void **state)
+{
+    (void)state;
+    struct world *w = world_begin();
+    run(w, "XGROUP CREATE s g $ MKSTREAM");
+    run(w, "XREADGROUP GROUP g a BLOCK 0 STREAMS other s > >");
+    assert_int_equal(w->wait_count, 0); /* there is no such key */
+    run(w, "XREADGROUP GROUP g a BLOCK 1500 STREAMS s >");
+    run(w, "XREADGROUP GROUP g b COUNT 1 BLOCK 0 STREAMS s >");
+    assert_int_equal(w->waits[0].timeout_ms, 1500);
+    assert_string_equal(serve(w, "XADD s 5-1 f v"),
+                        "0:*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n5-1\r\n*2\r\n$1\r\nf\r\n"
+                        "$1\r\nv\r\n|");
+    const char *const two[] = {"XADD s 6-1 f v", "XADD s 7-1 f w", NULL};
+    assert_string_equal(run_exec(w, two),
+                        "1:*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n6-1\r\n*2\r\n$1\r\nf\r\n"
+                        "$1\r\nv\r\n|");
+    const char *const pending = read_now(w, "XPENDING s g");
+    assert_memory_equal(pending, "*4\r\n:2\r\n", 8);
+    assert_int_equal(count_rows(w), 0);
+    world_end(w);
+}
+
+static void a_stream_that_goes_ends_the_wait_of_its_groups(void **state)
+{
+    (void)state;
+    static const char *const ways[] = {"DEL s", "SET s v", "FLUSHALL", "RENAME s t",
+                                       "PEXPIREAT s 1", "XGROUP DESTROY s g"};
+    for (size_t i = 0; i < ARRAY_COUNT(ways); i++) {
+        struct world *w = world_begin();
+        run(w, "XGROUP CREATE s g $ MKSTREAM");
+        run(w, "XREADGROUP GROUP g a BLOCK 0 STREAMS s >");
+        run(w, "BLPOP s2 0");
+        assert_string_equal(serve(w, ways[i]),
+                            i == 5 ? "0:-NOGROUP the consumer group this client was blocked on no "
+                                     "longer exists\r\n|"
+                                   : "0:-UNBLOCKED the stream key no longer exists\r\n|");
+        assert_int_equal(count_rows(w), 1);
+        world_end(w);
+    }
+}
+
+/* A read that waits changes nothing, so it stands in this node's memory alone. */
+static void reads_wait_beside_the_state(void **state)
+{
+    (void)state;
+    struct world *w = world_begin();
+    run(w, "XADD s 1-1 f v");
+    const uint64_t digest = keyspace_digest(w->k);
+    struct request r = words(w, "XREAD BLOCK 700 STREAMS none s 0 $");
+    struct reply reply = {.out = &w->replies, .protocol = 2};
+    struct read_run read = {.request = &r, .now_ms = w->clock_ms, .reply = &reply, .client = w};
+    assert_int_equal(machine_read(w->m, &read), READ_WAITS);
+    assert_int_equal(read.timeout_ms, 700);
+    struct world_wait *wait = &w->waits[w->wait_count++];
+    wait->stands = true;
+    machine_reader_record(read.reader, wait);
+    assert_int_equal(keyspace_digest(w->k), digest);
+    assert_int_equal(count_rows(w), 0);
+    assert_string_equal(serve(w, "SET none v"), "");
+    assert_string_equal(serve(w, "XDEL s 1-1"), "");
+    assert_string_equal(serve(w, "XADD s 2-1 f w"),
+                        "0:*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n2-1\r\n*2\r\n$1\r\nf\r\n"
+                        "$1\r\nw\r\n|");
+    r = words(w, "XREAD BLOCK 0 STREAMS s $");
+    assert_int_equal(machine_read(w->m, &read), READ_WAITS);
+    machine_reader_drop(w->m, read.reader);
+    assert_string_equal(serve(w, "XADD s 3-1 f w"), "");
+    world_end(w);
+}
+
 /* --- how it ends otherwise -------------------------------------------------------------------- */
 
 static void a_timeout_is_answered_once(void **state)
@@ -435,6 +508,9 @@ int main(void)
         cmocka_unit_test(every_way_to_make_a_key_counts),
         cmocka_unit_test(keys_of_another_type_or_due_serve_nobody),
         cmocka_unit_test(serving_is_told_as_a_command),
+        cmocka_unit_test(groups_deliver_to_who_waits),
+        cmocka_unit_test(a_stream_that_goes_ends_the_wait_of_its_groups),
+        cmocka_unit_test(reads_wait_beside_the_state),
         cmocka_unit_test(a_timeout_is_answered_once),
         cmocka_unit_test(a_client_is_unblocked_by_its_id),
         cmocka_unit_test(who_is_gone_is_served_nothing),
