@@ -121,6 +121,7 @@ struct sim {
     uint32_t joined;            /* nodes that are members */
     bool quiet;                 /* faults are over, or have not begun */
     struct sim_history history[SIM_KEYS];
+    struct sim_wait wait;
     int64_t next_value;
     uint64_t *digests;          /* by applied index */
     uint64_t *digest_terms;     /* 0 = not seen */

@@ -123,6 +123,8 @@ void sim_check_node(struct sim *s, struct sim_node *n)
     struct shard_status at;
     shard_status(n->shard, &at);
     check_digest(s, n, &at);
+    if (s->wait.count > 0 && at.applied_index / 16 != n->seen_applied / 16)
+        SIM_RUN_NODE(s, n, sim_wait_check(s, n));
     rises(s, n, &n->seen_applied, at.applied_index, "the applied index");
     rises(s, n, &n->seen_clock, at.clock_ms, "the log clock");
     if (at.duplicates > 0)
@@ -214,4 +216,5 @@ void sim_check_end(struct sim *s)
     for (uint32_t i = 1; i < s->options.node_count; i++)
         check_rows(s, &s->nodes[i]);
     sim_clients_check(s);
+    sim_wait_check_end(s);
 }

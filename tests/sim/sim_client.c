@@ -30,6 +30,7 @@ static const uint32_t workloads[SIM_WORKLOADS][OP_KINDS] = {
     {[OP_GET] = 40, [OP_SET] = 20, [OP_INCR] = 20, [OP_LARGE_SET] = 1, [OP_LARGE_GET] = 4},
     {[OP_ZOO] = 40, [OP_INCR] = 1, [OP_GET] = 1},
     {[OP_CAS] = 6, [OP_DEL] = 1, [OP_SET] = 1, [OP_GET] = 2},
+    {[OP_PUSH] = 10, [OP_POP] = 12, [OP_INCR] = 1, [OP_GET] = 1},
 };
 
 /* --- requests --------------------------------------------------------------------------------- */
@@ -150,6 +151,10 @@ static bool send(struct sim_client *c)
         return sim_large_set(c);
     case OP_LARGE_GET:
         return sim_large_get(c);
+    case OP_PUSH:
+        return sim_wait_push(c);
+    case OP_POP:
+        return sim_wait_pop(c);
     default:
         return send_simple(c);
     }
@@ -311,8 +316,11 @@ static bool judge(struct sim_client *c, const char *text)
             s->errors_uncertain++;
             record_unknown(c);
             forget_brief(c);
+            sim_wait_unknown(c);
         } else if (strncmp(text, "-CLUSTERDOWN", 12) == 0) {
             s->errors_definite++;
+            if (c->op == OP_PUSH)
+                sim_wait_pushed(c, true);
         } else if (c->op != OP_ZOO) {
             sim_fail(s, "client operation %d was answered %s", (int)c->op, text);
         }
@@ -339,6 +347,12 @@ static bool judge(struct sim_client *c, const char *text)
         return false;
     case OP_LARGE_GET:
         sim_large_got(c, text);
+        return false;
+    case OP_PUSH:
+        sim_wait_pushed(c, false);
+        return false;
+    case OP_POP:
+        sim_wait_popped(c, text);
         return false;
     case OP_STALE:
     case OP_ZOO:
@@ -393,6 +407,8 @@ static void step(struct sim *s, struct sim_event *event)
         if (s->now_us - c->call.start_us > WAIT_MAX_US && !c->at->paused)
             sim_fail(s, "node %u owes a client an answer since %u s", c->at->position + 1,
                      (unsigned)((s->now_us - c->call.start_us) / 1000000));
+        if (c->op == OP_POP && c->at->up && c->life == c->at->life && sim_random(s, 6) == 0)
+            sim_wait_leave(c);
         sim_at(s, event, 1000000);
         return;
     }
@@ -429,6 +445,7 @@ void sim_clients_lost(struct sim *s, struct sim_node *n)
             continue;
         record_unknown(c);
         forget_brief(c);
+        sim_wait_unknown(c);
         if (n->shard != NULL)
             shard_forget(n->shard, &c->call.slot);
         c->call.waiting = false;

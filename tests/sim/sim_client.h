@@ -16,7 +16,8 @@
 #define SIM_PIPES_MAX 3
 #define SIM_PIPE_DEPTH 12
 #define SIM_KEYS 6
-#define SIM_WORKLOADS 6
+#define SIM_WORKLOADS 7
+#define SIM_TOKENS_MAX 65536
 
 struct sim;
 struct sim_node;
@@ -48,7 +49,7 @@ bool sim_submit(struct sim_node *n, struct sim_call *call, const struct request 
 
 enum sim_op {
     OP_GET, OP_SET, OP_INCR, OP_DEL, OP_CAS, OP_PAIR_INCR, OP_PAIR_READ, OP_BRIEF_SET, OP_BRIEF_GET,
-    OP_STALE, OP_ZOO, OP_LARGE_SET, OP_LARGE_GET,
+    OP_STALE, OP_ZOO, OP_LARGE_SET, OP_LARGE_GET, OP_PUSH, OP_POP,
     OP_KINDS
 };
 
@@ -70,6 +71,16 @@ struct sim_client {
     struct {
         uint32_t tried, acknowledged; /* the numbers of its large value */
     } large;
+    uint32_t wait_token; /* OP_PUSH: its element */
+    uint32_t wait_lines; /* OP_POP: lines of the reply before the element */
+    bool wait_moves;     /* OP_POP: the element goes elsewhere */
+};
+
+/* What became of the elements that were pushed (sim_wait.c). */
+struct sim_wait {
+    uint8_t fates[SIM_TOKENS_MAX];
+    uint32_t count, popped;
+    uint32_t unknown; /* clients that may have taken one, and nobody was told */
 };
 
 struct sim_history {
@@ -123,6 +134,16 @@ bool sim_large_set(struct sim_client *c);
 bool sim_large_get(struct sim_client *c);
 void sim_large_set_done(struct sim_client *c);
 void sim_large_got(struct sim_client *c, const char *text);
+
+/* sim_wait.c */
+bool sim_wait_push(struct sim_client *c);
+bool sim_wait_pop(struct sim_client *c);
+void sim_wait_pushed(struct sim_client *c, bool refused);
+void sim_wait_popped(struct sim_client *c, const char *text);
+void sim_wait_unknown(struct sim_client *c);
+void sim_wait_leave(struct sim_client *c);
+void sim_wait_check(struct sim *s, struct sim_node *n); /* inside of the node */
+void sim_wait_check_end(struct sim *s);
 
 /* sim_zoo.c */
 bool sim_zoo_send(struct sim_node *n, struct sim_call *call); /* a random command */

@@ -38,7 +38,8 @@ static struct sim_options options_of(uint64_t seed, const struct arguments *a)
     size_t profiles = 0;
     while (sim_profiles[profiles].name != NULL)
         profiles++;
-    static const uint8_t workloads[] = {0, 0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 3, 4, 4, 4, 5, 5, 5};
+    static const uint8_t workloads[] = {0, 0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 3, 4, 4, 4, 5, 5, 5,
+                                        6, 6, 6};
     struct prng prng; /* so that each profile meets all the other choices */
     prng_seed(&prng, ~seed);
     struct sim_options options = {
