@@ -16,6 +16,7 @@
 #include "base/lzf.h"
 #include "base/prng.h"
 #include "base/queue.h"
+#include "base/sha1.h"
 #include "base/siphash.h"
 
 /* Outcomes of string2ll() in Redis 7.0's util.c and of its tests. */
@@ -434,6 +435,36 @@ static void siphash_gives_the_values_of_its_paper(void **state)
 
 /* First numbers of xoshiro256** from the state 1, 2, 3, 4, and of splitmix64 from 1234567, as their
  * authors' C code prints them. */
+/* FIPS 180's examples, and sizes around the ends of a block against sha1sum. */
+static void sha1_gives_the_published_digests(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t size; /* of 'a's; 0: text */
+        const char *text, *hex;
+    } cases[] = {
+        {0, "", "da39a3ee5e6b4b0d3255bfef95601890afd80709"},
+        {0, "abc", "a9993e364706816aba3e25717850c26c9cd0d89d"},
+        {0, "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+         "84983e441c3bd26ebaae4aa1f95129e5e54670f1"},
+        {55, NULL, "c1c8bbdc22796e28c0e15163d20899b65621d65a"},
+        {56, NULL, "c2db330f6083854c99d4b5bfb6e8f29f201be699"},
+        {64, NULL, "0098ba824b5c16427bd7a1122a5a442a25ec644d"},
+        {1000000, NULL, "34aa973cd4c4daa4f61eeb2bdbad27316534016f"},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        char hex[SHA1_HEX_SIZE + 1];
+        struct buf b = {0};
+        if (cases[i].text != NULL)
+            buf_append_string(&b, cases[i].text);
+        for (size_t j = 0; j < cases[i].size; j++)
+            buf_append_u8(&b, 'a');
+        sha1_hex(buf_bytes(&b), hex);
+        assert_string_equal(hex, cases[i].hex);
+        buf_clear(&b);
+    }
+}
+
 static void prng_gives_the_published_numbers(void **state)
 {
     (void)state;
@@ -583,6 +614,7 @@ int main(void)
         cmocka_unit_test(lzf_gives_back_what_was_packed),
         cmocka_unit_test(crc32c_continues_over_pieces_and_both_ways_agree),
         cmocka_unit_test(siphash_gives_the_values_of_its_paper),
+        cmocka_unit_test(sha1_gives_the_published_digests),
         cmocka_unit_test(prng_gives_the_published_numbers),
         cmocka_unit_test(prng_stays_below_its_limit_and_reaches_all),
         cmocka_unit_test(a_heap_gives_what_sorting_gives),
