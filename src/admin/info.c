@@ -122,9 +122,14 @@ static void info_memory(struct server *s, struct buf *to)
     human(to, "total_system_memory_human", system);
     number(to, "used_memory_lua", 0);
     number(to, "used_memory_scripts_eval", 0);
-    number(to, "number_of_cached_scripts", 0);
-    number(to, "number_of_functions", 0);
-    number(to, "number_of_libraries", 0);
+    uint64_t libraries = 0, functions = 0, scripts = 0;
+    if (s->shard != NULL) {
+        machine_function_counts(shard_machine(s->shard), &libraries, &functions);
+        scripts = machine_script_count(shard_machine(s->shard));
+    }
+    number(to, "number_of_cached_scripts", scripts);
+    number(to, "number_of_functions", functions);
+    number(to, "number_of_libraries", libraries);
     number(to, "maxmemory", s->settings->maxmemory);
     human(to, "maxmemory_human", s->settings->maxmemory);
     text(to, "maxmemory_policy", policies[s->settings->maxmemory_policy]);

@@ -66,8 +66,8 @@ void command_unknown_text(const struct bytes *args, uint32_t arg_count, struct b
 
 bool command_is_out_of_memory(const struct exec *x)
 {
-    return (x->command->flags & CMD_DENY_OOM) && x->settings->maxmemory > 0 &&
-           keyspace_used_bytes(x->keyspace) > x->settings->maxmemory;
+    return (x->command->flags & CMD_DENY_OOM) &&
+           keyspace_is_full(x->keyspace, x->settings->maxmemory);
 }
 
 /* Its EXEC was, or it has waited since. */
@@ -92,7 +92,7 @@ void command_execute(struct exec *x)
         x->host->local(x->host_context, x);
         return;
     }
-    if (!is_let_in(x) && command_is_out_of_memory(x)) {
+    if (!is_let_in(x) && !x->in_script && command_is_out_of_memory(x)) {
         reply_error(x, "OOM command not allowed when used memory > 'maxmemory'.");
         return;
     }

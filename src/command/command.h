@@ -19,6 +19,7 @@
 
 #include "base/arena.h"
 #include "base/bytes.h"
+#include "command/events.h"
 #include "command/reply.h"
 
 struct command;
@@ -45,6 +46,8 @@ enum command_flags {
     CMD_SYSTEM = 1 << 24,   /* COMMAND DOCS: not for clients */
     CMD_UNLISTED = 1 << 25, /* a subcommand that Redis's table does not have as a row (DEBUG's) */
     CMD_STORE_OPTION = 1 << 26, /* writes only if an argument is STORE or STOREDIST */
+    CMD_MACHINE = 1 << 27,  /* runs above this layer: scripts, which run commands themselves */
+    CMD_TRY_READ = 1 << 28, /* first as a read; in the log when it comes to a write */
 };
 
 /* ACL categories, in the order in which COMMAND INFO names them. */
@@ -113,7 +116,12 @@ struct exec_host {
     void (*flushed)(void *context, const struct exec *x, int64_t db);
     /* Runs a CMD_LOCAL command at its place, replying through x. Only where x->client is real. */
     void (*local)(void *context, struct exec *x);
-    void (*ran)(void *context, const struct exec *x); /* one of an EXEC, at its client; or NULL */
+    void (*ran)(void *context, const struct exec *x); /* of an EXEC, of a script; or NULL */
+    /* A script has been running for a while, at its client: the others may be looked after.
+     * may_end: it has changed nothing; true then ends it. Or NULL. */
+    bool (*script_poll)(void *context, const struct exec *x, bool may_end);
+    /* A script's command was refused (x->command NULL: unknown), at its client. Or NULL. */
+    void (*refused)(void *context, const struct exec *x, const char *code);
 };
 
 typedef void command_run(struct exec *x);
@@ -188,13 +196,5 @@ struct key_list {
  * then, as it is for a command without keys. */
 bool keyspec_extract(const struct command *c, const struct bytes *args, uint32_t arg_count,
                      struct arena *arena, struct key_list *list);
-
-/* Classes of keyspace events, as notify-keyspace-events names them. */
-enum event_class {
-    EVENT_KEYSPACE = 1 << 0, EVENT_KEYEVENT = 1 << 1, EVENT_GENERIC = 1 << 2, EVENT_STRING = 1 << 3,
-    EVENT_LIST = 1 << 4, EVENT_SET = 1 << 5, EVENT_HASH = 1 << 6, EVENT_ZSET = 1 << 7,
-    EVENT_EXPIRED = 1 << 8, EVENT_EVICTED = 1 << 9, EVENT_STREAM = 1 << 10,
-    EVENT_KEY_MISS = 1 << 11, EVENT_MODULE = 1 << 13, EVENT_NEW = 1 << 14,
-};
 
 #endif

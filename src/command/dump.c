@@ -116,6 +116,7 @@ static bool read_payload(struct exec *x, struct rdb_value *v)
     case RDB_TOO_MANY:
         reply_error(x, "ERR the payload has more elements than apply-rows-max allows");
         break;
+    case RDB_NO_LIBRARY:
     case RDB_TOO_LARGE:
         reply_error(x, "ERR the payload unpacks to more bytes than proto-max-bulk-len allows");
         break;

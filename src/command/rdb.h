@@ -32,6 +32,7 @@ enum rdb_result {
     RDB_CORRUPT,
     RDB_TOO_MANY, /* elements */
     RDB_TOO_LARGE,
+    RDB_NO_LIBRARY, /* of rdb_read_libraries: something else stands there */
 };
 
 struct rdb_value {
@@ -51,5 +52,12 @@ void rdb_value_clear(struct rdb_value *v);
 
 /* Appends the payload, with its footer, of an object that is there. */
 void rdb_write(struct object *o, const struct settings *settings, struct buf *out);
+
+/* The payload of FUNCTION DUMP: rdb_put_library() for each library's source, then the footer over
+ * all that out holds from begun on. Read: the sources are v's elements, as of rdb_read(). */
+void rdb_put_library(struct buf *out, struct bytes source);
+void rdb_put_footer(struct buf *out, size_t begun);
+enum rdb_result rdb_read_libraries(struct bytes payload, const struct rdb_limits *limits,
+                                   struct arena *arena, struct rdb_value *v);
 
 #endif

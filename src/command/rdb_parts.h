@@ -10,6 +10,7 @@ enum rdb_type { /* as the first byte says; modules' are none of ours */
     RDB_HASH_ZIPMAP = 9, RDB_LIST_ZIPLIST = 10, RDB_SET_INTSET = 11, RDB_ZSET_ZIPLIST = 12,
     RDB_HASH_ZIPLIST = 13, RDB_LIST_QUICKLIST = 14, RDB_STREAM = 15, RDB_HASH_LISTPACK = 16,
     RDB_ZSET_LISTPACK = 17, RDB_LIST_QUICKLIST_2 = 18, RDB_STREAM_2 = 19,
+    RDB_LIBRARY = 245,
 };
 
 enum rdb_node { RDB_NODE_PLAIN = 1, RDB_NODE_LISTPACK = 2 }; /* of RDB_LIST_QUICKLIST_2 */

@@ -347,6 +347,24 @@ enum rdb_result rdb_read(struct bytes payload, const struct rdb_limits *limits,
     return RDB_OK;
 }
 
+enum rdb_result rdb_read_libraries(struct bytes payload, const struct rdb_limits *limits,
+                                   struct arena *arena, struct rdb_value *v)
+{
+    *v = (struct rdb_value){.type = TYPE_STRING};
+    if (!has_footer(payload))
+        return RDB_WRONG_FOOTER;
+    struct rdb_source s = {.arena = arena, .limits = limits, .value = v};
+    reader_init(&s.bytes, bytes_of(payload.data, payload.size - RDB_FOOTER_SIZE));
+    while (reader_left(&s.bytes) > 0) {
+        struct bytes source;
+        if (reader_u8(&s.bytes) != RDB_LIBRARY)
+            return RDB_NO_LIBRARY;
+        if (!rdb_read_string(&s, &source) || !add(&s, source))
+            return s.result;
+    }
+    return RDB_OK;
+}
+
 void rdb_value_clear(struct rdb_value *v)
 {
     free(v->elements);

@@ -292,6 +292,17 @@ void rdb_write(struct object *o, const struct settings *settings, struct buf *ou
     case TYPE_NONE:
         panic("an absent key has no payload");
     }
+    rdb_put_footer(out, begun);
+}
+
+void rdb_put_library(struct buf *out, struct bytes source)
+{
+    buf_append_u8(out, RDB_LIBRARY);
+    rdb_put_string(out, source);
+}
+
+void rdb_put_footer(struct buf *out, size_t begun)
+{
     buf_append_le16(out, RDB_VERSION);
     const struct bytes summed = bytes_of(buf_data(out) + begun, out->size - begun);
     buf_append_le64(out, crc64(summed));

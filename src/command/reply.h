@@ -17,6 +17,7 @@ struct reply {
     struct buf *out;                 /* NULL: the null sink */
     int protocol;                    /* RESP 2 or 3 */
     uint32_t errors;                 /* error replies written, also into the null sink */
+    uint32_t errors_counted;         /* of them, those that were told to the host before (ran) */
     char error_code[ERROR_CODE_MAX]; /* of the last one: "ERR", "WRONGTYPE" ... for errorstats */
 };
 

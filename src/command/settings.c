@@ -10,6 +10,8 @@
 #include "keyspace/keyspace.h"
 
 #define BULK_LEN_MIN (1024 * 1024)
+#define SCRIPT_MEMORY_MIN (1024 * 1024)
+#define SCRIPT_MEMORY_LIMIT ((uint64_t)1 << 40)
 
 static const struct {
     char letter;
@@ -115,6 +117,16 @@ static bool parse_bulk_len(struct bytes value, void *field)
 {
     uint64_t size;
     if (!parse_size(value, &size) || size < BULK_LEN_MIN)
+        return false;
+    *(uint64_t *)field = size;
+    return true;
+}
+
+/* Below the lower bound no script gets anywhere, above the upper one is what no node has. */
+static bool parse_script_memory(struct bytes value, void *field)
+{
+    uint64_t size;
+    if (!parse_size(value, &size) || size < SCRIPT_MEMORY_MIN || size > SCRIPT_MEMORY_LIMIT)
         return false;
     *(uint64_t *)field = size;
     return true;
@@ -257,6 +269,11 @@ static const struct setting settings_table[] = {
     {"proto-max-bulk-len", NULL, "536870912", parse_bulk_len, print_number,
      FIELD(proto_max_bulk_len)},
     {"requirepass", NULL, "", parse_text, print_text, FIELD(requirepass)},
+    {"script-deny-debug", NULL, "yes", parse_bool, print_bool, FIELD(script_deny_debug)},
+    {"script-instructions-max", NULL, "200000000", parse_count, print_number,
+     FIELD(script_instructions_max)},
+    {"script-memory-max", NULL, "268435456", parse_script_memory, print_number,
+     FIELD(script_memory_max)},
     {"set-max-intset-entries", NULL, "512", parse_count, print_number,
      FIELD(set_max_intset_entries)},
     {"stream-node-max-bytes", NULL, "4096", parse_size, print_number,
@@ -296,6 +313,8 @@ const char *setting_refusal(const struct setting *s, struct bytes value)
          "argument must be between 0 and 9223372036854775807 inclusive"},
         {parse_bulk_len, "argument must be a memory value",
          "argument must be between 1048576 and 9223372036854775807 inclusive"},
+        {parse_script_memory, "argument must be a memory value",
+         "argument must be between 1048576 and 1099511627776 inclusive"},
         {parse_count, "argument couldn't be parsed into an integer",
          "argument must be between 0 and 9223372036854775807 inclusive"},
         {parse_depth, "argument couldn't be parsed into an integer",
@@ -320,7 +339,8 @@ const char *setting_refusal(const struct setting *s, struct bytes value)
     for (size_t i = 0; i < ARRAY_COUNT(refusals); i++) {
         if (refusals[i].parse != s->parse)
             continue;
-        const bool takes_units = s->parse == parse_size || s->parse == parse_bulk_len;
+        const bool takes_units = s->parse == parse_size || s->parse == parse_bulk_len ||
+                                 s->parse == parse_script_memory;
         const bool parses = takes_units ? is_number && !(is_plain && number < 0) : is_plain;
         if (refusals[i].out_of_range != NULL && parses)
             return refusals[i].out_of_range;

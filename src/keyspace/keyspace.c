@@ -324,6 +324,11 @@ uint64_t keyspace_used_bytes(const struct keyspace *k)
     return sum;
 }
 
+bool keyspace_is_full(const struct keyspace *k, uint64_t maxmemory)
+{
+    return maxmemory > 0 && keyspace_used_bytes(k) + KEYSPACE_BASE_BYTES > maxmemory;
+}
+
 void keyspace_swap(struct keyspace *k, uint32_t a, uint32_t b)
 {
     CHECK(!k->is_reading);

@@ -91,6 +91,10 @@ uint64_t keyspace_size(const struct keyspace *k, uint32_t db);    /* DBSIZE */
 uint64_t keyspace_expires(const struct keyspace *k, uint32_t db); /* keys with a deadline */
 uint64_t keyspace_timed(const struct keyspace *k, uint32_t db);   /* hashes with such fields */
 uint64_t keyspace_used_bytes(const struct keyspace *k);           /* logical bytes of all dbs */
+/* Whether the databases take more than maxmemory bytes (0: no bound). An empty state takes some
+ * too, so that a bound of 1 refuses the first key. */
+#define KEYSPACE_BASE_BYTES 2
+bool keyspace_is_full(const struct keyspace *k, uint64_t maxmemory);
 void keyspace_swap(struct keyspace *k, uint32_t a, uint32_t b);
 uint64_t keyspace_flush(struct keyspace *k, uint32_t db); /* buries it; returns its former size */
 

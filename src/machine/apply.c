@@ -5,6 +5,7 @@
 #include "base/encode.h"
 #include "base/panic.h"
 #include "keyspace/expire.h"
+#include "machine/script.h"
 
 /* --- one command ------------------------------------------------------------------------------ */
 
@@ -58,7 +59,10 @@ void exec_command(struct machine *m, struct exec *x, const struct request *r)
         run_local(x);
         return;
     }
-    command_execute(x);
+    if (x->command->flags & CMD_MACHINE)
+        script_command(m, x, (r->flags & REQUEST_SHA) != 0);
+    else
+        command_execute(x);
     if (!keyspace_is_read_only(m->keyspace))
         tell_expired(x);
 }

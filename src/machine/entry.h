@@ -42,6 +42,8 @@ enum request_flags {
     REQUEST_LOCAL = 2, /* CMD_LOCAL: answered by the origin's host alone */
     REQUEST_LAST = 4,  /* REQ_PART: the last one */
     REQUEST_CLIENT = 8, /* REQ_COMMAND that may wait: the last argument is its client's id:8 */
+    REQUEST_SHA = 16,  /* EVAL: the sha of a stored script in place of its source;
+                          SCRIPT LOAD: on behalf of an EVAL */
 };
 
 enum unblock_by { UNBLOCK_WAITER, UNBLOCK_CLIENT }; /* id is a waiter of this origin, or a client */

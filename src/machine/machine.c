@@ -13,6 +13,7 @@
 
 #include "base/encode.h"
 #include "base/panic.h"
+#include "machine/script.h"
 
 enum { ENTRY_NOOP = 0, ENTRY_DATA = 1, ENTRY_CONFIG = 2 }; /* as raft's kinds */
 
@@ -57,6 +58,18 @@ static void host_ran(void *context, const struct exec *x)
     m->options.host->exec.ran(m->options.exec_context, x);
 }
 
+static void host_refused(void *context, const struct exec *x, const char *code)
+{
+    struct machine *m = context;
+    m->options.host->exec.refused(m->options.exec_context, x, code);
+}
+
+static bool host_script_poll(void *context, const struct exec *x, bool may_end)
+{
+    struct machine *m = context;
+    return m->options.host->exec.script_poll(m->options.exec_context, x, may_end);
+}
+
 /* --- life ------------------------------------------------------------------------------------- */
 
 struct machine *machine_new(const struct machine_options *options)
@@ -75,9 +88,12 @@ struct machine *machine_new(const struct machine_options *options)
         .flushed = host_flushed,
         .local = host_local,
         .ran = options->host->exec.ran == NULL ? NULL : host_ran,
+        .refused = options->host->exec.refused == NULL ? NULL : host_refused,
+        .script_poll = options->host->exec.script_poll == NULL ? NULL : host_script_poll,
     };
     waiters_init(&m->waiters);
     arena_init(&m->arena);
+    m->scripts = scripts_new();
     prng_seed(&m->local_chance, options->local_seed);
     machine_reload(m);
     return m;
@@ -89,6 +105,7 @@ void machine_free(struct machine *m)
         return;
     waiters_clear(&m->waiters);
     arena_clear(&m->arena);
+    scripts_free(m->scripts);
     free(m);
 }
 
@@ -253,17 +270,20 @@ enum read_result machine_read(struct machine *m, struct read_run *run)
     const size_t out_size = run->reply->out == NULL ? 0 : run->reply->out->size;
     struct exec x;
     struct block block = {0};
+    m->wants_log = false;
+    m->may_move = run->request->kind == REQ_COMMAND && !(run->request->flags & REQUEST_READ);
     keyspace_read_begin(m->keyspace, now_ms);
     read_request(m, run, &x, &block);
     const bool met_due = !run->judge_by_log && keyspace_met_due(m->keyspace, run->names);
     keyspace_read_end(m->keyspace);
     if (!met_due && block.waits)
         run->reader = waiters_add_reader(m, run, &block);
+    m->may_move = false;
     arena_reset(&m->arena);
-    if (met_due) { /* nothing was said */
+    if (met_due || m->wants_log) { /* nothing was said */
         if (run->reply->out != NULL)
             buf_truncate(run->reply->out, out_size);
-        return READ_MET_DUE;
+        return m->wants_log ? READ_WANTS_LOG : READ_MET_DUE;
     }
     *run->reply = x.reply;
     run->command = x.command;

@@ -61,13 +61,14 @@ struct machine_entry {
  * (boot, batch) are skipped as a whole and counted (machine_duplicates). */
 void machine_apply(struct machine *m, const struct machine_entry *entry);
 
-enum read_result { READ_DONE, READ_MET_DUE, READ_WAITS };
+enum read_result { READ_DONE, READ_MET_DUE, READ_WAITS, READ_WANTS_LOG };
 
 /* Runs a command with CMD_READ, or an EXEC without watches of such alone, at now_ms. READ_MET_DUE:
  * keys are due but not yet deleted by the log; nothing was replied; their names are appended to
  * *names (keyspace_met_due). judge_by_log: the log clock is now, and READ_MET_DUE never comes.
  * READ_WAITS: nothing was replied, it waits on this node alone (XREAD). Give it its record at once:
- * it ends as other waiters do, or by machine_reader_drop(). */
+ * it ends as other waiters do, or by machine_reader_drop().
+ * READ_WANTS_LOG: a script came to a write; nothing was replied, it has to run in the log. */
 struct waiter;
 struct read_run {
     const struct request *request;
@@ -86,6 +87,26 @@ void machine_reader_record(struct waiter *reader, void *record);
 void machine_reader_drop(struct machine *m, struct waiter *reader);
 /* After machine_reload(): those who may go on do. */
 void machine_readers_serve(struct machine *m);
+
+/* Where a script (CMD_TRY_READ) goes first; only a guess, made from what this node has applied and
+ * seen: wrong, it costs a round trip. */
+enum script_way {
+    SCRIPT_READS,    /* declared to: a read like any other (REQUEST_READ) */
+    SCRIPT_TRY_READ, /* as a read without REQUEST_READ: READ_WANTS_LOG may come of it */
+    SCRIPT_TO_LOG,
+};
+/* *store: EVAL of a source that is not stored yet: machine_script_store() goes to the log too. */
+enum script_way machine_script_way(struct machine *m, const struct command *c,
+                                   const struct request *r, bool *store);
+/* What stores the source of the EVAL r, from arena. */
+struct request machine_script_store(const struct request *r, struct arena *arena);
+/* EVAL of a stored script, on its way to the log: the sha takes the place of the source. */
+void machine_script_shorten(struct machine *m, struct request *r, struct arena *arena);
+
+/* How many scripts EVALSHA knows. */
+uint64_t machine_script_count(struct machine *m);
+/* How many libraries of functions, and functions, there are. */
+void machine_function_counts(struct machine *m, uint64_t *libraries, uint64_t *functions);
 
 /* The last applied (boot, batch) of an origin node; false, and zeros: none. */
 bool machine_origin(struct machine *m, uint64_t node, uint64_t *boot, uint64_t *batch);

@@ -18,6 +18,9 @@ struct machine {
     struct waiters waiters;
     struct exec_host exec_host; /* what commands see: tells the waiters, then options.host */
     uint64_t duplicates;
+    struct scripts *scripts;
+    bool may_move;  /* a read runs that may go on to the log */
+    bool wants_log; /* and it has to */
 };
 
 /* The system row of an origin: the name of its last applied batch, and how many pieces of a large
@@ -55,6 +58,10 @@ void apply_refusal(struct run *run, const char *error);
 void exec_begin(struct machine *m, struct exec *x, const struct request *r);
 /* Finds and runs one command in x; a read where the keyspace is read-only. */
 void exec_command(struct machine *m, struct exec *x, const struct request *r);
+
+/* --- script.c --------------------------------------------------------------------------------- */
+
+struct script_engine *script_engine_of(struct machine *m);
 
 /* --- transaction.c ---------------------------------------------------------------------------- */
 

@@ -102,6 +102,11 @@ bool shard_write(struct shard *s, const struct request *request, struct reply_sl
     return true;
 }
 
+void propose_moved(struct shard *s, const struct request *r, struct reply_slot *slot)
+{
+    add(s, r, slot);
+}
+
 struct batch *propose_internal(struct shard *s, const struct request *r)
 {
     CHECK(request_size(r) <= ENTRY_BATCH_MAX);

@@ -251,6 +251,23 @@ static bool spend(struct shard *s, struct budget *budget)
     return true;
 }
 
+/* A script came to a write: from now on the request is one of the log's. It was admitted once, so
+ * room is not asked for again. */
+static void move_to_log(struct shard *s, struct request r, struct pending *record)
+{
+    const struct shard_host *host = s->o.host;
+    struct reply_slot *slot = record->slot;
+    const char *refusal = host->read_moves(s->o.context, slot);
+    if (refusal != NULL) {
+        shard_refuse(s, record, refusal);
+        return;
+    }
+    record->slot = NULL;
+    slot->pending = NULL;
+    machine_script_shorten(s->machine, &r, &s->arena);
+    propose_moved(s, &r, slot);
+}
+
 /* false: it met keys that are due; nothing was replied. */
 static bool run_read(struct shard *s, const struct request *r, struct pending *record,
                      uint64_t clock_ms, enum run_mode mode)
@@ -271,6 +288,10 @@ static bool run_read(struct shard *s, const struct request *r, struct pending *r
     const enum read_result result = machine_read(s->machine, &run);
     if (result == READ_MET_DUE)
         return false;
+    if (result == READ_WANTS_LOG) {
+        move_to_log(s, *r, record);
+        return true;
+    }
     s->reads++;
     if (result == READ_WAITS) {
         blocked_reader(s, record, &run);

@@ -40,6 +40,9 @@ struct shard_host {
                       const struct command *command);
     /* The request of slot waits in the log's state; its reply is begun again some day. */
     void (*waits)(void *context, struct reply_slot *slot);
+    /* A script, given to shard_read without REQUEST_READ, came to a write: it goes to the log now,
+     * as if given to shard_write. Not NULL: it is refused with this text. */
+    const char *(*read_moves)(void *context, struct reply_slot *slot);
     struct exec_host exec;   /* changed, flushed, local: context is the same */
     void (*status)(void *context, const struct shard_mail *status); /* leader, role, term changed */
     void (*admin_done)(void *context, struct admin *admin);
@@ -80,7 +83,8 @@ void shard_close(struct shard *s);
  * forgotten. A request that cannot be executed is answered -CLUSTERDOWN or -UNCERTAIN.
  * A read that rides (REQUEST_READ, §3.10) is given to shard_write. slot NULL: nobody waits. */
 bool shard_write(struct shard *s, const struct request *request, struct reply_slot *slot);
-/* A command with CMD_READ, or an EXEC without watches of such alone. stale: of the local state. */
+/* A command with CMD_READ, or an EXEC without watches of such alone, or a script (read_moves).
+ * stale: of the local state. */
 bool shard_read(struct shard *s, const struct request *request, struct reply_slot *slot,
                 bool stale);
 bool shard_has_room(const struct shard *s);

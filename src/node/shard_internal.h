@@ -134,6 +134,8 @@ uint64_t shard_deadline(const struct shard *s, const struct pending *record);
 struct batch *propose_internal(struct shard *s, const struct request *r);
 /* A client's request anew, which has been in the log before: record is taken over. */
 void propose_again(struct shard *s, const struct request *r, struct pending *record);
+/* A request that was a read until now (read_moves), whether there is room or not. */
+void propose_moved(struct shard *s, const struct request *r, struct reply_slot *slot);
 void propose_timeouts(struct shard *s);
 void propose_seal_anew(struct shard *s); /* a newer term was applied: §3.1 step 11 */
 void propose_close(struct shard *s);

@@ -158,7 +158,7 @@ const struct config_row config_rows[] = {
     NO_INT("lfu-decay-time", "1", 0, INT_MAX),
     NO_INT("io-threads", "1", 1, 128),
     NO_BOOL_FIXED("io-threads-do-reads", "no"),
-    NO_INT("busy-reply-threshold", "5000", 0, INT64_MAX),
+    INT("busy-reply-threshold", busy_reply_threshold, "5000", 0, INT64_MAX, 0),
     ALIAS("lua-time-limit"),
     NO_SPECIAL("latency-tracking-info-percentiles", "50 99 99.9", config_check_percentiles),
     NO_INT("tracking-table-max-keys", "1000000", 0, INT64_MAX),

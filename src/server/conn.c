@@ -513,7 +513,7 @@ bool conns_turn(struct server *s)
     while ((node = queue_pop_front(&now)) != NULL) {
         struct conn *c = container_of(node, struct conn, ready_node);
         c->is_ready = false;
-        if (conn_turn(c)) {
+        if (c == s->busy.caller || conn_turn(c)) {
             conn_make_ready(c);
             any = true;
         }
@@ -595,11 +595,17 @@ static void conn_send(struct conn *c)
 void conns_flush(struct server *s)
 {
     struct queue_node *node;
+    bool keeps_caller = false;
     while ((node = queue_pop_front(&s->outgoing)) != NULL) {
         struct conn *c = container_of(node, struct conn, out_node);
         c->has_output = false;
-        conn_send(c);
+        if (c == s->busy.caller) /* its output is half a reply */
+            keeps_caller = true;
+        else
+            conn_send(c);
     }
+    if (keeps_caller)
+        note_output(s->busy.caller);
 }
 
 /* --- from time to time ------------------------------------------------------------------------ */

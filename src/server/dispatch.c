@@ -301,8 +301,7 @@ static const char *space_exec_text(const struct server *s)
 /* Then Redis queues nothing any more, be it a read: a queue takes memory too. */
 static bool is_out_of_memory(const struct server *s)
 {
-    return s->settings->maxmemory > 0 &&
-           keyspace_used_bytes(shard_keyspace(s->shard)) > s->settings->maxmemory;
+    return keyspace_is_full(shard_keyspace(s->shard), s->settings->maxmemory);
 }
 
 static enum dispatch queue_command(struct incoming *in)
@@ -586,6 +585,51 @@ static bool is_waiting_write(uint32_t flags)
     return (flags & CMD_BLOCKING) != 0 && (flags & CMD_WRITE) != 0;
 }
 
+/* A script that may write: as a read first, alone, since it may have to move to the log; in the log
+ * at once when it is known to write (§3.4 step 2). */
+static enum dispatch dispatch_script(struct incoming *in)
+{
+    struct conn *c = in->conn;
+    struct server *s = c->server;
+    struct machine *m = shard_machine(s->shard);
+    struct request request = plain_request(in, c->session.db);
+    bool store;
+    const enum script_way way = machine_script_way(m, in->command, &request, &store);
+    const bool reads = way == SCRIPT_READS;
+    if (!reads && s->pause == PAUSE_WRITES && !(in->command->flags & CMD_READ)) {
+        c->is_paused = true;
+        return DISPATCH_LATER;
+    }
+    const struct request storing = store ? machine_script_store(&request, &s->arena) : request;
+    enum dispatch outcome;
+    if (reads) {
+        request.flags = REQUEST_READ;
+        outcome = dispatch_read(in, &request);
+    } else if (way == SCRIPT_TRY_READ && c->writes_in_flight > 0) {
+        return DISPATCH_LATER; /* it must see them, and may have to follow them */
+    } else if (way == SCRIPT_TO_LOG) {
+        if (lacks_space(s, CMD_WRITE | CMD_DENY_OOM))
+            return reject_text(in, space_text(s));
+        request.flags = 0;
+        machine_script_shorten(m, &request, &s->arena);
+        outcome = dispatch_write(in, &request);
+    } else {
+        request.flags = 0;
+        if (!release_holds(c, false, in->rewind))
+            return DISPATCH_REWIND;
+        outcome = alone(in, submit(in, &request, route_read));
+    }
+    if (store && outcome == DISPATCH_TAKEN && !lacks_space(s, CMD_WRITE | CMD_DENY_OOM))
+        shard_write(s->shard, &storing, NULL);
+    return outcome;
+}
+
+const char *dispatch_moves(struct slot *slot)
+{
+    const struct server *s = slot->conn->server;
+    return lacks_space(s, CMD_WRITE | CMD_DENY_OOM) ? space_text(s) : NULL;
+}
+
 /* A command of its own, outside of MULTI. */
 static enum dispatch dispatch_plain(struct incoming *in)
 {
@@ -602,6 +646,8 @@ static enum dispatch dispatch_plain(struct incoming *in)
         const enum dispatch outcome = barrier(in);
         return outcome == DISPATCH_TAKEN ? alone(in, answer_now(in)) : outcome;
     }
+    if (flags & CMD_TRY_READ)
+        return dispatch_script(in);
     struct request request = plain_request(in, in->conn->session.db);
     const bool is_barrier = (flags & (CMD_BARRIER | CMD_BLOCKING)) != 0;
     if (is_barrier) {
@@ -619,6 +665,21 @@ static enum dispatch dispatch_plain(struct incoming *in)
     return is_barrier ? alone(in, outcome) : outcome;
 }
 
+/* While a script takes long: EXEC ends its transaction with the reason. */
+static enum dispatch refuse_busy(struct incoming *in)
+{
+    const struct server *s = in->conn->server;
+    struct session *session = &in->conn->session;
+    if (in->info->op != OP_EXEC || !session->in_multi)
+        return reject_text(in, busy_text(s));
+    struct buf text = {0};
+    buf_printf(&text, "EXECABORT Transaction discarded because of: %s", busy_text(s));
+    session_multi_end(session);
+    const enum dispatch outcome = answer_error(in, buf_bytes(&text));
+    buf_clear(&text);
+    return outcome;
+}
+
 enum dispatch dispatch_request(struct conn *c, const struct resp_request *r, size_t offset,
                                size_t *rewind)
 {
@@ -630,6 +691,8 @@ enum dispatch dispatch_request(struct conn *c, const struct resp_request *r, siz
     enum dispatch outcome;
     if (!admit(&in, &outcome))
         return outcome;
+    if (s->busy.script != NULL && !(in.command->flags & CMD_ALLOW_BUSY))
+        return refuse_busy(&in);
     if (in.info->op != OP_NONE)
         outcome = is_paused(&in) ? DISPATCH_LATER : dispatch_op(&in);
     else if (c->session.in_multi)
@@ -674,10 +737,21 @@ void dispatch_account(struct slot *slot, const struct reply *reply)
     command_info_called(slot->info, ticks, slot->conn->server->config.latency_tracking);
     if (reply->errors > 0) {
         slot->info->failed++;
-        stats_count_errors(stats, reply->error_code, reply->errors);
+        stats_count_errors(stats, reply->error_code, reply->errors - reply->errors_counted);
     }
     if (ticks >= slot->conn->server->slow_ticks)
         note_slow(slot->conn, slot->info, ticks, buf_bytes(&slot->words));
+}
+
+void dispatch_account_script(struct server *s, const struct exec *x)
+{
+    struct command_info *info = commands_info_of(s->commands, x->command);
+    s->stats.commands++;
+    info->calls++;
+    if (x->reply.errors > 0) {
+        info->failed++;
+        stats_count_errors(&s->stats, x->reply.error_code, x->reply.errors);
+    }
 }
 
 void dispatch_begin_parts(const struct slot *slot)

@@ -21,7 +21,6 @@ void local_execute(struct server *s, struct conn *c, struct exec *x);
 bool local_refuse_in_exec(struct exec *x);
 
 
-
 /* Sends MONITOR's line to those that watch. */
 void monitor_feed(struct server *s, const struct conn *c, const struct bytes *args, size_t count);
 
@@ -50,6 +49,10 @@ local_run slowlog_get, slowlog_len, slowlog_reset, slowlog_help, latency_latest,
     latency_graph, latency_doctor, latency_histogram, latency_help;
 /* local_debug.c: all of DEBUG that is not the table's */
 local_run local_debug;
+/* local_script.c */
+local_run script_kill, function_kill, function_stats;
+/* What others are told while a script runs (server->busy). */
+const char *busy_text(const struct server *s);
 /* local_raft.c */
 local_run raft_status_command, raft_log, raft_digest, raft_help;
 void raft_not_in_a_cluster(struct exec *x); /* the error reply */

@@ -42,17 +42,31 @@ static void finish_reload(struct server *s, struct conn *c, struct exec *x)
     reply_ok(x);
 }
 
-/* Saves and loads; here: all rows reach the store and are read from it. */
+/* Saves and loads; here: all rows reach the store and are read from it. NOFLUSH without MERGE:
+ * Redis loads its dump over what is there, and stumbles over libraries. */
 static void debug_reload(struct server *s, struct exec *x)
 {
-    if (!local_refuse_in_exec(x))
+    bool no_flush = false, merge = false;
+    uint64_t libraries = 0, functions = 0;
+    for (uint32_t i = 2; i < x->arg_count; i++) {
+        no_flush = no_flush || arg_is(x, i, "noflush");
+        merge = merge || arg_is(x, i, "merge");
+    }
+    if (local_refuse_in_exec(x))
+        return;
+    if (no_flush && !merge && s->shard != NULL)
+        machine_function_counts(shard_machine(s->shard), &libraries, &functions);
+    if (libraries > 0)
+        reply_error(x, "ERR Error trying to load the RDB dump, check server logs.");
+    else
         pending_new(s, x, PENDING_FLUSH, finish_reload);
 }
 
-static void debug_set_active_expire(struct server *s, struct exec *x)
+/* A replicated switch: "no" for this argument. */
+static void debug_set(struct server *s, struct exec *x, struct bytes setting, const char *no)
 {
-    const struct bytes value = arg_is(x, 2, "0") ? BYTES("no") : BYTES("yes");
-    const struct bytes args[] = {BYTES("active-expire"), value};
+    const struct bytes value = arg_is(x, 2, no) ? BYTES("no") : BYTES("yes");
+    const struct bytes args[] = {setting, value};
     const struct request request = {.kind = REQ_SETTING, .args = args, .arg_count = 2};
     if (local_refuse_in_exec(x))
         return;
@@ -166,7 +180,7 @@ void local_debug(struct server *s, struct conn *c, struct exec *x)
         uint32_t min, max; /* arguments */
     } accepted[] = { /* internals of Redis that are not there: fine, no effect */
         {"replybuffer", 4, 4}, {"pause-cron", 3, 3}, {"change-repl-id", 2, 2},
-        {"set-disable-deny-scripts", 3, 3}, {"dict-resizing", 3, 3}, {"client-eviction", 2, 2},
+        {"dict-resizing", 3, 3}, {"client-eviction", 2, 2},
         {"set-skip-checksum-validation", 3, 3}, {"client-enforce-reply-list", 3, 3},
     };
     const uint32_t n = x->arg_count;
@@ -181,7 +195,9 @@ void local_debug(struct server *s, struct conn *c, struct exec *x)
     else if (arg_is(x, 1, "reload") || (arg_is(x, 1, "loadaof") && n == 2))
         debug_reload(s, x);
     else if (arg_is(x, 1, "set-active-expire") && n == 3)
-        debug_set_active_expire(s, x);
+        debug_set(s, x, BYTES("active-expire"), "0");
+    else if (arg_is(x, 1, "set-disable-deny-scripts") && n == 3)
+        debug_set(s, x, BYTES("script-deny-debug"), "1");
     else if (arg_is(x, 1, "protocol") && n == 3)
         debug_protocol(x);
     else if (arg_is(x, 1, "quicklist-packed-threshold") && n == 3)

@@ -8,12 +8,13 @@ libserver_a_SOURCES = \
 	%D%/key_changes.h %D%/key_changes.c %D%/raft_trace_file.h %D%/raft_trace_file.c %D%/histogram.h %D%/histogram.c %D%/latency.h %D%/latency.c \
 	%D%/local.h %D%/local.c %D%/local_connection.c %D%/local_client.c %D%/local_config.c \
 	%D%/local_server.c %D%/local_latency.c %D%/local_debug.c %D%/local_raft.c %D%/local_members.c \
+	%D%/local_script.c \
 	%D%/loop.h %D%/loop.c %D%/node.h %D%/node.c %D%/memory.c %D%/server.h %D%/server.c \
 	%D%/state.c
 
 SERVER_TESTS = tests/unit/test_config tests/unit/test_conn tests/unit/test_latency
 SERVER_TEST_LIBS = libserver.a libmachine.a libcommand.a libkeyspace.a libresp.a libkv.a libbase.a \
-	$(ROCKSDB_LIBS) $(EVENT_LIBS) $(JEMALLOC_LIBS) $(CMOCKA_LIBS) -lm
+	$(ROCKSDB_LIBS) $(LUA_LIBS) $(EVENT_LIBS) $(JEMALLOC_LIBS) $(CMOCKA_LIBS) -lm
 check_PROGRAMS += $(SERVER_TESTS)
 
 tests_unit_test_latency_SOURCES = tests/unit/test_latency.c

@@ -69,6 +69,7 @@ static void host_reply_begin(void *context, struct reply_slot *shard, struct rep
     reply->protocol = slot->protocol;
     *client = slot->conn;
     slot->begun = ticks_now();
+    slot->conn->server->script_begun = slot->begun;
     dispatch_begin_parts(slot);
 }
 
@@ -118,9 +119,9 @@ static void finish_special(struct slot *slot, const struct reply *reply)
 static void host_reply_end(void *context, struct reply_slot *shard, const struct reply *reply,
                            const struct command *command)
 {
-    (void)context;
     (void)command;
     struct slot *slot = slot_of(shard);
+    server_end_script(context);
     slot->shard.pending = NULL;
     if (slot->kind != SLOT_COMMAND)
         finish_special(slot, reply);
@@ -132,6 +133,22 @@ static void host_waits(void *context, struct reply_slot *shard)
 {
     (void)context;
     slot_block(slot_of(shard));
+}
+
+static const char *host_read_moves(void *context, struct reply_slot *shard)
+{
+    (void)context;
+    struct slot *slot = slot_of(shard);
+    struct conn *c = slot->conn;
+    server_end_script(c->server);
+    const char *refusal = dispatch_moves(slot);
+    if (refusal != NULL)
+        return refusal;
+    CHECK(slot->flight == FLIGHT_READ);
+    slot->flight = FLIGHT_WRITE;
+    c->reads_in_flight--;
+    c->writes_in_flight++;
+    return NULL;
 }
 
 /* One command may tell of several changes. */
@@ -164,9 +181,28 @@ static void host_flushed(void *context, const struct exec *x, int64_t db)
     count_change(&s->changes, x);
 }
 
+static void host_refused(void *context, const struct exec *x, const char *code)
+{
+    struct server *s = context;
+    stats_count_errors(&s->stats, code, 1);
+    if (x->command != NULL)
+        commands_info_of(s->commands, x->command)->rejected++;
+}
+
 static void host_ran(void *context, const struct exec *x)
 {
+    if (x->in_script) {
+        dispatch_account_script(context, x);
+        return;
+    }
+    server_end_script(context);
     dispatch_account_part(context, x);
+    ((struct server *)context)->script_begun = ticks_now();
+}
+
+static bool host_script_poll(void *context, const struct exec *x, bool may_end)
+{
+    return server_poll_script(context, x, may_end);
 }
 
 static void host_local(void *context, struct exec *x)
@@ -195,10 +231,13 @@ const struct shard_host server_shard_host = {
     .reply_begin = host_reply_begin,
     .reply_end = host_reply_end,
     .waits = host_waits,
+    .read_moves = host_read_moves,
     .exec = {.changed = host_changed,
              .flushed = host_flushed,
              .local = host_local,
-             .ran = host_ran},
+             .ran = host_ran,
+             .script_poll = host_script_poll,
+             .refused = host_refused},
     .status = host_status,
     .admin_done = host_admin_done,
     .stopped = host_stopped,

@@ -83,6 +83,13 @@ struct server {
     struct slowlog slowlog;
     struct latency latency;
     uint64_t slow_ticks;         /* a command that takes as long is looked at: slow log, latency */
+    uint64_t script_begun;       /* ticks: where a script that runs now began */
+    struct busy {                /* script NULL: none */
+        const struct exec *script; /* that takes long, in the middle of a turn of the shard */
+        struct conn *caller;     /* waits for it; left alone meanwhile */
+        bool may_end, kill;
+        uint64_t look_us;
+    } busy;
     uint64_t part_begun;         /* ticks: where the running EXEC's next command begins, */
     uint32_t part_errors;        /* and the error replies before it */
     uint32_t monitor_count;
@@ -135,5 +142,13 @@ bool server_database(struct server *s, uint32_t n, struct database_figures *db);
 
 /* The shard's host (route.c). */
 extern const struct shard_host server_shard_host;
+
+/* --- local_script.c --------------------------------------------------------------------------- */
+
+/* The script x is running, in the middle of a turn of the shard: looks at the sockets when that
+ * takes long. true: somebody wants its end (may_end: it may be ended). */
+bool server_poll_script(struct server *s, const struct exec *x, bool may_end);
+/* It has ended. */
+void server_end_script(struct server *s);
 
 #endif

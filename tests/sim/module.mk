@@ -20,7 +20,7 @@ noinst_PROGRAMS += tests/sim/simulate
 tests_sim_simulate_SOURCES = %D%/simulate.c $(SIM_SOURCES)
 tests_sim_simulate_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_sim_simulate_LDADD = libsim.a libnode.a libmachine.a libcommand.a libkeyspace.a libraft.a \
-	libresp.a libkv.a libbase.a $(ROCKSDB_LIBS)
+	libresp.a libkv.a libbase.a $(ROCKSDB_LIBS) $(LUA_LIBS) -lm
 
 noinst_PROGRAMS += tests/sim/replay
 tests_sim_replay_SOURCES = %D%/replay.c

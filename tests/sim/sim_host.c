@@ -74,6 +74,12 @@ static void local(void *context, struct exec *x)
     panic("no simulated client asks for a local command");
 }
 
+static const char *read_moves(void *context, struct reply_slot *slot)
+{
+    (void)context, (void)slot;
+    return NULL;
+}
+
 static void status(void *context, const struct shard_mail *mail)
 {
     (void)context, (void)mail;
@@ -105,6 +111,7 @@ const struct shard_host sim_shard_host = {
     .reply_begin = reply_begin,
     .reply_end = reply_end,
     .waits = waits,
+    .read_moves = read_moves,
     .exec = {.changed = changed, .flushed = flushed, .local = local},
     .status = status,
     .admin_done = admin_done,

@@ -45,6 +45,18 @@ static const char *const templates[] = {
     "sort Ks alpha store Kl", "sort Kl by nosort get # store Kl", "sort Kz by * alpha store Kl",
     "swapdb 1 2", "flushdb", "flushdb async", "dbsize", "randomkey",
     "object encoding K?", "ttl K?", "debug digest",
+    /* scripts: tabs where Lua wants blanks */
+    "eval for\ti=1,9\tdo\tredis.call('rpush',KEYS[1],math.random(99),os.clock())\tend 1 Kl",
+    "eval redis.call('hset',KEYS[1],'f',cjson.encode({redis.call('time'),tostring({})})) 1 Kh",
+    "eval local\tt={}\tfor\ti=1,9\tdo\tt['k'..math.random(99)]=i\tend\tlocal\ts=''\t"
+    "for\tk,v\tin\tpairs(t)\tdo\ts=s..k..v\tend\tredis.call('set',KEYS[1],s) 1 Kt",
+    "eval redis.call('set',KEYS[1],1)\terror('no') 1 Kt",
+    "eval redis.call('set',KEYS[1],1)\treturn\tstring.rep('x',2^31) 1 Kt",
+    "eval return\tredis.pcall('spop',KEYS[1],ARGV[1]) 1 Ks N", "eval return\t1 0 V",
+    "evalsha e0e1f9fabfc9d4800c877a703b823ac0578ff8db 0", "script load return\t2",
+    "script flush", "function flush", "fcall zoo 1 Kl V", "fcall_ro zoo 1 Kl V",
+    "function load replace #!lua\tname=zoo\nredis.register_function('zoo',function(k,a)\t"
+    "return\tredis.call('rpush',k[1],a[1],math.random(9))\tend)",
 };
 
 struct words {
@@ -108,7 +120,7 @@ static void add_token(struct sim *s, struct words *w, const char *token)
 
 static void choose_words(struct sim *s, struct words *w)
 {
-    char text[64];
+    char text[256];
     snprintf(text, sizeof(text), "%s", templates[sim_random(s, ARRAY_COUNT(templates))]);
     char *rest;
     char *token = strtok_r(text, " ", &rest);

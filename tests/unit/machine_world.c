@@ -265,6 +265,7 @@ void maker_apply(struct world *w, struct maker *maker, struct name name)
 static const char *take_replies(struct world *w)
 {
     const char *text = arena_string(&w->arena, buf_bytes(&w->replies));
+    w->reply_size = w->replies.size;
     buf_reset(&w->replies);
     return text;
 }

@@ -26,6 +26,7 @@ struct world {
     uint64_t next_index, next_batch, term, clock_ms;
     int protocol;
     bool deaf;           /* nobody waits for replies */
+    size_t reply_size;   /* of the last reply that was given back */
     struct buf replies;  /* of own requests, one behind the other */
     struct buf events;   /* "expired k|del k|" as the host was told */
     uint32_t local_runs;

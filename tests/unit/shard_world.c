@@ -108,6 +108,12 @@ static void host_local(void *context, struct exec *x)
     reply_simple(x, "LOCAL");
 }
 
+static const char *host_read_moves(void *context, struct reply_slot *slot)
+{
+    (void)context, (void)slot;
+    return NULL;
+}
+
 static void host_status(void *context, const struct shard_mail *status)
 {
     (void)context;
@@ -129,6 +135,7 @@ static const struct shard_host host = {
     .reply_begin = reply_begin,
     .reply_end = reply_end,
     .waits = host_waits,
+    .read_moves = host_read_moves,
     .exec = {.changed = host_changed, .flushed = host_flushed, .local = host_local},
     .status = host_status,
     .admin_done = host_admin_done,
