@@ -253,6 +253,35 @@ def a_directory_of_another_cluster_does_no_harm():
         theirs.close()
 
 
+def a_directory_of_another_node_does_no_harm():
+    """Two members come up in each other's directories: who they are lies there, not in their address."""
+    cluster = Cluster(namespaces=False)
+    try:
+        cluster.form()
+        second, third = cluster.nodes[1:]
+        for node in (second, third):
+            assert node.call("SET", "by:%d" % node.number, node.number) == b"OK"
+        ids = [node.info("raft")["raft_node_id"] for node in (second, third)]
+        for node in (second, third):
+            assert node.terminate() == 0
+        second.home, third.home = third.home, second.home
+        for node in (second, third):
+            node.start(wait=False)
+        for node in (second, third):
+            node.wait_port()
+        cluster.wait_writable(60)
+        assert [node.info("raft")["raft_node_id"] for node in (third, second)] == ids
+        for node in cluster.nodes:
+            assert node.call("MGET", "by:2", "by:3") == [b"2", b"3"]
+        cluster.check_equal(60)
+        cluster.check_logs()
+    except BaseException:
+        cluster.tell_logs()
+        raise
+    finally:
+        cluster.close()
+
+
 def adding_what_cannot_be_added_ends_with_an_error_and_harms_nothing():
     cluster = Cluster(namespaces=False)
     try:
@@ -432,7 +461,7 @@ TESTS = [
     configuration_errors_name_the_directive, an_unusable_directory_is_named, a_taken_port_is_named,
     a_node_of_another_cluster_is_refused_and_both_live_on, a_wrong_secret_is_refused_and_said,
     a_directory_that_may_not_be_written_is_named, a_taken_peer_port_is_named,
-    a_directory_of_another_cluster_does_no_harm, adding_what_cannot_be_added_ends_with_an_error_and_harms_nothing,
+    a_directory_of_another_cluster_does_no_harm, a_directory_of_another_node_does_no_harm, adding_what_cannot_be_added_ends_with_an_error_and_harms_nothing,
     a_member_that_slept_while_the_others_were_replaced_finds_its_way,
     requests_that_want_too_much_end_with_an_error, a_single_node_that_is_told_to_end_under_load_loses_nothing,
     three_nodes_that_are_told_to_end_under_load_lose_nothing,

@@ -35,4 +35,5 @@ check-sim: tests/sim/simulate
 check-mutants:
 	$(srcdir)/tests/mutants/run
 .PHONY: check-mutants
-EXTRA_DIST += tests/mutants/run tests/mutants/mutants.txt %D%/README.md
+EXTRA_DIST += tests/mutants/run tests/mutants/mutants.txt tests/mutants/README.md tests/fuzz/README.md \
+	utils/bench/README.md %D%/README.md
