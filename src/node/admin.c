@@ -40,6 +40,14 @@ void admin_give_back(struct consensus *c)
     }
 }
 
+static void send_reply(struct consensus *c, raft_node to, const struct wire_admin_reply *reply)
+{
+    buf_reset(&c->out);
+    wire_encode_admin_reply(&c->out, reply);
+    const struct bytes part = buf_bytes(&c->out);
+    peers_send_frame(c, to, CHANNEL_CONTROL, &part, 1);
+}
+
 void change_end(struct consensus *c, struct change *change, bool ok, const char *format, ...)
 {
     char text[ADMIN_TEXT_MAX];
@@ -47,8 +55,9 @@ void change_end(struct consensus *c, struct change *change, bool ok, const char 
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    log_info("consensus", "administration done", "node=%" PRIu64 " ok=%d text=\"%s\"", change->node,
-             ok, text);
+    if (change->op != ADMIN_HOLDING)
+        log_info("consensus", "administration done", "node=%" PRIu64 " ok=%d text=\"%s\"",
+                 change->node, ok, text);
     if (change->admin != NULL) {
         change->admin->ok = ok;
         memcpy(change->admin->text, text, sizeof(text));
@@ -57,10 +66,7 @@ void change_end(struct consensus *c, struct change *change, bool ok, const char 
         struct wire_admin_reply reply = {
             .boot = change->from_boot, .id = change->from_id, .ok = ok};
         memcpy(reply.text, text, sizeof(text));
-        buf_reset(&c->out);
-        wire_encode_admin_reply(&c->out, &reply);
-        const struct bytes part = buf_bytes(&c->out);
-        peers_send_frame(c, change->from, CHANNEL_CONTROL, &part, 1);
+        send_reply(c, change->from, &reply);
     }
     const bool has_dialed = change_dials(change->op) && change->step != CHANGE_FORWARDED;
     *change = (struct change){0};
@@ -98,7 +104,8 @@ static void forward(struct consensus *c, struct change *change)
     peers_send_frame(c, c->leader, CHANNEL_CONTROL, &part, 1);
     change->step = CHANGE_FORWARDED;
     change->from = c->leader;
-    change->deadline_us = c->now_us + CHANGE_FORWARDED_US;
+    change->deadline_us =
+        c->now_us + (change->op == ADMIN_HOLDING ? election_us(c) : CHANGE_FORWARDED_US);
 }
 
 void admin_leader_up(struct consensus *c)
@@ -106,6 +113,27 @@ void admin_leader_up(struct consensus *c)
     for (size_t i = 0; i < c->changes_used; i++)
         if (c->changes[i].step == CHANGE_FORWARDED)
             forward(c, &c->changes[i]);
+}
+
+/* WAIT's question to the leader, who alone knows all: members but asker that hold index. */
+static void count_holding(const struct consensus *c, raft_node asker, raft_index index,
+                          char text[static ADMIN_TEXT_MAX])
+{
+    struct raft_status status;
+    raft_status(c->raft, &status);
+    uint64_t count = asker != c->identity.node_id && status.persisted_index >= index;
+    for (size_t i = 0; i < status.peer_count; i++)
+        count += status.peers[i].node != asker && status.peers[i].match_index >= index;
+    snprintf(text, ADMIN_TEXT_MAX, "%" PRIu64, count);
+}
+
+/* So many of these questions under way leave room for what operators want. */
+static bool asks_too_much(const struct consensus *c)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < c->changes_used; i++)
+        count += c->changes[i].step != CHANGE_FREE && c->changes[i].op == ADMIN_HOLDING;
+    return count >= CHANGES_MAX / 2;
 }
 
 static void answer_at_once(struct consensus *c, struct admin *admin, bool ok, const char *text)
@@ -131,7 +159,14 @@ void admin_mail(struct consensus *c, struct admin *admin)
         answer_at_once(c, admin, false, "this node was removed from its cluster: ask a member");
         return;
     }
-    struct change *change = change_new(c, admin->op, admin->node);
+    char text[ADMIN_TEXT_MAX];
+    if (admin->op == ADMIN_HOLDING && is_leader(c)) {
+        count_holding(c, c->identity.node_id, admin->node, text);
+        answer_at_once(c, admin, true, text);
+        return;
+    }
+    struct change *change = admin->op == ADMIN_HOLDING && asks_too_much(c)
+                                ? NULL : change_new(c, admin->op, admin->node);
     if (change == NULL) {
         answer_at_once(c, admin, false, TOO_MANY);
         return;
@@ -157,17 +192,20 @@ void admin_receive(struct consensus *c, raft_node from, const struct wire_admin 
 {
     if (is_copy(c, from, request))
         return;
+    struct wire_admin_reply reply = {.boot = request->boot, .id = request->id};
+    if (is_leader(c) && request->op == ADMIN_HOLDING) {
+        reply.ok = true;
+        count_holding(c, from, request->node, reply.text);
+        send_reply(c, from, &reply);
+        return;
+    }
     struct change *change =
         is_leader(c) ? change_new(c, (enum admin_op)request->op, request->node) : NULL;
     if (change == NULL) {
-        struct wire_admin_reply no = {.boot = request->boot, .id = request->id};
-        snprintf(no.text, sizeof(no.text), "%s", is_leader(c)
+        snprintf(reply.text, sizeof(reply.text), "%s", is_leader(c)
                  ? TOO_MANY
                  : "leadership has just changed: try again");
-        buf_reset(&c->out);
-        wire_encode_admin_reply(&c->out, &no);
-        const struct bytes part = buf_bytes(&c->out);
-        peers_send_frame(c, from, CHANNEL_CONTROL, &part, 1);
+        send_reply(c, from, &reply);
         return;
     }
     change->from = from;
@@ -241,7 +279,9 @@ static void start(struct consensus *c, struct change *change)
             forward(c, change);
         return; /* no leader: perhaps soon */
     }
-    if (change->op == ADMIN_TRANSFER)
+    if (change->op == ADMIN_HOLDING) /* it was to be forwarded: we have become the leader */
+        change_end(c, change, false, "leadership has just changed: try again");
+    else if (change->op == ADMIN_TRANSFER)
         start_transfer(c, change);
     else
         membership_start(c, change);

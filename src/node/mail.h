@@ -73,6 +73,7 @@ enum admin_op {
     ADMIN_ADD_LEARNER, /* address: a spare, which does not vote until it is promoted */
     ADMIN_REPLACE,  /* node goes, the new empty one at address comes, in one change */
     ADMIN_PROMOTE,  /* node, a learner, is to vote */
+    ADMIN_HOLDING,  /* node is a log index: text is how many other members have it on disk */
     ADMIN_OPS
 };
 

@@ -224,7 +224,7 @@ void local_lolwut(struct server *s, struct conn *c, struct exec *x)
 /* --- WAIT ------------------------------------------------------------------------------------- */
 
 /* A write that was answered is committed: durable on a majority, which may or may not include this
- * node. The leader knows more (match indexes); pending.c asks it if it is this node. */
+ * node. The leader knows more (match indexes): pending.c asks it. */
 void local_wait(struct server *s, struct conn *c, struct exec *x)
 {
     int64_t wanted, timeout_ms;

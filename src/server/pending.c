@@ -153,6 +153,8 @@ void pending_admin_done(struct server *s, struct admin *admin)
     p->admin = NULL;
     if (admin->op == ADMIN_STATUS && admin->ok)
         s->consensus = *admin->status;
+    if (admin->op == ADMIN_HOLDING && admin->ok)
+        p->holding = MAX(p->holding, strtoull(admin->text, NULL, 10));
     if (p->slot == NULL)
         pending_free(p);
     else if (p->kind == PENDING_ADMIN)
@@ -200,7 +202,7 @@ void pending_unblock(struct pending *p, bool with_error)
 static void turn_wait(struct pending *p)
 {
     struct server *s = p->server;
-    const uint64_t holding = pending_members_holding(s, p->index);
+    const uint64_t holding = MAX(p->holding, pending_members_holding(s, p->index));
     if (holding >= p->wanted || s->now_us >= p->deadline_us) {
         end_wait(p, holding);
         return;
@@ -208,7 +210,9 @@ static void turn_wait(struct pending *p)
     if (p->asked || s->now_us < p->ask_again_us)
         return;
     p->ask_again_us = s->now_us + WAIT_ASK_US;
-    if (!pending_admin(p, ADMIN_STATUS))
+    p->admin = xcalloc(1, sizeof(*p->admin));
+    p->admin->node = p->index;
+    if (!pending_admin(p, ADMIN_HOLDING))
         return; /* next time */
 }
 

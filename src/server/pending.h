@@ -32,7 +32,7 @@ struct pending {
     local_run *finish;     /* PENDING_STATUS, _FLUSH: makes the reply */
     uint64_t deadline_us;  /* PENDING_WAIT; UINT64_MAX = none */
     uint64_t ask_again_us;
-    uint64_t index, wanted;
+    uint64_t index, wanted, holding;
     bool asked;            /* an admin request for it is under way */
     struct admin *admin;
     struct log_describe describe;

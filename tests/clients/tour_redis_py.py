@@ -141,7 +141,9 @@ def looking_around(a, b, c):
     assert any(line["name"] == "tour" for line in a.client_list())
     assert a.dbsize() == b.dbsize() == c.dbsize()
     assert a.command_count() > 200 and "get" in {k.lower() for k in a.command()}
-    assert a.wait(2, 5000) == 2 if a.set("waited", 1) else False
+    for client in (a, b, c):  # also where the leader is not
+        assert client.set("waited", 1) and client.wait(2, 10000) == 2
+        assert client.wait(3, 50) == 2
 
 
 def blocking(a, b, c):

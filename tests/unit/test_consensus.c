@@ -358,6 +358,36 @@ static void a_minority_answers_no_reads_and_loses_no_batch(void **state)
     net_free(n);
 }
 
+/* WAIT's question, on the leader and on a follower: all that others have on their disks. */
+static void any_node_tells_how_many_others_hold_an_entry(void **state)
+{
+    (void)state;
+    struct net *n = net_new(16);
+    net_form(n, 3);
+    net_set_load(n, true, false);
+    net_run(n, SECOND);
+    net_set_load(n, false, false);
+    assert_settles(n);
+    char text[ADMIN_TEXT_MAX];
+    const uint64_t last = net_view(n, 0).applied_index;
+    const struct admin whole = {.op = ADMIN_HOLDING, .node = last};
+    for (int slot = 0; slot < 3; slot++) {
+        assert_true(net_admin(n, slot, &whole, text));
+        assert_string_equal(text, "2");
+    }
+    net_crash(n, 2, KV_MEM_KILL);
+    net_set_load(n, true, false);
+    net_run(n, SECOND);
+    const struct admin more = {.op = ADMIN_HOLDING, .node = last + 1};
+    for (int slot = 0; slot < 2; slot++) {
+        assert_true(net_admin(n, slot, &more, text));
+        assert_string_equal(text, "1");
+        assert_true(net_admin(n, slot, &whole, text));
+        assert_string_equal(text, "2");
+    }
+    net_free(n);
+}
+
 static void a_leader_with_a_dying_disk_hands_over(void **state)
 {
     (void)state;
@@ -551,6 +581,7 @@ int main(void)
         cmocka_unit_test(the_log_clock_never_falls_when_a_leader_with_a_slow_clock_follows),
         cmocka_unit_test(the_lease_ends_before_another_leader_can_be_elected),
         cmocka_unit_test(a_minority_answers_no_reads_and_loses_no_batch),
+        cmocka_unit_test(any_node_tells_how_many_others_hold_an_entry),
         cmocka_unit_test(a_leader_with_a_dying_disk_hands_over),
         cmocka_unit_test(a_leader_whose_writes_queue_up_goes_on_leading),
         cmocka_unit_test(a_leader_whose_clock_is_wrong_hands_over),
