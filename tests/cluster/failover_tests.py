@@ -123,12 +123,14 @@ class LargePipeline(threading.Thread):
 
 def large_pipelines_do_not_unseat_the_leader():
     """Some hundred megabytes wait for the leader's disk: it works, so it goes on leading."""
-    cluster = Cluster(namespaces=False)  # a bridge drops frames under such a load
+    slow = is_sanitized()  # ten times, so timeouts are too
+    options = ["--tick-ms", "100", "--quorum-wait-ms", "60000"] if slow else []
+    cluster = Cluster(namespaces=False, options=options)  # a bridge drops frames under such a load
     try:
         cluster.form()
         leader = cluster.leader()
         term = leader.info("raft")["raft_term"]
-        count = 20 if is_sanitized() else 150
+        count = 20 if slow else 150
         pipelines = [LargePipeline(node, count) for node in cluster.nodes]
         for p in pipelines:
             p.start()
