@@ -595,7 +595,7 @@ static void watched_keys_go_with_their_stamps(void **state)
 static void apply_change(struct world *w, const char *key, uint32_t event_class)
 {
     const struct key_change change = {event_class, "set", 0, bytes_from_string(key)};
-    const struct exec x = {.keyspace = fake.keyspace};
+    const struct exec x = {.keyspace = fake.keyspace, .settings = w->server->settings};
     server_shard_host.exec.changed(w->server, &x, &change);
 }
 
