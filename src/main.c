@@ -79,6 +79,7 @@ int main(int argc, char **argv)
     const bool check_only = take_flag(&argc, argv, "--check-config");
     struct server *s = xcalloc(1, sizeof(*s));
     struct error e = {0};
+    bool wants_restart = false;
     config_init(&s->config);
     s->info = (struct server_info){info_text, info_wants_raft, info_raft};
     int result;
@@ -87,7 +88,12 @@ int main(int argc, char **argv)
         result = usage_error(e.text);
     else
         result = check_only ? 0 : run(s);
+    wants_restart = s->wants_restart;
     config_clear(&s->config);
     free(s);
+    if (wants_restart) {
+        execv("/proc/self/exe", argv);
+        return usage_error("cannot start anew: start it again");
+    }
     return result;
 }

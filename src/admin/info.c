@@ -370,6 +370,7 @@ static void info_peers(struct server *s, struct buf *to)
     }
 }
 
+static const char *const service_names[] = {"full", "removed", "quarantined"}; /* enum service */
 static const char *const space_names[] = {"plenty", "low", "none"}; /* enum space_level */
 
 static void raft_fields(struct server *s, struct buf *to)
@@ -400,6 +401,7 @@ static void raft_fields(struct server *s, struct buf *to)
     number(to, "raft_snapshots_sent", status->snapshots_sent);
     number(to, "raft_snapshots_installed", status->snapshots_installed);
     number(to, "raft_ready", s->is_ready);
+    text(to, "raft_service", service_names[s->status.service]);
     buf_printf(to, "raft_digest:%016llx\r\n", U(s->status.digest));
     text(to, "raft_disk_space", space_names[status->space]);
     number(to, "raft_disk_free", status->disk_free);

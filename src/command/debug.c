@@ -330,6 +330,7 @@ static void debug_help(struct exec *x)
 /* Redis has no rows for them; arity is checked by the row, and answered in DEBUG's own words. */
 static const struct command debug_subcommands[] = {
     {.name = "change-repl-id", .arity = 2, .flags = HOST, .group = "server"},
+    {.name = "damage", .arity = 3, .flags = HOST, .group = "server"},
     {.name = "digest", .run = debug_digest, .arity = 2, .flags = DATA, .group = "server"},
     {.name = "digest-value", .run = debug_digest_value, .arity = -2, .flags = DATA,
      .group = "server"},

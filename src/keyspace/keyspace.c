@@ -390,6 +390,24 @@ uint64_t keyspace_digest(const struct keyspace *k)
     return k->now_counters.digest;
 }
 
+bool keyspace_damage(struct keyspace *k, uint32_t db, struct bytes name)
+{
+    struct buf key = {0}, row = {0};
+    buf_reserve(&key, META_KEY_NAME + name.size);
+    key.size = META_KEY_NAME + name.size;
+    meta_key(buf_data(&key), keyspace_database_number(k, db), keyspace_position(k, name), name);
+    struct bytes value;
+    const bool is_there = cache_get(k->cache, buf_bytes(&key), &value) && value.size > 0;
+    if (is_there) {
+        buf_append_bytes(&row, value);
+        buf_data(&row)[row.size - 1] ^= 1;
+        cache_put(k->cache, buf_bytes(&key), buf_bytes(&row));
+    }
+    buf_clear(&key);
+    buf_clear(&row);
+    return is_there;
+}
+
 uint8_t *keyspace_row_space(struct keyspace *k, struct bytes key, size_t value_size)
 {
     return cache_put_space(k->cache, key, value_size);

@@ -145,4 +145,8 @@ uint64_t keyspace_settings_version(const struct keyspace *k);
  * (ARCHITECTURE §5 rule 8). */
 uint64_t keyspace_digest(const struct keyspace *k);
 
+/* Changes a bit of the key's row behind the digest's back, as a fault of memory or disk would: for
+ * tests of the self-check. false: there is no such key. */
+bool keyspace_damage(struct keyspace *k, uint32_t db, struct bytes name);
+
 #endif

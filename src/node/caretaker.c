@@ -83,6 +83,33 @@ static bool use_spare(struct consensus *c)
     return false;
 }
 
+/* A voter whose directory was emptied, by itself (digest.h) or with its disk, is replaced by who
+ * answers in its place, or has already been added there under another leader. */
+static void replace_emptied(struct consensus *c)
+{
+    for (size_t i = 0; i < c->changes_used; i++)
+        if (change_dials(c->changes[i].op) && c->changes[i].step != CHANGE_FREE)
+            return;
+    for (uint32_t i = 0; i < c->config.incoming.count; i++) {
+        const raft_node node = c->config.incoming.node[i];
+        const struct peer *p = peer_find(c, node);
+        const struct peer_address *address = book_find(&c->book, node);
+        if (p == NULL || address == NULL || member_is_alive(c, node))
+            continue;
+        const bool is_empty = p->up[CHANNEL_CONTROL] && p->empty_us != 0 &&
+                              p->heard_us < p->empty_us + election_us(c); /* what lingered */
+        if (!is_empty && learner_beside(c, node, address) == 0)
+            continue;
+        struct change *change = change_new(c, ADMIN_REPLACE, node);
+        if (change == NULL)
+            return;
+        change->address = *address;
+        log_warn("consensus", "a voter's directory is empty: it is replaced by itself",
+                 "node=%" PRIu64, node);
+        return;
+    }
+}
+
 /* Addresses are attributes (§3.9 step 4): what a hello has said is in force at once, the entry lets
  * those know it who cannot be reached, and those who come later. */
 static void log_addresses(struct consensus *c)
@@ -178,6 +205,8 @@ void caretaker_tick(struct consensus *c)
     }
     if (!is_leader(c) || c->stopping || settled_members(c) == NULL)
         return;
+    if (c->o.auto_heal)
+        replace_emptied(c);
     if (!promote_learner(c) && !use_spare(c))
         log_addresses(c);
 }

@@ -82,6 +82,9 @@ static void take_mail(struct consensus *c, struct consensus_mail *mail)
         c->durable_applied = MAX(c->durable_applied, mail->index);
         c->compaction.due = true;
         return;
+    case MAIL_DIGEST:
+        digest_mail(c, mail->index, mail->id);
+        return;
     case MAIL_INSTALLED:
         snapshot_receive_installed(c, mail->index, mail->ok);
         return;
@@ -126,6 +129,7 @@ static void take_ticks(struct consensus *c)
         space_tick(c);
         compact_tick(c);
         caretaker_tick(c);
+        digest_tick(c);
     }
 }
 
@@ -430,6 +434,7 @@ enum status consensus_open(const struct consensus_options *options, struct conse
     c->now_us = c->o.clock.boot_us(c->o.clock.context);
     c->next_tick_us = c->now_us + (uint64_t)c->o.tick_ms * 1000;
     c->next_node = c->identity.node_id + 1;
+    c->digests.is_quarantined = options->is_quarantined;
     space_open(c);
 
     if (c->identity.node_id != 0) {
@@ -547,6 +552,8 @@ void consensus_fill_status(struct consensus *c, struct consensus_status *status)
         .compactions = c->compaction.count,
         .waiting = c->raft == NULL,
         .removed = c->is_removed,
+        .quarantined = c->digests.is_quarantined,
+        .digest_wrong = c->digests.wrong_index,
     };
     struct log_store_stats stats;
     log_store_stats(c->o.log, &stats);

@@ -49,10 +49,16 @@ struct consensus_options {
     uint64_t disk_reserve;               /* bytes that stay free of what clients write */
     struct lease *lease;                 /* published there; NULL = not (lease.h) */
     struct peer_address self;            /* as other nodes reach this one's peer port */
+    bool auto_heal;                      /* digest.h */
+    bool is_quarantined;                 /* since an earlier start */
     bool cluster_init;                   /* an empty directory becomes a cluster of one */
     /* An empty node was introduced to a cluster: its identity is written and durable; called once,
      * in a turn. Only now can the shard be opened. May be NULL. */
     void (*introduced)(void *context, const struct log_identity *identity);
+    /* The state is wrong: remember it over restarts. Then, with auto_heal: wipe state and log,
+     * start empty. Both may be NULL. */
+    void (*quarantined)(void *context, const char *why);
+    void (*heal)(void *context);
     void *context;
 };
 
@@ -75,7 +81,8 @@ void consensus_receive(struct consensus *c, uint64_t from, struct bytes frame);
 /* The same without a copy: takes the caller's reference. */
 void consensus_receive_block(struct consensus *c, uint64_t from, struct block *frame);
 /* The connection of a channel to node is up (hello done), broke, or was refused when tried. */
-enum peer_event { PEER_UP, PEER_BROKEN, PEER_REFUSED };
+/* EMPTY, beside UP: who answers there is an empty node, which would be anybody. */
+enum peer_event { PEER_UP, PEER_BROKEN, PEER_REFUSED, PEER_EMPTY };
 void consensus_peer_event(struct consensus *c, uint64_t node, enum peer_channel channel,
                           enum peer_event event);
 
@@ -107,6 +114,8 @@ struct consensus_status {
     uint64_t snapshots_sent, snapshots_installed, compactions;
     bool waiting; /* an empty node that nobody has introduced yet */
     bool removed; /* and knows it */
+    bool quarantined;
+    uint64_t digest_wrong; /* index at which the state differs; 0 = none known */
 };
 
 #endif

@@ -16,6 +16,7 @@
 
 #include "base/prng.h"
 #include "node/consensus_parts.h"
+#include "node/digest.h"
 #include "node/entry_cache.h"
 
 struct consensus {
@@ -100,6 +101,7 @@ struct consensus {
     struct snapshot_send send;
     struct snapshot_receive receive;
     struct compaction compaction;
+    struct digests digests;
 
     bool ineligible; /* the core was told not to campaign */
     uint64_t disk_transfer_us, disk_warned_us, clock_transfer_us, silent_from_us;

@@ -71,6 +71,7 @@ struct peer {
     bool snapshot_wanted;        /* the core asks for a transfer */
     uint64_t heard_us;           /* 0 = never */
     uint64_t guest_us;           /* since when it is known to be removed */
+    uint64_t empty_us;           /* when an empty node answered in its place; 0 = never */
     uint64_t lost_us;            /* when its connection broke last; 0 = never */
     int64_t wall_ahead_ms;       /* of our wall clock */
     bool wall_known;

@@ -118,6 +118,9 @@ static void mail_status(struct consensus *c)
         .voters = c->config.incoming.count,
         .space = (uint8_t)c->space.level,
         .space_own = (uint8_t)c->space.own,
+        .service = c->is_removed                ? SERVICE_REMOVED
+                   : c->digests.is_quarantined ? SERVICE_QUARANTINED
+                                               : SERVICE_FULL,
     };
     c->status_due = !mailbox_send(c->o.outbox, &m);
 }

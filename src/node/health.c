@@ -65,7 +65,7 @@ static raft_node better_disk(const struct consensus *c)
 
 static void set_eligible(struct consensus *c, bool ok)
 {
-    ok = ok && !c->is_removed;
+    ok = ok && !c->is_removed && !digest_forbids_office(c);
     if (c->ineligible == !ok)
         return;
     c->ineligible = !ok;

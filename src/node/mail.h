@@ -25,6 +25,7 @@ enum consensus_mail_kind {
     MAIL_READ,      /* .read_id: tell the read index */
     MAIL_APPLIED,   /* .index applied, .batch: own batches up to here are settled */
     MAIL_DURABLE,   /* .index, .term: a flush up to here was ingested */
+    MAIL_DIGEST,    /* .index, .id: the running digest there (digest.h) */
     MAIL_INSTALLED, /* .index applied, .ok: by a snapshot; else it was not needed any more */
     MAIL_PERSISTED, /* from the log writer: .id */
     MAIL_ADMIN,     /* .admin: carry out, send back */
@@ -45,17 +46,22 @@ enum shard_mail_kind {
     MAIL_INSTALL,   /* .index .term: what lies in incoming becomes the state; no entry follows
                        before MAIL_INSTALLED */
     MAIL_READ_INDEX,/* .read_id .ok .index .clock_ms: the leader's clock when it was asked */
-    MAIL_STATUS,    /* .role .term .leader .commit_index .voters .space .space_own */
+    MAIL_STATUS,    /* .role .term .leader .commit_index .voters .space .space_own
+                       .service */
     MAIL_SILENT,    /* .node: we lead, and have not heard that member for an election timeout */
     MAIL_ADMIN_DONE,
     MAIL_STOPPED,
 };
+
+/* Whether clients are served, or why not. */
+enum service { SERVICE_FULL, SERVICE_REMOVED, SERVICE_QUARANTINED };
 
 struct shard_mail {
     enum shard_mail_kind kind;
     uint8_t entry_kind;
     uint8_t role; /* enum raft_role */
     uint8_t space, space_own; /* enum space_level */
+    uint8_t service;          /* enum service */
     bool ok;
     uint32_t voters;
     struct block *block;

@@ -254,18 +254,31 @@ static void start_add(struct consensus *c, struct change *change)
     }
 }
 
+raft_node learner_beside(const struct consensus *c, raft_node old,
+                         const struct peer_address *address)
+{
+    for (uint32_t i = 0; i < c->config.learners.count; i++) {
+        const raft_node node = c->config.learners.node[i];
+        const struct peer_address *at = book_find(&c->book, node);
+        if (node != old && at != NULL && address_equal(at, address))
+            return node;
+    }
+    return 0;
+}
+
 /* The new node may stand where the old one stood, if that has lost its directory. */
 static void start_replace(struct consensus *c, struct change *change)
 {
+    const raft_node begun = learner_beside(c, change->old, &change->address);
     if (!is_member(c, change->old)) {
         change_end(c, change, false, "node %" PRIu64 " is not a member", change->old);
         return;
     }
     const raft_node known = member_at(c, &change->address);
-    if (known == 0) {
+    if (begun != 0) {
+        start_catch_up(c, change, begun);
+    } else if (known == 0) {
         start_contact(c, change);
-    } else if (known != change->old && node_set_has(&c->config.learners, known)) {
-        start_catch_up(c, change, known);
     } else if (known != change->old) {
         at_a_voters_place(c, change, known);
     } else if (member_is_alive(c, known)) {

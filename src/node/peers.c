@@ -459,6 +459,8 @@ static void receive_frame(struct consensus *c, raft_node from, struct bytes byte
     case WIRE_SNAPSHOT_OFFER: snapshot_receive_offer(c, from, &f->offer); return;
     case WIRE_SNAPSHOT_CHUNK: snapshot_receive_chunk(c, from, &f->chunk); return;
     case WIRE_SNAPSHOT_ACK: snapshot_send_ack(c, from, &f->ack); return;
+    case WIRE_DIGEST: digest_receive(c, from, &f->digest); return;
+    case WIRE_VERDICT: digest_verdict(c, &f->verdict); return;
     case WIRE_REMOVED: caretaker_removed(c, &f->removed); return;
     case WIRE_TYPE_END: return;
     }
@@ -501,6 +503,9 @@ void consensus_peer_event(struct consensus *c, uint64_t node, enum peer_channel 
             admin_leader_up(c);
         if (channel == CHANNEL_CONTROL && is_leader(c) && node_set_has(&c->config.learners, node))
             membership_introduce(c, node);
+        break;
+    case PEER_EMPTY:
+        p->empty_us = c->now_us;
         break;
     case PEER_BROKEN: /* a leader goes back to probing; our own leader's must be refused, too */
         p->up[channel] = false;

@@ -25,6 +25,8 @@ static struct shard *shard_new(const struct shard_options *options)
 {
     struct shard *s = xcalloc(1, sizeof(*s));
     s->o = *options;
+    if (s->o.digest_every == 0)
+        s->o.digest_every = DIGEST_EVERY;
     s->o.quorum_wait_ms = options->quorum_wait_ms == 0 ? QUORUM_WAIT_MS : options->quorum_wait_ms;
     if (s->o.flush_log_bytes == 0)
         s->o.flush_log_bytes = FLUSH_LOG_BYTES;
@@ -145,6 +147,7 @@ static void take_status(struct shard *s, const struct shard_mail *mail)
     s->role = mail->role;
     s->space = mail->space;
     s->space_own = mail->space_own;
+    s->service = mail->service;
     s->status_term = mail->term;
     s->term = MAX(s->term, mail->term);
     if (mail->leader != 0 && !s->contacted) {
@@ -306,6 +309,7 @@ void shard_status(const struct shard *s, struct shard_status *status)
         .role = s->role,
         .space = s->space,
         .space_own = s->space_own,
+        .service = s->service,
         .ready = s->ready,
         .requests_in_flight = s->pool.requests,
         .bytes_in_flight = s->pool.bytes,

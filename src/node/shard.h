@@ -65,6 +65,7 @@ struct shard_options {
     struct disk *disk;             /* looked at before a flush when disk_reserve > 0 (§6.4) */
     const char *dir;
     uint64_t disk_reserve;
+    uint64_t digest_every;         /* entries from one digest to compare to the next; 0 = 4096 */
     uint64_t seed;
     const struct lease *lease; /* NULL: every read asks (lease.h) */
 };
@@ -118,6 +119,7 @@ struct shard_status {
     uint64_t leader, term;
     uint8_t role;
     uint8_t space, space_own; /* enum space_level: what is refused, and by our own disk alone */
+    uint8_t service; /* enum service */
     bool ready; /* what the first leader it knew had committed at contact is applied */
     uint64_t requests_in_flight, bytes_in_flight;
     uint64_t batches, batched_requests, reads, read_rounds, duplicates;

@@ -58,7 +58,7 @@ struct shard {
     /* What consensus said last. */
     uint64_t leader, status_term, term; /* term: the newest known, also by applied entries */
     uint8_t role;
-    uint8_t space, space_own;
+    uint8_t space, space_own, service;
     bool contacted, ready;
     uint64_t contact_index;
 
@@ -119,6 +119,7 @@ struct shard {
 };
 
 #define NEVER UINT64_MAX
+#define DIGEST_EVERY 4096 /* the same on all nodes (§5 rule 8) */
 
 /* --- shard.c ---------------------------------------------------------------------------------- */
 

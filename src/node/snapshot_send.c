@@ -92,8 +92,8 @@ static struct peer *next_peer(struct consensus *c)
         struct peer *p = &c->peers[i];
         if (p->node == 0 || !p->snapshot_wanted)
             continue;
-        const bool possible = is_leader(c) && c->o.state != NULL && p->up[CHANNEL_DATA] &&
-                              c->now_us - p->heard_us < 2 * election_us(c);
+        const bool possible = is_leader(c) && c->digests.wrong_index == 0 && c->o.state != NULL &&
+                              p->up[CHANNEL_DATA] && c->now_us - p->heard_us < 2 * election_us(c);
         if (possible && !snapshot_is_installing(c))
             return p;
         p->snapshot_wanted = false;

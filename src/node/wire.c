@@ -231,6 +231,40 @@ static bool decode_removed(struct reader *r, struct wire_removed *removed)
     return members_decode(reader_bytes(r, reader_left(r)), &removed->members);
 }
 
+void wire_encode_digest(struct buf *to, const struct wire_digest *digest)
+{
+    head(to, WIRE_DIGEST);
+    buf_append_le64(to, digest->index);
+    buf_append_le64(to, digest->digest);
+    buf_append_u8(to, digest->wants_heal);
+}
+
+static bool decode_digest(struct reader *r, struct wire_digest *digest)
+{
+    digest->index = reader_le64(r);
+    digest->digest = reader_le64(r);
+    digest->wants_heal = reader_u8(r) != 0;
+    return true;
+}
+
+void wire_encode_verdict(struct buf *to, const struct wire_verdict *verdict)
+{
+    head(to, WIRE_VERDICT);
+    buf_append_le64(to, verdict->node);
+    buf_append_le64(to, verdict->index);
+    buf_append_le64(to, verdict->digest);
+    buf_append_u8(to, verdict->may_heal);
+}
+
+static bool decode_verdict(struct reader *r, struct wire_verdict *verdict)
+{
+    verdict->node = reader_le64(r);
+    verdict->index = reader_le64(r);
+    verdict->digest = reader_le64(r);
+    verdict->may_heal = reader_u8(r) != 0;
+    return true;
+}
+
 void wire_encode_admin(struct buf *to, const struct wire_admin *admin)
 {
     head(to, WIRE_ADMIN);
@@ -353,6 +387,10 @@ static bool decode_body(struct reader *r, struct wire_frame *f)
         return decode_introduce(r, &f->introduce);
     case WIRE_REMOVED:
         return decode_removed(r, &f->removed);
+    case WIRE_DIGEST:
+        return decode_digest(r, &f->digest);
+    case WIRE_VERDICT:
+        return decode_verdict(r, &f->verdict);
     case WIRE_ADMIN:
         return decode_admin(r, &f->admin);
     case WIRE_ADMIN_REPLY:

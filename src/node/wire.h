@@ -32,6 +32,8 @@ enum wire_type {
     WIRE_SNAPSHOT_CHUNK,
     WIRE_SNAPSHOT_ACK,   /* peer -> leader */
     WIRE_REMOVED,        /* to a node that is none of the cluster's any more */
+    WIRE_DIGEST,         /* to the leader: the newest (index, digest) (digest.h) */
+    WIRE_VERDICT,        /* leader -> peer: yours differs; or: you may heal yourself */
     WIRE_TYPE_END
 };
 
@@ -76,6 +78,17 @@ struct wire_introduce {
 struct wire_removed {
     uint64_t node;
     struct members members;
+};
+
+struct wire_digest {
+    uint64_t index, digest; /* index 0: none yet */
+    bool wants_heal;
+};
+
+/* index 0: says only that node may wipe itself. */
+struct wire_verdict {
+    uint64_t node, index, digest;
+    bool may_heal;
 };
 
 struct wire_admin {
@@ -131,6 +144,8 @@ struct wire_frame {
         struct wire_snapshot_chunk chunk;
         struct wire_snapshot_ack ack;
         struct wire_removed removed;
+        struct wire_digest digest;
+        struct wire_verdict verdict;
     };
 };
 
@@ -153,6 +168,8 @@ void wire_encode_read_reply(struct buf *to, const struct wire_read_reply *reply)
 void wire_encode_introduce(struct buf *to, const struct wire_introduce *introduce,
                            struct bytes members);
 void wire_encode_removed(struct buf *to, uint64_t node, struct bytes members);
+void wire_encode_digest(struct buf *to, const struct wire_digest *digest);
+void wire_encode_verdict(struct buf *to, const struct wire_verdict *verdict);
 void wire_encode_admin(struct buf *to, const struct wire_admin *admin);
 void wire_encode_admin_reply(struct buf *to, const struct wire_admin_reply *reply);
 /* offer.members is not looked at. */

@@ -69,7 +69,8 @@ struct config {
     bool cluster_init;
     const char *cluster_secret, *cluster_secret_file;
     int64_t tick_ms, heartbeat_ticks, election_ticks, lease_ms;
-    int64_t replace_dead_after_ms;
+    int64_t replace_dead_after_ms, digest_every;
+    bool auto_heal;
     bool read_lease;
     int64_t quorum_wait_ms;
     /* storage */

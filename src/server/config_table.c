@@ -88,6 +88,8 @@ const struct config_row config_rows[] = {
     INT("tick-ms", tick_ms, "10", 1, 1000, FIXED),
     INT("heartbeat-ticks", heartbeat_ticks, "5", 1, 1000, FIXED),
     INT("election-ticks", election_ticks, "20", 5, 10000, FIXED),
+    BOOL("auto-heal", auto_heal, "no", FIXED),
+    INT("digest-every", digest_every, "4096", 1, INT_MAX, FIXED),
     INT("replace-dead-after-ms", replace_dead_after_ms, "0", 0, INT64_MAX / 1000, FIXED),
     BOOL("read-lease", read_lease, "no", FIXED),
     INT("lease-ms", lease_ms, "150", 1, 60000, FIXED),

@@ -266,6 +266,15 @@ static struct request plain_request(const struct incoming *in, uint32_t db)
 /* --- a disk that is nearly full (§6.4) -------------------------------------------------------- */
 
 /* Whether commands with these flags are refused; deletes go on while there is a little room. */
+/* Why this node serves nobody any more: ask another one. */
+static const char *service_text(const struct server *s)
+{
+    return s->status.service == SERVICE_REMOVED
+               ? "CLUSTERDOWN this node was removed from its cluster, not executed: use a member"
+               : "CLUSTERDOWN this node is quarantined, since its state differs from what a "
+                 "majority has, not executed: use another node (RAFT DOCTOR says what to do)";
+}
+
 static bool lacks_space(const struct server *s, uint32_t flags)
 {
     if (s->status.space == SPACE_PLENTY || !(flags & CMD_WRITE))
@@ -528,6 +537,11 @@ static bool admit(struct incoming *in, enum dispatch *outcome)
                                        ? "LOADING this node belongs to no cluster yet: RAFT ADD "
                                          "it on a member"
                                        : "LOADING Redis is loading the dataset in memory");
+        return false;
+    }
+    if (s->status.service != SERVICE_FULL &&
+        !(in->command->flags & (CMD_LOCAL | CMD_LOADING | CMD_NOT_YET | CMD_PURE))) {
+        *outcome = reject_text(in, service_text(s));
         return false;
     }
     if (lacks_space(s, in->command->flags)) {

@@ -156,6 +156,16 @@ static void debug_packed_threshold(struct exec *x)
         reply_error(x, "ERR argument must be a memory value bigger than 1 and smaller than 4gb");
 }
 
+static void debug_damage(struct server *s, struct exec *x)
+{
+    if (local_refuse_in_exec(x))
+        return;
+    if (s->shard != NULL && keyspace_damage(shard_keyspace(s->shard), x->db, x->args[2]))
+        reply_ok(x);
+    else
+        reply_error(x, "ERR no such key");
+}
+
 static void unknown(struct exec *x)
 {
     struct buf text = {0};
@@ -202,6 +212,8 @@ void local_debug(struct server *s, struct conn *c, struct exec *x)
         debug_protocol(x);
     else if (arg_is(x, 1, "quicklist-packed-threshold") && n == 3)
         debug_packed_threshold(x);
+    else if (arg_is(x, 1, "damage") && n == 3)
+        debug_damage(s, x);
     else if (arg_is(x, 1, "error") && n == 3)
         reply_error_bytes(x, x->args[2]);
     else if (arg_is(x, 1, "log") && n == 3)

@@ -56,6 +56,7 @@ struct node {
     /* written by the consensus loop before is_introduced, read by the data loop after it */
     struct log_identity identity;
     atomic_bool is_introduced;
+    atomic_bool wants_restart; /* digest.h: it is to be wiped */
 };
 
 /* --- clock ------------------------------------------------------------------------------------ */
@@ -94,6 +95,49 @@ static enum status open_directory(struct node *n, struct error *e)
     return disk_lock(dir, &n->lock, e);
 }
 
+/* Files in the directory, which outlive a start: why it is quarantined; that it is to be wiped;
+ * that it has been, and must not make a new cluster in spite of cluster-init. */
+#define QUARANTINE_FILE "quarantined"
+#define HEAL_FILE "heal"
+#define HEALED_FILE "healed"
+
+static bool has_file(const struct node *n, const char *name)
+{
+    char path[DISK_PATH_MAX];
+    struct error e;
+    return disk_join(path, n->config->dir, name, &e) == STATUS_OK && access(path, F_OK) == 0;
+}
+
+static void write_file(const struct node *n, const char *name, const char *text)
+{
+    char path[DISK_PATH_MAX];
+    struct error e;
+    enum status status = disk_join(path, n->config->dir, name, &e);
+    if (status == STATUS_OK)
+        status = disk_replace(disk_real(), path, bytes_from_string(text), &e);
+    if (status != STATUS_OK)
+        panic("cannot write %s: %s", name, e.text);
+}
+
+/* Log and state go together (§6.4); a crash on the way: the next start goes on with it. */
+static enum status wipe_if_asked(struct node *n, struct error *e)
+{
+    static const char *const names[] = {"log", "state", "log.mark", QUARANTINE_FILE, HEAL_FILE};
+    if (!has_file(n, HEAL_FILE))
+        return STATUS_OK;
+    log_warn("server", "wiping this node, to come back as a new one", "dir=%s", n->config->dir);
+    write_file(n, HEALED_FILE, "cluster-init has no effect here any more\n");
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        char path[DISK_PATH_MAX];
+        enum status status = disk_join(path, n->config->dir, names[i], e);
+        if (status == STATUS_OK)
+            status = disk_remove(disk_real(), path, e);
+        if (status != STATUS_OK)
+            return status;
+    }
+    return STATUS_OK;
+}
+
 /* --cluster-init on an empty directory: node 1 of a new cluster. */
 static enum status identify_new(struct node *n, struct error *e)
 {
@@ -108,6 +152,11 @@ static enum status identify_new(struct node *n, struct error *e)
     return STATUS_OK;
 }
 
+static bool makes_cluster(const struct node *n)
+{
+    return n->config->cluster_init && !has_file(n, HEALED_FILE);
+}
+
 static enum status open_stores(struct node *n, struct log_recovered *recovered, struct error *e)
 {
     const struct log_store_options log = {.disk = disk_real(), .dir = n->config->dir};
@@ -120,7 +169,7 @@ static enum status open_stores(struct node *n, struct log_recovered *recovered, 
         return status;
     n->identity = recovered->identity;
     n->boot = recovered->boot;
-    if (n->identity.node_id == 0 && n->config->cluster_init) {
+    if (n->identity.node_id == 0 && makes_cluster(n)) {
         status = identify_new(n, e);
         recovered->identity = n->identity;
     }
@@ -214,6 +263,7 @@ static enum status open_shard(struct node *n, struct error *e)
         .disk = disk_real(),
         .dir = config->dir,
         .disk_reserve = (uint64_t)config->disk_reserve,
+        .digest_every = (uint64_t)config->digest_every,
         .seed = seed(),
         .lease = config->read_lease ? &n->lease : NULL,
     };
@@ -243,6 +293,25 @@ static void introduced(void *context, const struct log_identity *identity)
     peers_identify(n->peers, identity);
     atomic_store(&n->is_introduced, true);
     loop_wake(n->options.loop);
+}
+
+static void quarantined(void *context, const char *why)
+{
+    write_file(context, QUARANTINE_FILE, why);
+}
+
+/* The process starts anew, and wipes the directory before it opens it. */
+static void heal(void *context)
+{
+    struct node *n = context;
+    write_file(n, HEAL_FILE, "state and log are to be wiped\n");
+    atomic_store(&n->wants_restart, true);
+    loop_wake(n->options.loop);
+}
+
+bool node_wants_restart(const struct node *n)
+{
+    return atomic_load(&n->wants_restart);
 }
 
 static void wake(void *context)
@@ -322,8 +391,12 @@ static enum status open_consensus(struct node *n, const struct log_recovered *re
         .dir = config->dir,
         .disk_reserve = (uint64_t)config->disk_reserve,
         .self = own_address(config),
-        .cluster_init = config->cluster_init,
+        .cluster_init = makes_cluster(n),
+        .auto_heal = config->auto_heal,
+        .is_quarantined = has_file(n, QUARANTINE_FILE),
         .introduced = introduced,
+        .quarantined = quarantined,
+        .heal = heal,
         .context = n,
     };
     if (n->shard != NULL) {
@@ -343,6 +416,8 @@ static enum status open_consensus(struct node *n, const struct log_recovered *re
 static enum status open_all(struct node *n, struct log_recovered *recovered, struct error *e)
 {
     enum status status = open_directory(n, e);
+    if (status == STATUS_OK)
+        status = wipe_if_asked(n, e);
     if (status == STATUS_OK)
         status = open_stores(n, recovered, e);
     if (status != STATUS_OK)

@@ -410,6 +410,7 @@ static void take_challenge(struct conn *c, const struct reply *r)
         peer_conn_end(c, true, "another node answers there");
         return;
     }
+    c->meets_nobody = challenge.node == 0;
     buf_append_bytes(&c->answered, encoded);
     uint8_t mac[HELLO_MAC];
     hello_prove(c->peers->secret, PROOF_DIALER, buf_bytes(&c->said), buf_bytes(&c->answered), mac);
@@ -439,6 +440,8 @@ static void take_welcome(struct conn *c, const struct reply *r)
     tell_address(c, p->identity.node_id, &p->announce, peer_socket_own_host);
     if (p->consensus != NULL)
         consensus_peer_event(p->consensus, l->to, l->channel, PEER_UP);
+    if (p->consensus != NULL && c->meets_nobody)
+        consensus_peer_event(p->consensus, l->to, l->channel, PEER_EMPTY);
     wake(p);
 }
 

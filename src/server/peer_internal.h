@@ -39,6 +39,7 @@ struct conn {
     struct redisReader *reader;
     struct buf out;
     bool is_dirty, waits_writable;
+    bool meets_nobody; /* dialed: an empty node answered */
     struct hello hello;            /* the dialer's */
     struct buf said, answered;     /* hello and challenge as encoded */
 };

@@ -287,8 +287,11 @@ void server_run(struct server *s)
     announce(s);
     node_start(s->node);
     uint64_t due_us = 0;
-    while (signals_seen == 0 && !s->is_stopping)
+    while (signals_seen == 0 && !s->is_stopping && !node_wants_restart(s->node))
         step(s, &due_us);
+    s->wants_restart = node_wants_restart(s->node);
+    if (s->wants_restart)
+        return; /* what it has is worth nothing */
     const uint64_t deadline_us = clock_boot_us() + STOP_MAX_US;
     server_stop(s);
     bool is_flushed = false;

@@ -99,6 +99,7 @@ struct server {
     bool is_full;                /* somebody found no room in the shard */
     bool is_ready;               /* serves data; else -LOADING */
     bool initial_sent;           /* the file's replicated settings were proposed */
+    bool wants_restart; /* once it has run: start the process anew */
     bool is_stopping, has_stopped;
 };
 

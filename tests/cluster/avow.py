@@ -174,6 +174,7 @@ class Node:
         self.home = os.path.join(cluster.directory, "node-%d" % number)
         os.makedirs(self.home, exist_ok=True)
         self.process = None
+        self.founder = number == 1
         if cluster.namespaces:
             self.namespace = "%s-%d" % (cluster.prefix, number)
             self.host, self.port = "%s.%d" % (cluster.network, number), 7000
@@ -195,7 +196,7 @@ class Node:
                          "--logfile", os.path.join(self.home, "avow.log"), "--protected-mode", "no",
                          "--announce-host", self.host, "--cluster-secret", "a secret of the tests",
                          "--enable-debug-command", "yes",
-                         "--cluster-init", "yes" if self.number == 1 else "no", *self.cluster.options, *extra]
+                         "--cluster-init", "yes" if self.founder else "no", *self.cluster.options, *extra]
 
     def start(self, *extra, wait=True):
         output = open(os.path.join(self.home, "output"), "ab")
@@ -242,6 +243,16 @@ class Node:
     def resume(self):
         if self.running():
             self.process.send_signal(signal.SIGCONT)
+
+    def wipe(self):
+        """Its disk is lost; what starts there is an empty node."""
+        assert not self.running()
+        for name in os.listdir(self.home):
+            path = os.path.join(self.home, name)
+            if name.endswith((".log", "output")):
+                continue
+            shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+        self.founder = False
 
     def terminate(self, seconds=20):
         self.process.terminate()

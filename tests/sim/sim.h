@@ -76,6 +76,9 @@ struct sim_node {
     struct shard *shard;
     struct lease lease;
     bool introduced;            /* open the shard after this turn */
+    bool heal_due;              /* wipe it after this turn */
+    bool quarantined;           /* over restarts */
+    bool damaged;               /* a row of its state was changed: it may differ until wiped */
     struct sim_event consensus_turn, shard_turn, log_done, restart;
     struct queue log_queue;     /* struct sim_log_job */
     uint64_t worker_free_us[2]; /* by enum worker: one job after the other */
@@ -118,6 +121,7 @@ struct sim {
     struct sim_timer timers[SIM_TIMERS];
     uint32_t timer_next;
     struct sim_churn churn;
+    struct sim_rot rot;
     uint32_t joined;            /* nodes that are members */
     bool quiet;                 /* faults are over, or have not begun */
     struct sim_history history[SIM_KEYS];

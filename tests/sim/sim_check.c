@@ -89,7 +89,7 @@ static void check_core(struct sim *s, struct sim_node *n)
 
 static void check_digest(struct sim *s, struct sim_node *n, const struct shard_status *at)
 {
-    if (at->applied_index == 0)
+    if (at->applied_index == 0 || n->damaged)
         return;
     if (at->applied_index >= s->digest_count) {
         const size_t count = at->applied_index + 1024;
@@ -138,7 +138,7 @@ void sim_check_liveness(struct sim *s)
         struct shard_status at = {0};
         if (n->up && n->shard != NULL)
             shard_status(n->shard, &at);
-        const bool is_leaving = s->churn.node == n;
+        const bool is_leaving = s->churn.node == n || s->rot.node == n;
         if (n->up && at.leader == 0 && !is_leaving)
             sim_fail(s, "ten election timeouts after the faults ended node %u knows no leader",
                      i + 1);
@@ -213,6 +213,7 @@ void sim_check_end(struct sim *s)
         sim_fail(s, "the cluster applied next to nothing (%" PRIu64 " entries)",
                  s->highest_applied);
     check_settled(s);
+    sim_rot_check(s);
     for (uint32_t i = 1; i < s->options.node_count; i++)
         check_rows(s, &s->nodes[i]);
     sim_clients_check(s);

@@ -140,6 +140,7 @@ static bool run_faults(struct sim *s)
     sim_pipes_start(s);
     sim_faults_start(s);
     sim_churn_start(s);
+    sim_rot_start(s);
     if (!run_until(s, end_us))
         return false;
     sim_faults_end(s);

@@ -34,6 +34,8 @@ const struct sim_profile sim_profiles[] = {
      .frame_stray_ppm = 10000, .power_loss = true},
     {.name = "churn", .delay_max_us = 3000, .fault_interval_ms = 900, .crash = 2, .cut_node = 1,
      .cut_link = 1, .break_connection = 2, .transfer = 2, .power_loss = true, .churn = true},
+    {.name = "rot", .delay_max_us = 3000, .fault_interval_ms = 900, .crash = 2, .cut_node = 1,
+     .break_connection = 2, .transfer = 2, .power_loss = true, .rot = true},
     {.name = "all", .delay_max_us = 5000, .fault_interval_ms = 400, .crash = 2, .crash_leader = 1,
      .crash_all = 1, .pause = 2, .cut_link = 2, .cut_node = 2, .swizzle = 1,
      .break_connection = 2, .slow_disk = 2, .dying_disk = 1, .clock_jump = 1, .transfer = 1,

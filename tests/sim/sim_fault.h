@@ -22,6 +22,7 @@ struct sim_profile {
     uint32_t drift_ppm, skew_ms;
     bool power_loss;             /* crashes lose what was not synced */
     bool churn;                  /* members come and go */
+    bool rot;                    /* rows change by themselves */
 };
 
 struct sim_timer { /* of what ends by itself */
@@ -42,6 +43,12 @@ struct sim_churn {
     uint64_t node_id, asked_us, until_us;
 };
 
+struct sim_rot {
+    struct sim_event event;
+    struct sim_node *node; /* damaged; NULL: none is */
+    uint32_t writes, healed;
+};
+
 /* sim_fault.c */
 extern const struct sim_profile sim_profiles[];
 const struct sim_profile *sim_profile_find(const char *name);
@@ -51,5 +58,9 @@ void sim_faults_end(struct sim *s);
 /* sim_churn.c */
 void sim_churn_start(struct sim *s);
 void sim_churn_answer(struct sim *s, const struct admin *admin);
+
+/* sim_rot.c */
+void sim_rot_start(struct sim *s);
+void sim_rot_check(struct sim *s); /* in the end: what was damaged was found and healed */
 
 #endif

@@ -117,6 +117,8 @@ static void retry(struct sim *s, struct sim_event *e)
     c->last_arrival_us = s->now_us;
     say_hello(s, c);
     tell(s, c, PEER_UP);
+    if (target_of(s, c)->node_id == 0)
+        tell(s, c, PEER_EMPTY);
 }
 
 static void arrive(struct sim *s, struct sim_event *e)

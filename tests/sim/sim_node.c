@@ -221,6 +221,7 @@ static enum status open_shard(struct sim *s, struct sim_node *n, struct error *e
         .flush_interval_ms = 200 + sim_random(s, 5000),
         .seed = prng_next(&s->prng),
         .lease = &n->lease,
+        .digest_every = 8,
     };
     memcpy(options.hash_key, n->hash_key, sizeof(options.hash_key));
     return shard_open(&options, &n->shard, e);
@@ -247,6 +248,11 @@ static void consensus_turns(struct sim *s, struct sim_event *event)
     if (!n->up)
         return;
     turn_at(s, n, event, next);
+    if (n->heal_due) {
+        n->heal_due = false;
+        sim_node_wipe(s, n);
+        return;
+    }
     if (n->introduced) {
         n->introduced = false;
         SIM_RUN_NODE(s, n, open_introduced(s, n));
@@ -286,6 +292,19 @@ static void introduced(void *context, const struct log_identity *identity)
     memcpy(n->hash_key, identity->hash_key, sizeof(n->hash_key));
     n->introduced = true;
     sim_net_identified(n->sim, n);
+}
+
+static void quarantined(void *context, const char *why)
+{
+    (void)why;
+    struct sim_node *n = context;
+    n->quarantined = true;
+}
+
+static void heal(void *context)
+{
+    struct sim_node *n = context;
+    n->heal_due = true;
 }
 
 /* Many pieces, but not so many that the transfer of a large state outlasts the run. */
@@ -339,6 +358,10 @@ static enum status open_consensus(struct sim_node *n, const struct log_recovered
         .dir = "node",
         .disk_reserve = SIM_DISK_RESERVE,
         .self = {.host = "sim", .port = sim_node_port(n)},
+        .auto_heal = s->profile->rot,
+        .is_quarantined = n->quarantined,
+        .quarantined = quarantined,
+        .heal = heal,
         .cluster_init = n->founder,
         .introduced = introduced,
         .context = n,
@@ -494,7 +517,7 @@ void sim_node_wipe(struct sim *s, struct sim_node *n)
     heap_remove(&s->events, &n->restart.node);
     kv_mem_disk_free(n->disk);
     n->disk = kv_mem_disk_new(prng_next(&s->prng));
-    n->founder = false;
+    n->founder = n->quarantined = n->heal_due = n->damaged = false;
     n->node_id = n->boot = 0;
     sim_node_start(s, n);
 }

@@ -56,7 +56,7 @@ static struct sim_options options_of(uint64_t seed, const struct arguments *a)
     };
     const uint64_t size = prng_below(&prng, 16);
     options.node_count = size == 0 ? 1 : size <= 2 ? 5 : 3;
-    if (prng_below(&prng, 2) == 0)
+    if (prng_below(&prng, 2) == 0 && !options.profile->rot) /* a snapshot would spread it */
         options.log_keep_bytes = 2000 + prng_below(&prng, 16000);
     if (prng_below(&prng, 2) == 0)
         options.replace_dead_ms = 600; /* where there are spares */

@@ -765,14 +765,14 @@ void net_form(struct net *n, int count)
     net_run(n, 1000000);
     for (int slot = 1; slot < count; slot++) {
         net_start(n, slot, false);
-        const struct admin add = {
-            .op = ADMIN_ADD, .host = "net", .port = (uint16_t)(PORT_BASE + slot)};
+        const struct admin add = {ADMIN_ADD, .host = "net", .port = (uint16_t)(PORT_BASE + slot)};
         char text[ADMIN_TEXT_MAX];
         if (!net_admin(n, 0, &add, text))
             fail_msg("slot %d is not added: %s", slot, text);
     }
 }
 
+struct mailbox *net_inbox(struct net *n, int slot) { return n->nodes[slot].inbox; }
 static bool is_stopped(struct net *n, void *context) { return n->nodes[*(int *)context].stopped; }
 
 void net_stop(struct net *n, int slot)

@@ -71,6 +71,7 @@ struct net_node_view {
 };
 struct net_node_view net_view(const struct net *n, int slot);
 struct consensus_status *net_status(struct net *n, int slot); /* the caller frees it */
+struct mailbox *net_inbox(struct net *n, int slot); /* for mails that no fake shard sends */
 struct lease *net_lease(struct net *n, int slot);
 uint64_t net_now_us(const struct net *n);
 uint64_t net_frames(const struct net *n);

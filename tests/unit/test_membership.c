@@ -2,6 +2,7 @@
  * that must change nothing. Consensus halves wired together as in test_consensus. */
 
 #include "test.h"
+#include "base/mailbox.h"
 #include "consensus_net.h"
 
 #include <inttypes.h>
@@ -302,6 +303,77 @@ static void a_changed_address_reaches_all_through_the_log(void **state)
     net_free(n);
 }
 
+/* --- digests ---------------------------------------------------------------------------------- */
+
+/* What the shards of slots 0, 1, 2 say that their digests are at index. */
+static void digests(struct net *n, uint64_t index, const uint64_t of[3])
+{
+    for (int slot = 0; slot < 3; slot++) {
+        const struct consensus_mail mail = {.kind = MAIL_DIGEST, .index = index, .id = of[slot]};
+        assert_true(mailbox_send(net_inbox(n, slot), &mail));
+    }
+    net_run(n, 3 * SECOND);
+}
+
+static bool is_quarantined(struct net *n, int slot)
+{
+    struct consensus_status *status = net_status(n, slot);
+    const bool is = status->quarantined;
+    free(status);
+    return is;
+}
+
+static void who_differs_from_a_majority_is_quarantined(void **state)
+{
+    (void)state;
+    struct net *n = net_new(43);
+    net_form(n, 3);
+    digests(n, 4096, (const uint64_t[]){5, 5, 5});
+    for (int slot = 0; slot < 3; slot++)
+        assert_false(is_quarantined(n, slot));
+    digests(n, 8192, (const uint64_t[]){6, 6, 7});
+    assert_false(is_quarantined(n, 0));
+    assert_false(is_quarantined(n, 1));
+    assert_true(is_quarantined(n, 2));
+    assert_settles(n); /* its log is sound, it goes on */
+    net_crash(n, 0, KV_MEM_KILL);
+    net_run(n, 2 * SECOND);
+    assert_int_equal(net_leader(n), 1); /* and votes, but does not lead */
+    net_free(n);
+}
+
+static void a_leader_that_is_wrong_hands_over_first(void **state)
+{
+    (void)state;
+    struct net *n = net_new(44);
+    net_form(n, 3);
+    assert_int_equal(net_leader(n), 0);
+    digests(n, 4096, (const uint64_t[]){9, 5, 5});
+    assert_true(is_quarantined(n, 0));
+    assert_true(net_leader(n) > 0);
+    assert_settles(n);
+    net_free(n);
+}
+
+static void without_a_majority_of_equal_digests_nobody_is_quarantined(void **state)
+{
+    (void)state;
+    struct net *n = net_new(45);
+    net_form(n, 3);
+    digests(n, 4096, (const uint64_t[]){1, 2, 3});
+    net_crash(n, 2, KV_MEM_KILL);
+    net_run(n, SECOND);
+    for (int slot = 0; slot < 2; slot++) { /* two of three voters that differ: who is right? */
+        const struct consensus_mail mail = {
+            .kind = MAIL_DIGEST, .index = 8192, .id = (uint64_t)slot};
+        assert_true(mailbox_send(net_inbox(n, slot), &mail));
+    }
+    net_run(n, 3 * SECOND);
+    for (int slot = 0; slot < 2; slot++)
+        assert_false(is_quarantined(n, slot));
+    net_free(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -317,6 +389,9 @@ int main(void)
         cmocka_unit_test(a_spare_takes_a_dead_voters_seat_and_leaves_it_the_spares),
         cmocka_unit_test(without_the_setting_a_dead_voter_keeps_its_seat),
         cmocka_unit_test(a_changed_address_reaches_all_through_the_log),
+        cmocka_unit_test(who_differs_from_a_majority_is_quarantined),
+        cmocka_unit_test(a_leader_that_is_wrong_hands_over_first),
+        cmocka_unit_test(without_a_majority_of_equal_digests_nobody_is_quarantined),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,99 @@
+"""digest_tests.py -- a state that changes by itself on one node is found, and the node healed.
+
+DEBUG DAMAGE changes a bit of a row on one node alone, as memory or a disk that lies would."""
+import time
+
+from avow import Client, Cluster, ReplyError
+
+
+def count_up(node, times):
+    client = Client(node.address)
+    for _ in range(times):
+        client.call("INCR", "counter")
+    client.close()
+
+
+def wait_for(what, true, seconds=60):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, what
+        time.sleep(0.1)
+
+
+def damage(cluster, node):
+    count_up(cluster.nodes[0], 20)
+    right = cluster.nodes[0].call("GET", "counter")
+    assert node.call("GET", "counter") == right
+    assert node.call("DEBUG", "DAMAGE", "counter") == b"OK"
+    assert node.call("GET", "counter") != right
+
+
+def a_node_whose_state_differs_is_quarantined_until_it_is_replaced():
+    cluster = Cluster(3, options=("--digest-every", "8"))
+    try:
+        cluster.form()
+        bad = cluster.leader()  # it has to hand over first
+        good = [n for n in cluster.nodes if n is not bad]
+        damage(cluster, bad)
+        old = bad.info("raft")["raft_node_id"]
+        count_up(good[0], 40)
+        wait_for("quarantine", lambda: bad.info("raft")["raft_service"] == "quarantined")
+        assert cluster.leader() is not bad
+        for restart in (False, True):
+            if restart:
+                bad.kill()
+                bad.start()
+            wait_for("quarantine", lambda: bad.info("raft").get("raft_service") == "quarantined")
+            for words in (("GET", "counter"), ("SET", "a", "1"), ("INCR", "counter")):
+                try:
+                    raise AssertionError("a quarantined node answers %r" % bad.call(*words))
+                except ReplyError as e:
+                    assert "CLUSTERDOWN" in str(e) and "quarantined" in str(e), e
+        count_up(good[1], 10)
+        bad.kill()
+        bad.wipe()
+        bad.start()
+        time.sleep(1)
+        assert good[0].call("RAFT", "REPLACE", old, bad.peer_address, timeout=60) == b"OK"
+        cluster.wait_writable()
+        assert bad.info("raft")["raft_node_id"] != old
+        cluster.check_equal()
+        cluster.check_logs()
+    except BaseException:
+        cluster.tell_logs()
+        raise
+    finally:
+        cluster.close()
+
+
+def with_auto_heal_a_node_whose_state_differs_comes_back_as_a_new_one():
+    cluster = Cluster(3, options=("--digest-every", "8", "--auto-heal", "yes"))
+    try:
+        cluster.form()
+        for bad in (cluster.leader(), cluster.nodes[0]):  # the founder among them
+            old = bad.info("raft")["raft_node_id"]
+            good = [n for n in cluster.nodes if n is not bad]
+            damage(cluster, bad)
+            count_up(good[0], 40)
+
+            def is_back():
+                try:
+                    info = bad.info("raft")
+                    return info["raft_node_id"] not in (old, "0") and info["raft_service"] == "full" and \
+                        bad.call("GET", "counter") == good[0].call("GET", "counter")
+                except (ReplyError, OSError, KeyError):
+                    return False
+            wait_for("node %d is back" % bad.number, is_back)
+            cluster.wait_writable()
+            assert good[0].info("raft")["raft_voters"] == "3"
+        cluster.check_equal()
+        cluster.check_logs()
+    except BaseException:
+        cluster.tell_logs()
+        raise
+    finally:
+        cluster.close()
+
+
+TESTS = [a_node_whose_state_differs_is_quarantined_until_it_is_replaced,
+         with_auto_heal_a_node_whose_state_differs_comes_back_as_a_new_one]
