@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "admin/doctor.h"
 #include "admin/info.h"
 #include "base/log.h"
 #include "base/panic.h"
@@ -81,7 +82,7 @@ int main(int argc, char **argv)
     struct error e = {0};
     bool wants_restart = false;
     config_init(&s->config);
-    s->info = (struct server_info){info_text, info_wants_raft, info_raft};
+    s->info = (struct server_info){info_text, info_wants_raft, info_raft, doctor_text};
     int result;
     if (config_read_arguments(&s->config, argc - 1, argv + 1, &e) != STATUS_OK ||
         config_finish(&s->config, &e) != STATUS_OK)

@@ -9,6 +9,8 @@ static const struct command raft_subcommands[] = {
      .complexity = "O(N)", .summary = "Makes an empty node a member."},
     {.name = "digest", .arity = 2, .flags = HOST, .group = "cluster", .since = "7.0.0",
      .complexity = "O(1)", .summary = "Applied index and running digest of this node."},
+    {.name = "doctor", .arity = 2, .flags = HOST, .group = "cluster", .since = "7.0.0",
+     .complexity = "O(1)", .summary = "What is wrong with the cluster, and what to do."},
     {.name = "help", .arity = 2, .flags = CMD_LOCAL | CMD_BARRIER | CMD_LOADING | CMD_STALE,
      .group = "cluster", .since = "7.0.0", .complexity = "O(1)", .summary = "What RAFT can do."},
     {.name = "log", .arity = -3, .flags = HOST, .group = "cluster", .since = "7.0.0",

@@ -85,6 +85,7 @@ struct change *change_new(struct consensus *c, enum admin_op op, raft_node node)
         if (change->step != CHANGE_FREE)
             continue;
         *change = (struct change){.step = CHANGE_START, .id = ++c->next_change, .op = op,
+                                  .begun_us = c->now_us,
                                   .deadline_us = c->now_us + CHANGE_START_US};
         *(op == ADMIN_REPLACE ? &change->old : &change->node) = node;
         c->changes_used = MAX(c->changes_used, i + 1);

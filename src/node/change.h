@@ -55,7 +55,7 @@ struct change {
     struct peer_address address;
     uint64_t id;              /* CHANGE_FORWARDED: under which the leader knows it */
     raft_index index;         /* of the CONFIG entry */
-    uint64_t deadline_us, told_us;
+    uint64_t begun_us, deadline_us, told_us;
     uint64_t since_us;        /* CATCH_UP: it has to speak after this; 0 = whenever it did */
 };
 

@@ -519,6 +519,8 @@ static void fill_members(const struct consensus *c, struct consensus_status *sta
 {
     struct raft_set all;
     config_nodes(&c->config, &all);
+    if (is_leader(c) && node_set_has(&all, c->digests.accused))
+        status->digest_accused = c->digests.accused;
     for (uint32_t i = 0; i < all.count; i++) {
         const raft_node node = all.node[i];
         struct member *m = &status->members[status->member_count];
@@ -529,8 +531,29 @@ static void fill_members(const struct consensus *c, struct consensus_status *sta
         const struct peer_address *address = book_find(&c->book, node);
         if (address != NULL)
             m->address = *address;
+        const struct peer *p = peer_find((struct consensus *)c, node);
+        m->is_connected = node == c->identity.node_id || (p != NULL && p->up[CHANNEL_CONTROL]);
+        if (p != NULL) {
+            m->space = p->space;
+            m->wall_ahead_ms = p->wall_known ? p->wall_ahead_ms : 0;
+        }
         status->last_contact_ms[status->member_count++] = last_contact_ms(c, node);
     }
+}
+
+/* How long what takes its time is under way. */
+static void fill_ages(const struct consensus *c, struct consensus_status *status)
+{
+    const struct queue_node *first = queue_first(&c->writes);
+    if (first != NULL)
+        status->write_age_ms =
+            (c->now_us - container_of(first, struct pending_write, node)->submitted_us) / 1000;
+    for (size_t i = 0; i < c->changes_used; i++)
+        if (c->changes[i].step != CHANGE_FREE)
+            status->change_age_ms =
+                MAX(status->change_age_ms, (c->now_us - c->changes[i].begun_us) / 1000);
+    if (c->send.step != SEND_IDLE)
+        status->snapshot_age_ms = (c->now_us - c->send.begun_us) / 1000;
 }
 
 void consensus_fill_status(struct consensus *c, struct consensus_status *status)
@@ -564,4 +587,5 @@ void consensus_fill_status(struct consensus *c, struct consensus_status *status)
     status->log_first = status->raft.first_index;
     status->log_last = status->raft.last_index;
     fill_members(c, status);
+    fill_ages(c, status);
 }

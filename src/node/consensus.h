@@ -95,6 +95,9 @@ void consensus_peer_address(struct consensus *c, uint64_t node, const struct pee
 struct member {
     uint64_t node;
     bool voter, learner, spare;
+    bool is_connected;     /* our control connection to it; of this node itself: true */
+    uint8_t space;         /* enum space_level, as it said last */
+    int64_t wall_ahead_ms; /* of our clock; 0 also when it is not known */
     struct peer_address address;
 };
 
@@ -116,6 +119,10 @@ struct consensus_status {
     bool removed; /* and knows it */
     bool quarantined;
     uint64_t digest_wrong; /* index at which the state differs; 0 = none known */
+    uint64_t digest_accused; /* by us, while leading: a member whose state differs; 0 = none */
+    uint64_t write_age_ms;    /* of the oldest log write under way; 0 = none */
+    uint64_t change_age_ms;   /* of the oldest administration request under way here */
+    uint64_t snapshot_age_ms; /* of the transfer under way */
 };
 
 #endif

@@ -99,8 +99,11 @@ static void judge(struct consensus *c, struct digest_row *row)
         return;
     }
     for (uint32_t i = 0; i < row->count; i++) {
-        if (row->at[i].digest == digest)
+        if (row->at[i].digest == digest) {
+            if (c->digests.accused == row->at[i].node && row->index > c->digests.accused_index)
+                c->digests.accused = 0;
             continue;
+        }
         if (row->at[i].node == c->identity.node_id) {
             find_self_wrong(c, row->index);
             continue;
@@ -109,6 +112,7 @@ static void judge(struct consensus *c, struct digest_row *row)
             log_error("digest", "a node's state differs from what a majority has",
                       "node=%" PRIu64 " index=%" PRIu64, row->at[i].node, row->index);
         c->digests.accused = row->at[i].node;
+        c->digests.accused_index = row->index;
         const struct wire_verdict verdict = {
             .node = row->at[i].node, .index = row->index, .digest = digest};
         send_verdict(c, &verdict);

@@ -36,6 +36,7 @@ struct digests {
     raft_index wrong_index; /* where we know ourselves to differ; 0 = nowhere */
     uint64_t wrong_us;
     bool is_quarantined, heal_begun;
+    raft_index accused_index;
     raft_node accused;      /* by us, last: said once */
     raft_node healing;      /* who may wipe itself, as we said while leading */
     uint64_t healing_until_us;

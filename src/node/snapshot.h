@@ -82,7 +82,7 @@ struct snapshot_send {
     uint64_t position;          /* of the chunk being read */
     uint32_t chunk_max;
     struct buf chunk;
-    uint64_t heard_us, offered_us, moved_us;
+    uint64_t begun_us, heard_us, offered_us, moved_us;
     uint64_t budget, budget_us; /* bytes that may be sent now; when it was last filled */
     uint64_t log_bytes;         /* compaction.log_bytes when it began: bounds what it may pin */
     raft_index pin;             /* after its end: what the peer still needs from the log */

@@ -110,6 +110,7 @@ static void start(struct consensus *c)
         return;
     p->snapshot_wanted = false;
     s->to = p->node;
+    s->begun_us = c->now_us;
     s->term = c->term;
     s->id = c->boot << 32 | ++s->next_id;
     s->acked = s->sent = s->pin = 0;

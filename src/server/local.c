@@ -65,6 +65,7 @@ const struct local_row local_rows[] = {
     {"function|kill", function_kill, false},
     {"function|stats", function_stats, false},
     {"raft|status", raft_status_command, false},
+    {"raft|doctor", raft_doctor, false},
     {"raft|log", raft_log, false},
     {"raft|add", raft_add, false},
     {"raft|remove", raft_remove, false},

@@ -54,7 +54,7 @@ local_run script_kill, function_kill, function_stats;
 /* What others are told while a script runs (server->busy). */
 const char *busy_text(const struct server *s);
 /* local_raft.c */
-local_run raft_status_command, raft_log, raft_digest, raft_help;
+local_run raft_status_command, raft_doctor, raft_log, raft_digest, raft_help;
 void raft_not_in_a_cluster(struct exec *x); /* the error reply */
 /* local_members.c */
 local_run raft_add, raft_remove, raft_replace, raft_promote, raft_transfer, cluster_meet,

@@ -15,7 +15,16 @@ void raft_not_in_a_cluster(struct exec *x)
     reply_error(x, "ERR this node belongs to no cluster yet: RAFT ADD it on a member");
 }
 
-/* --- STATUS, DIGEST --------------------------------------------------------------------------- */
+/* --- STATUS, DOCTOR, DIGEST ------------------------------------------------------------------- */
+
+static void finish_doctor(struct server *s, struct conn *c, struct exec *x)
+{
+    (void)c;
+    struct buf text = {0};
+    s->info.doctor(s, &text);
+    reply_verbatim(x, "txt", buf_bytes(&text));
+    buf_clear(&text);
+}
 
 static void finish_status(struct server *s, struct conn *c, struct exec *x)
 {
@@ -26,17 +35,28 @@ static void finish_status(struct server *s, struct conn *c, struct exec *x)
     buf_clear(&text);
 }
 
-void raft_status_command(struct server *s, struct conn *c, struct exec *x)
+/* With fresh figures of the consensus half, where it can be waited for. */
+static void with_status(struct server *s, struct conn *c, struct exec *x, local_run *finish)
 {
     if (x->in_exec) {
-        finish_status(s, c, x);
+        finish(s, c, x);
         return;
     }
-    struct pending *p = pending_new(s, x, PENDING_STATUS, finish_status);
+    struct pending *p = pending_new(s, x, PENDING_STATUS, finish);
     if (!pending_admin(p, ADMIN_STATUS)) {
         pending_drop(p);
-        finish_status(s, c, x);
+        finish(s, c, x);
     }
+}
+
+void raft_status_command(struct server *s, struct conn *c, struct exec *x)
+{
+    with_status(s, c, x, finish_status);
+}
+
+void raft_doctor(struct server *s, struct conn *c, struct exec *x)
+{
+    with_status(s, c, x, finish_doctor);
 }
 
 void raft_digest(struct server *s, struct conn *c, struct exec *x)
@@ -144,6 +164,8 @@ void raft_help(struct server *s, struct conn *c, struct exec *x)
     static const char *const lines[] = {
         "STATUS",
         "    This node's view of the cluster: role, term, leader, indexes, peers.",
+        "DOCTOR",
+        "    What is wrong with the cluster as this node sees it, and what to do.",
         "LOG <from> [<count>]",
         "    Entries of this node's log, their commands in words (default: 10).",
         "ADD <host>:<peer-port> [LEARNER]",

@@ -43,6 +43,7 @@ struct server_info {
     void (*text)(struct server *s, const struct bytes *sections, uint32_t count, struct buf *to);
     bool (*wants_raft)(const struct bytes *sections, uint32_t count);
     void (*raft)(struct server *s, struct buf *to);
+    void (*doctor)(struct server *s, struct buf *to);
 };
 
 enum pause { PAUSE_NONE, PAUSE_WRITES, PAUSE_ALL };

@@ -1,4 +1,5 @@
-"""digest_tests.py -- a state that changes by itself on one node is found, and the node healed.
+"""digest_tests.py -- a state that changes by itself on one node is found, and the node healed; what
+RAFT DOCTOR says.
 
 DEBUG DAMAGE changes a bit of a row on one node alone, as memory or a disk that lies would."""
 import time
@@ -39,6 +40,8 @@ def a_node_whose_state_differs_is_quarantined_until_it_is_replaced():
         count_up(good[0], 40)
         wait_for("quarantine", lambda: bad.info("raft")["raft_service"] == "quarantined")
         assert cluster.leader() is not bad
+        assert b"quarantined" in bad.call("RAFT", "DOCTOR")
+        assert b"state differs" in cluster.leader().call("RAFT", "DOCTOR")
         for restart in (False, True):
             if restart:
                 bad.kill()
@@ -57,6 +60,7 @@ def a_node_whose_state_differs_is_quarantined_until_it_is_replaced():
         assert good[0].call("RAFT", "REPLACE", old, bad.peer_address, timeout=60) == b"OK"
         cluster.wait_writable()
         assert bad.info("raft")["raft_node_id"] != old
+        wait_for("health", lambda: b"Nothing is wrong" in cluster.leader().call("RAFT", "DOCTOR"))
         cluster.check_equal()
         cluster.check_logs()
     except BaseException:
@@ -95,5 +99,48 @@ def with_auto_heal_a_node_whose_state_differs_comes_back_as_a_new_one():
         cluster.close()
 
 
-TESTS = [a_node_whose_state_differs_is_quarantined_until_it_is_replaced,
+def the_doctor_says_what_is_wrong():
+    cluster = Cluster(3)
+    try:
+        cluster.nodes[0].start()
+        cluster.wait_writable(nodes=cluster.nodes[:1])
+        cluster.nodes[1].start()
+        assert b"belongs to no cluster" in cluster.nodes[1].call("RAFT", "DOCTOR")
+        cluster.add(cluster.nodes[1])
+        assert b"two voters" in cluster.nodes[0].call("RAFT", "DOCTOR")
+        cluster.nodes[2].start()
+        cluster.add(cluster.nodes[2])
+        for node in cluster.nodes:
+            wait_for("health", lambda: b"Nothing is wrong" in node.call("RAFT", "DOCTOR"))
+        leader = cluster.leader()
+        down, left = [n for n in cluster.nodes if n is not leader]
+        number = down.info("raft")["raft_node_id"].encode()
+        down.kill()
+        for node in (leader, left):
+            wait_for("the dead node", lambda: b"Node " + number + b" (" in node.call("RAFT", "DOCTOR"))
+            text = node.call("RAFT", "DOCTOR")
+            assert b"is down" in text and b"RAFT REPLACE" in text, text
+        left.kill()
+        wait_for("lost quorum", lambda: b"2 of 3 voters cannot be reached" in leader.call("RAFT", "DOCTOR"))
+        cluster.restart_dead()
+        cluster.wait_writable()
+        one = cluster.followers()[0]
+        number = one.info("raft")["raft_node_id"]
+        assert cluster.leader().call("RAFT", "REMOVE", number) == b"OK"
+        wait_for("removed", lambda: b"was removed" in one.call("RAFT", "DOCTOR"))
+        wait_for("role", lambda: one.info("raft")["raft_role"] == "removed")
+        try:
+            raise AssertionError("a removed node answers %r" % one.call("GET", "formed"))
+        except ReplyError as e:
+            assert "CLUSTERDOWN" in str(e) and "removed" in str(e), e
+        cluster.check_logs()
+    except BaseException:
+        cluster.tell_logs()
+        raise
+    finally:
+        cluster.close()
+
+
+TESTS = [the_doctor_says_what_is_wrong,
+         a_node_whose_state_differs_is_quarantined_until_it_is_replaced,
          with_auto_heal_a_node_whose_state_differs_comes_back_as_a_new_one]
