@@ -65,6 +65,7 @@ const struct config_row config_rows[] = {
     STRING("bind", bind, "* -::*", FIXED | CONFIG_WORDS),
     INT("port", port, "6379", 1, 65535, FIXED),
     INT("peer-port", peer_port, "0", 0, 65535, FIXED),
+    STRING("peer", peer_hints, "", FIXED | CONFIG_WORDS),
     STRING("announce-host", announce_host, "", FIXED),
     INT("announce-port", announce_port, "0", 0, 65535, FIXED),
     INT("announce-peer-port", announce_peer_port, "0", 0, 65535, FIXED),

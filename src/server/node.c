@@ -350,6 +350,7 @@ static enum status open_peers(struct node *n, struct error *e)
             .secret = secret,
             .bind_host = host,
             .bind_port = (uint16_t)n->config->peer_port,
+            .hints = n->config->peer_hints,
             .announce = own_address(n->config),
             .seed = seed(),
             .wake = wake,

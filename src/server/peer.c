@@ -411,6 +411,10 @@ static void take_challenge(struct conn *c, const struct reply *r)
         return;
     }
     c->meets_nobody = challenge.node == 0;
+    if (c->meets_nobody && !address_equal(&c->link->dialed, &c->link->address)) {
+        peer_conn_end(c, true, "an empty node answers there");
+        return;
+    }
     buf_append_bytes(&c->answered, encoded);
     uint8_t mac[HELLO_MAC];
     hello_prove(c->peers->secret, PROOF_DIALER, buf_bytes(&c->said), buf_bytes(&c->answered), mac);
@@ -437,11 +441,15 @@ static void take_welcome(struct conn *c, const struct reply *r)
     l->why[0] = '\0';
     log_info("peer", "connected", "node=%" PRIu64 " channel=%s", l->to,
              l->channel == CHANNEL_CONTROL ? "control" : "data");
+    const bool by_hint = !address_equal(&l->dialed, &l->address);
+    const struct peer_address found = l->dialed;
     tell_address(c, p->identity.node_id, &p->announce, peer_socket_own_host);
     if (p->consensus != NULL)
         consensus_peer_event(p->consensus, l->to, l->channel, PEER_UP);
     if (p->consensus != NULL && c->meets_nobody)
         consensus_peer_event(p->consensus, l->to, l->channel, PEER_EMPTY);
+    if (p->consensus != NULL && by_hint) /* its address from now on: dialed there in the turn */
+        consensus_peer_address(p->consensus, l->to, &found, false);
     wake(p);
 }
 
@@ -629,6 +637,11 @@ enum status peers_open(const struct peers_options *options, struct peers **peers
     queue_init(&p->dirty);
     p->acceptable = peer_event_make(p, listener, EV_READ | EV_PERSIST, on_acceptable, p);
     event_add(p->acceptable, NULL);
+    const enum status hints = peer_hints_parse(p, options->hints, e);
+    if (hints != STATUS_OK) {
+        peers_close(p);
+        return hints;
+    }
     *peers = p;
     return STATUS_OK;
 }

@@ -13,6 +13,7 @@
 #include "server/peer_hello.h"
 
 #define LINKS_MAX 64               /* two channels to each node of the consensus half's book */
+#define HINTS_MAX 16
 #define INCARNATIONS_MAX 64        /* nodes whose newest life is remembered */
 
 struct evdns_base;
@@ -49,6 +50,8 @@ struct link {
     uint64_t to;
     enum peer_channel channel;
     struct peer_address address;
+    struct peer_address dialed; /* that, or by turns a hint */
+    uint32_t attempts;          /* that failed, since it was up */
     struct conn *conn; /* NULL: waits for retry, or for a name */
     struct event *retry;
     struct evdns_getaddrinfo_request *resolving;
@@ -66,6 +69,8 @@ struct peers {
     struct log_identity identity;
     char secret[PEER_SECRET_MAX];
     struct peer_address announce;
+    struct peer_address hints[HINTS_MAX];
+    uint32_t hint_count;
     struct prng prng;
     void (*wake)(void *context);
     void *context;
@@ -95,6 +100,7 @@ struct event *peer_event_make(struct peers *p, int fd, short what, event_callbac
 struct timeval peer_milliseconds(uint32_t ms);
 
 /* peer_link.c */
+enum status peer_hints_parse(struct peers *p, const char *hints, struct error *e) MUST_CHECK;
 void link_lost(struct link *l, bool was_up, bool refused, const char *why);
 void link_free(struct link *l);
 

@@ -5,6 +5,7 @@
  *
  * Names are resolved by libevent's own resolver, since getaddrinfo() would stop the loop. */
 
+#define _GNU_SOURCE /* memrchr */
 #include "server/peer_internal.h"
 
 #include <errno.h>
@@ -23,6 +24,41 @@
 #define OUT_BYTES_MAX (64u << 20)  /* unsent: twice what Raft and an origin have in flight */
 #define BACKOFF_MIN_MS 10
 #define BACKOFF_MAX_MS 1000
+
+/* --- hints ------------------------------------------------------------------------------------ */
+
+/* host:port, [v6]:port */
+static bool parse_hint(const char *text, size_t size, struct peer_address *address)
+{
+    const char *colon = memrchr(text, ':', size);
+    if (colon == NULL || colon == text)
+        return false;
+    size_t host_size = (size_t)(colon - text);
+    const bool is_bracketed = host_size > 2 && text[0] == '[' && colon[-1] == ']';
+    text += is_bracketed;
+    host_size -= is_bracketed ? 2 : 0;
+    char *end;
+    const long port = strtol(colon + 1, &end, 10);
+    if (host_size >= HOST_MAX || (*end != '\0' && *end != ' ') || port < 1 || port > 65535)
+        return false;
+    *address = (struct peer_address){.port = (uint16_t)port};
+    memcpy(address->host, text, host_size);
+    return true;
+}
+
+enum status peer_hints_parse(struct peers *p, const char *hints, struct error *e)
+{
+    for (const char *at = hints == NULL ? "" : hints; *at != '\0'; at += strspn(at, " ")) {
+        const size_t size = strcspn(at, " ");
+        if (p->hint_count == HINTS_MAX)
+            return fail(e, STATUS_INVALID, "peer: more than %d addresses", HINTS_MAX);
+        if (!parse_hint(at, size, &p->hints[p->hint_count++]))
+            return fail(e, STATUS_INVALID, "peer: '%.*s' is not host:peer-port",
+                        (int)MIN(size, 100), at);
+        at += size;
+    }
+    return STATUS_OK;
+}
 
 /* --- links ------------------------------------------------------------------------------------ */
 
@@ -60,11 +96,11 @@ static void link_resolve(struct link *l)
         return;
     }
     char service[8];
-    snprintf(service, sizeof(service), "%u", (unsigned)l->address.port);
+    snprintf(service, sizeof(service), "%u", (unsigned)l->dialed.port);
     const struct evutil_addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     /* It may call back at once, with l->resolving to be NULL then. */
     struct evdns_getaddrinfo_request *request =
-        evdns_getaddrinfo(p->dns, l->address.host, service, &hints, on_resolved, l);
+        evdns_getaddrinfo(p->dns, l->dialed.host, service, &hints, on_resolved, l);
     l->resolving = request;
 }
 
@@ -75,7 +111,9 @@ static void link_dial(struct link *l)
     socklen_t size;
     if (l->resolving != NULL)
         return;
-    if (peer_socket_numeric(l->address.host, l->address.port, &address, &size))
+    const uint32_t turn = l->attempts % (1 + l->peers->hint_count);
+    l->dialed = turn == 0 ? l->address : l->peers->hints[turn - 1];
+    if (peer_socket_numeric(l->dialed.host, l->dialed.port, &address, &size))
         link_dial_at(l, (const struct sockaddr *)&address, size);
     else
         link_resolve(l);
@@ -97,8 +135,8 @@ void link_lost(struct link *l, bool was_up, bool refused, const char *why)
     if (strncmp(l->why, why, sizeof(l->why) - 1) != 0) {
         snprintf(l->why, sizeof(l->why), "%s", why);
         log_warn("peer", was_up ? "connection lost" : "cannot connect",
-                 "node=%" PRIu64 " address=%s:%u why=\"%s\"", l->to, l->address.host,
-                 (unsigned)l->address.port, why);
+                 "node=%" PRIu64 " address=%s:%u why=\"%s\"", l->to, l->dialed.host,
+                 (unsigned)l->dialed.port, why);
     }
     p->stats.refusals += refused;
     uint32_t wait_ms = 0;
@@ -108,7 +146,9 @@ void link_lost(struct link *l, bool was_up, bool refused, const char *why)
     }
     const struct timeval wait = peer_milliseconds(wait_ms);
     event_add(l->retry, &wait);
-    if (p->consensus == NULL || (!was_up && !refused))
+    const bool by_hint = l->attempts % (1 + p->hint_count) != 0; /* says nothing of the node */
+    l->attempts = was_up ? 0 : l->attempts + 1;
+    if (p->consensus == NULL || (!was_up && (!refused || by_hint)))
         return;
     consensus_peer_event(p->consensus, l->to, l->channel, was_up ? PEER_BROKEN : PEER_REFUSED);
     p->wake(p->context);

@@ -9,7 +9,7 @@ import statistics
 import threading
 import time
 
-from avow import Client, Cluster, ReplyError, is_sanitized
+from avow import Client, Cluster, ReplyError, is_sanitized, free_ports
 
 KILLS = 10
 MEDIAN_MS_MAX = 500
@@ -148,5 +148,38 @@ def large_pipelines_do_not_unseat_the_leader():
         cluster.close()
 
 
-TESTS = [writes_go_on_within_half_a_second_of_a_kill_of_the_leader, a_planned_end_of_the_leader_costs_no_error,
+def all_nodes_move_at_once_and_find_each_other_by_hints():
+    cluster = Cluster(3)
+    try:
+        cluster.form()
+        for node in cluster.nodes:
+            node.kill()
+        for node in cluster.nodes:
+            node.port = node.port + 1 if cluster.namespaces else free_ports(1)[0]
+        hints = " ".join(node.peer_address for node in cluster.nodes)
+        for node in cluster.nodes:
+            node.start("--peer", hints)
+        cluster.wait_writable()
+        end = time.monotonic() + 20
+        for node in cluster.nodes: # until the log of each says where all are
+            while not any(all(n.peer_address.encode() in line for n in cluster.nodes)
+                          for line in node.call("RAFT", "LOG", "1", "1000")):
+                assert time.monotonic() < end, node.call("RAFT", "LOG", "1", "1000")
+                time.sleep(0.1)
+        for node in cluster.nodes:
+            node.kill()
+        for node in cluster.nodes:
+            node.start()
+        cluster.wait_writable()
+        cluster.check_equal()
+        cluster.check_logs()
+    except BaseException:
+        cluster.tell_logs()
+        raise
+    finally:
+        cluster.close()
+
+
+TESTS = [all_nodes_move_at_once_and_find_each_other_by_hints,
+         writes_go_on_within_half_a_second_of_a_kill_of_the_leader, a_planned_end_of_the_leader_costs_no_error,
          large_pipelines_do_not_unseat_the_leader]
