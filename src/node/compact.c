@@ -6,7 +6,9 @@
  *
  * Every node keeps its newest log-keep bytes, leader or not: whoever leads next can bring a peer up
  * to date that was away for a short time. A peer further behind gets a snapshot, and while one is
- * sent, what follows it stays too. The cut is one write through the log writer, in order with all
+ * sent, what follows it stays too. What this node's log does not hold durably is not cut: others
+ * may commit, and this one apply and flush, what still waits here for a slow disk, perhaps not
+ * even given to the log writer. The cut is one write through the log writer, in order with all
  * others; then the core is told; then the worker gives the disk space back. */
 
 #include "node/consensus_internal.h"
@@ -57,6 +59,7 @@ static void cut(struct consensus *c, const struct raft_status *at)
 {
     struct compaction *k = &c->compaction;
     raft_index to = MIN(c->durable_applied, k->tail_first - 1);
+    to = MIN(to, at->persisted_index);
     const raft_index pin = snapshot_send_pin(c, at);
     if (pin != 0)
         to = MIN(to, pin);

@@ -491,7 +491,10 @@ enum status raft_step(struct raft *r, const struct raft_input *input, raft_index
     case RAFT_PROPOSE: return propose(r, input->size, input->kind, first);
     case RAFT_PERSISTED: durable_persisted(&r->durable, input->write_id); return STATUS_OK;
     case RAFT_APPLIED: applied(r, input->index); return STATUS_OK;
-    case RAFT_COMPACTED: compacted(r, input->index); return STATUS_OK;
+    case RAFT_COMPACTED:
+        CHECK(input->index <= r->durable.persisted_index); /* The log store drops what it has. */
+        compacted(r, input->index);
+        return STATUS_OK;
     case RAFT_SNAPSHOT_INSTALLED: install(r, input); return STATUS_OK;
     case RAFT_SNAPSHOT_ENDED: return ended(r, input->node, input->ok);
     case RAFT_READ: return read_begin(r, input->read_id);

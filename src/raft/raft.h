@@ -84,7 +84,7 @@ enum raft_input_type {
     RAFT_PROPOSE,            /* .size, .kind (DATA): one entry; index returned */
     RAFT_PERSISTED,          /* .write_id: it and all before it are durable */
     RAFT_APPLIED,            /* .index: the machine has applied up to here */
-    RAFT_COMPACTED,          /* .index: the log store has dropped entries up to here */
+    RAFT_COMPACTED,          /* .index: the log store has dropped entries, persisted, so far */
     RAFT_SNAPSHOT_INSTALLED, /* .index .term .config: state and log store are durably this (§3.7) */
     RAFT_SNAPSHOT_ENDED,     /* .node .ok: a transfer we were asked for ended */
     RAFT_READ,               /* .read_id: confirm leadership, then tell the index */

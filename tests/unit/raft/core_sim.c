@@ -628,7 +628,9 @@ void sim_compact(struct sim *s, struct sim_node *n, raft_index index)
 {
     sim_flush(s, n);
     sim_sync(s, n, n->write_count); /* the log store does things in order */
-    index = MIN(index, n->disk.state.index);
+    struct raft_status status;
+    raft_status(n->core, &status);
+    index = MIN(index, MIN(n->disk.state.index, status.persisted_index));
     log_compact(&n->log, index);
     log_compact(&n->disk.log, index);
     const struct raft_input applied = {.type = RAFT_APPLIED, .index = n->state.index};
