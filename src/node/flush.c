@@ -76,7 +76,8 @@ static void done(struct job *job)
         return;
     }
     if (f->status != STATUS_OK) /* what lies on the disk is known only after a new start (D16) */
-        panic("flush of the state failed: %s", f->error.text);
+        panic("flush of the state failed: %s. Nothing is lost, the log holds it; look after the"
+              " disk, then start it again", f->error.text);
     cache_clean(s->cache, cut);
     s->durable_index = f->index;
     s->durable_term = f->term;

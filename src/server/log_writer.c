@@ -41,7 +41,8 @@ static void write_all(struct log_writer *w, const struct log_write *writes, size
     const uint64_t began_us = clock_boot_us();
     struct error e;
     if (log_store_write(w->log, writes, count, &e) != STATUS_OK)
-        panic("the log cannot be written: %s", e.text); /* nobody knows what is on disk now (D16) */
+        panic("the log cannot be written: %s. What was acknowledged is safe with the others; look"
+              " after the disk, then start it again", e.text); /* D16: who knows what is on it */
     const uint64_t took_us = clock_boot_us() - began_us;
     atomic_fetch_add(&w->syncs, 1);
     atomic_store(&w->last_us, took_us);

@@ -175,6 +175,7 @@ class Node:
         os.makedirs(self.home, exist_ok=True)
         self.process = None
         self.founder = number == 1
+        self.wrapper = []  # what starts the server: env and its settings (shim.py)
         if cluster.namespaces:
             self.namespace = "%s-%d" % (cluster.prefix, number)
             self.host, self.port = "%s.%d" % (cluster.network, number), 7000
@@ -192,7 +193,7 @@ class Node:
 
     def command(self, *extra):
         inside = ["ip", "netns", "exec", self.namespace] if self.namespace else []
-        return inside + [SERVER, "--bind", self.host, "--port", str(self.port), "--dir", self.home,
+        return inside + self.wrapper + [SERVER, "--bind", self.host, "--port", str(self.port), "--dir", self.home,
                          "--logfile", os.path.join(self.home, "avow.log"), "--protected-mode", "no",
                          "--announce-host", self.host, "--cluster-secret", "a secret of the tests",
                          "--enable-debug-command", "yes",

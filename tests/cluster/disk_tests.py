@@ -170,6 +170,48 @@ def a_leader_with_a_full_disk_hands_over_and_catches_up_later():
             cluster.close()
 
 
+@needs_mounts
+def two_full_disks_of_three_refuse_writes_until_there_is_room():
+    cluster = Cluster(options=SMALL)
+    small = cluster.nodes[1:]
+    with SmallDisk(small[0].home, 320) as one, SmallDisk(small[1].home, 320) as other:
+        try:
+            cluster.form()
+            acknowledged, refused, through = [], None, cluster.nodes[0]
+            for burst in range(12):
+                numbers, error = fill(through, burst * 200, 200)
+                acknowledged += numbers
+                refused = error or refused
+                if error is not None and not numbers:
+                    break
+            assert refused is not None and refused.startswith("MISCONF"), refused
+            for node in cluster.nodes:  # also where there is room: a majority has none
+                assert node.running(), "node %d ended:\n%s" % (node.number, node.log_tail())
+                assert error_of(node, "SET", "x", "1").startswith("MISCONF"), error_of(node, "SET", "x", "1")
+            cluster.leader()
+            assert_all_there(through, acknowledged[-20:])
+            assert_all_there(small[0], acknowledged[:: len(acknowledged) // 10])
+
+            for node in small:  # an operator restarts them, which is no help
+                node.kill()
+                node.start()
+                cluster.wait_ready(node)
+            assert_all_there(small[1], acknowledged[-5:])
+
+            one.resize(2000)  # one more with room is a majority
+            wait_written(through, 30)
+            other.resize(2000)
+            wait_written(small[1], 30)
+            cluster.check_equal(60)
+            assert_all_there(small[1], acknowledged[:: len(acknowledged) // 50])
+            cluster.check_logs()
+        except BaseException:
+            cluster.tell_logs()
+            raise
+        finally:
+            cluster.close()
+
+
 def a_reserve_that_is_not_there_stops_writes_alone():
     cluster = Cluster(count=1, namespaces=False)
     node = cluster.nodes[0]
@@ -192,5 +234,5 @@ def a_reserve_that_is_not_there_stops_writes_alone():
 
 TESTS = [
     a_full_disk_refuses_writes_and_loses_nothing, a_leader_with_a_full_disk_hands_over_and_catches_up_later,
-    a_reserve_that_is_not_there_stops_writes_alone,
+    two_full_disks_of_three_refuse_writes_until_there_is_room, a_reserve_that_is_not_there_stops_writes_alone,
 ]

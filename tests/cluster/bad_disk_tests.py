@@ -1,0 +1,225 @@
+"""bad_disk_tests.py -- disks that fail, hang, forget and change bits (ARCHITECTURE §6.4), by a preloaded shim."""
+import os
+import random
+import shutil
+import time
+
+from avow import Client, Cluster
+from shim import DELAY, FAIL, HANG, LIE, SYNC, WRITE, BadDisk, files_of, flip
+from snapshot_tests import wait_for
+from workload import Load
+
+HAND_OVER_SECONDS = 5
+
+
+def with_bad_disks(scenario, power_loss=False, options=()):
+    cluster = Cluster(namespaces=False, options=options)
+    try:
+        for node in cluster.nodes:
+            node.disk = BadDisk(node, power_loss)
+        cluster.form()
+        scenario(cluster)
+    except BaseException:
+        cluster.tell_logs()
+        raise
+    finally:
+        for node in cluster.nodes:
+            if hasattr(node, "disk"):
+                node.disk.heal()  # who hangs in a call can be ended
+        cluster.close()
+
+
+def wait_end(node, seconds=10):
+    """The process ends by itself; its last words."""
+    status = node.process.wait(seconds)
+    assert status != 0, "node %d ended with status 0" % node.number
+    words = [line for line in node.log_tail(200).splitlines() if line.startswith("panic: ")]
+    assert words, "node %d ended without a word:\n%s" % (node.number, node.log_tail())
+    return words[-1]
+
+
+def forget_last_words(node):
+    """What was to be expected is not for check_logs()."""
+    for name in ("avow.log", "output"):
+        path = os.path.join(node.home, name)
+        if os.path.exists(path):
+            os.rename(path, path + ".seen")
+
+
+def the_log_s_disk_fails(choose, operations):
+    def scenario(cluster):
+        with Load(cluster) as load:
+            load.wait_progress()
+            victim = choose(cluster)
+            victim.disk.set(FAIL, operations, "log/")
+            words = wait_end(victim)
+            assert "the log cannot be written" in words and "start it again" in words, words
+            load.wait_progress(10)
+            victim.disk.heal()
+            forget_last_words(victim)
+            victim.start()
+            cluster.wait_ready(victim)
+            load.wait_progress(10)
+        load.judge()
+    with_bad_disks(scenario)
+
+
+def a_leader_whose_sync_of_the_log_fails_ends():
+    the_log_s_disk_fails(lambda cluster: cluster.leader(), SYNC)
+
+
+def a_follower_whose_sync_of_the_log_fails_ends():
+    the_log_s_disk_fails(lambda cluster: cluster.followers()[0], SYNC)
+
+
+def a_leader_whose_write_to_the_log_fails_ends():
+    the_log_s_disk_fails(lambda cluster: cluster.leader(), WRITE)
+
+
+def a_leader_whose_sync_hangs_hands_over():
+    def scenario(cluster):
+        with Load(cluster) as load:
+            load.wait_progress()
+            for _ in range(2):
+                victim = cluster.leader()
+                victim.disk.set(HANG, SYNC, "log/")
+                begin = time.monotonic()
+                others = [n for n in cluster.nodes if n is not victim]
+                wait_for("it still leads", lambda: any(n.info("raft")["raft_role"] == "leader" for n in others),
+                         HAND_OVER_SECONDS)
+                cluster.wait_writable(HAND_OVER_SECONDS, others)
+                print("    another leader after %.2f s" % (time.monotonic() - begin))
+                load.wait_progress(5)
+                assert victim.running(), victim.log_tail()
+                victim.disk.heal()
+                cluster.wait_writable()
+        load.judge()
+    with_bad_disks(scenario)
+
+
+def slow_syncs_of_a_follower_hold_nobody_up():
+    def scenario(cluster):
+        victim = cluster.followers()[0]
+        victim.disk.set(DELAY, SYNC, "log/", 300)
+        others = [n for n in cluster.nodes if n is not victim]
+        client = Client(others[0].address)
+        begin = time.monotonic()
+        for i in range(300):
+            assert client.call("SET", "slow:%d" % i, i) == b"OK"
+        took = time.monotonic() - begin
+        client.close()
+        assert victim.disk.hits > 0
+        assert took < 30, "300 writes took %.1f s: each waits for the slow disk" % took
+        victim.disk.heal()
+        cluster.check_equal()
+        cluster.check_logs()
+    with_bad_disks(scenario)
+
+
+# --- power loss -------------------------------------------------------------------------------------
+
+
+def kill_all(cluster):
+    for node in cluster.nodes:
+        node.process.kill()
+    for node in cluster.nodes:
+        node.process.wait()
+
+
+def start_all(cluster):
+    for node in cluster.nodes:
+        node.start(wait=False)
+    for node in cluster.nodes:
+        node.wait_port()
+
+
+def power_loss(torn):
+    def scenario(cluster):
+        chance, lost = random.Random(7), 0
+        with Load(cluster) as load:
+            for turn in range(5):
+                load.wait_progress(30)
+                time.sleep(chance.random())
+                kill_all(cluster)
+                lost += sum(node.disk.lose_power(chance if torn else None) for node in cluster.nodes)
+                start_all(cluster)
+            load.wait_progress(30)
+        print("   ", load.judge(), "%d files lost what was not synced" % lost)
+        assert lost > 0, "no unsynced write was there to be lost"
+    with_bad_disks(scenario, power_loss=True, options=("--flush-log-bytes", "1mb", "--flush-interval", "1"))
+
+
+def all_nodes_lose_power_and_what_was_acknowledged_is_there():
+    power_loss(torn=False)
+
+
+def all_nodes_lose_power_and_tails_are_torn():
+    power_loss(torn=True)
+
+
+def a_disk_that_lies_about_syncs_is_found_out():
+    """What was said to be durable is gone: the node does not vote with what is left (log.mark)."""
+    def scenario(cluster):
+        victim = cluster.followers()[0]
+        victim.disk.set(LIE, SYNC)
+        for i in range(50):
+            assert cluster.leader().call("SET", "lie:%d" % i, i) == b"OK"
+        cluster.check_equal()
+        number = victim.info("raft")["raft_node_id"]
+        victim.kill()
+        assert victim.disk.lose_power() > 0
+        victim.disk.heal()
+        victim.start(wait=False)
+        assert victim.process.wait(20) != 0
+        assert "remove its state and log together" in victim.log_tail(), victim.log_tail()
+        rejoin(cluster, victim, number)
+    with_bad_disks(scenario, power_loss=True)
+
+
+# --- changed bits -----------------------------------------------------------------------------------
+
+
+def rejoin(cluster, node, old):
+    """What the message says: its directory is removed, it comes back as somebody new."""
+    other = next(n for n in cluster.nodes if n is not node)
+    assert other.call("RAFT", "REMOVE", old) == b"OK"
+    shutil.rmtree(node.home)
+    os.makedirs(node.home)
+    node.start("--cluster-init", "no")
+    cluster.add(node, through=other)
+    cluster.wait_writable()
+    cluster.check_equal()
+    cluster.check_logs()
+
+
+def flipped_bits_in_the_log_are_not_believed():
+    cluster = Cluster(namespaces=False)
+    try:
+        cluster.form()
+        for i in range(300):
+            cluster.nodes[0].call("SET", "bits:%d" % i, "x" * 100)
+        victim = cluster.followers()[0]
+        cluster.check_equal()
+        number = victim.info("raft")["raft_node_id"]
+        victim.kill()
+        newest = files_of(victim, "log", ".log")[-1]
+        flip(newest, 15000)  # in the middle of the records
+        victim.start(wait=False)
+        assert victim.process.wait(20) != 0
+        said = victim.log_tail()
+        assert "remove its state and log together" in said and "/log" in said, said
+        rejoin(cluster, victim, number)
+    except BaseException:
+        cluster.tell_logs()
+        raise
+    finally:
+        cluster.close()
+
+
+TESTS = [
+    a_leader_whose_sync_of_the_log_fails_ends, a_follower_whose_sync_of_the_log_fails_ends,
+    a_leader_whose_write_to_the_log_fails_ends, a_leader_whose_sync_hangs_hands_over,
+    slow_syncs_of_a_follower_hold_nobody_up, all_nodes_lose_power_and_what_was_acknowledged_is_there,
+    all_nodes_lose_power_and_tails_are_torn, a_disk_that_lies_about_syncs_is_found_out,
+    flipped_bits_in_the_log_are_not_believed,
+]
