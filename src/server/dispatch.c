@@ -532,16 +532,16 @@ static bool admit(struct incoming *in, enum dispatch *outcome)
         *outcome = reject_text(in, "NOAUTH Authentication required.");
         return false;
     }
+    if (s->status.service != SERVICE_FULL &&
+        !(in->command->flags & (CMD_LOCAL | CMD_LOADING | CMD_NOT_YET | CMD_PURE))) {
+        *outcome = reject_text(in, service_text(s));
+        return false;
+    }
     if (!s->is_ready && !(in->command->flags & (CMD_LOADING | CMD_NOT_YET | CMD_PURE))) {
         *outcome = reject_text(in, s->shard == NULL
                                        ? "LOADING this node belongs to no cluster yet: RAFT ADD "
                                          "it on a member"
                                        : "LOADING Redis is loading the dataset in memory");
-        return false;
-    }
-    if (s->status.service != SERVICE_FULL &&
-        !(in->command->flags & (CMD_LOCAL | CMD_LOADING | CMD_NOT_YET | CMD_PURE))) {
-        *outcome = reject_text(in, service_text(s));
         return false;
     }
     if (lacks_space(s, in->command->flags)) {
