@@ -12,6 +12,7 @@
 #include "machine/machine.h"
 #include "server/conn.h"
 #include "server/dispatch.h"
+#include "server/listener.h"
 #include "server/loop.h"
 
 #define LOOK_US 1000 /* between two looks at the sockets */
@@ -44,8 +45,10 @@ bool server_poll_script(struct server *s, const struct exec *x, bool may_end)
     s->now_us = now_us;
     s->now_ms = clock_wall_ms();
     loop_wait(s->loop, 0);
+    listener_turn(s->listener); /* who wants to end it may have to connect first */
     conns_turn(s);
     conns_flush(s);
+    conns_reap(s);
     return s->busy.kill;
 }
 
