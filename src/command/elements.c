@@ -32,32 +32,6 @@ uint64_t elements_range(uint64_t count, int64_t first, int64_t last, uint64_t *f
     return first > last ? 0 : (uint64_t)(last - first) + 1;
 }
 
-static void skip(struct object_cursor *cursor, uint64_t count, struct bytes *subkey)
-{
-    struct bytes value;
-    for (; count > 0; count--) {
-        const bool is_there = object_next(cursor, subkey, &value);
-        CHECK(is_there);
-    }
-}
-
-void elements_seek(struct object *o, struct object_cursor *cursor, uint8_t space, uint64_t index,
-                   enum direction direction)
-{
-    const uint64_t behind = object_count(o) - 1 - index;
-    struct bytes subkey = BYTES_NONE;
-    if (index <= behind) {
-        object_seek(o, cursor, space, BYTES_NONE, direction);
-        skip(cursor, index, &subkey);
-        return;
-    }
-    struct object_cursor back;
-    object_seek(o, &back, space, BYTES_NONE, direction == FORWARD ? BACKWARD : FORWARD);
-    skip(&back, behind + 1, &subkey);
-    object_seek(o, cursor, space, subkey, direction);
-    object_cursor_close(&back);
-}
-
 static void give_all(struct exec *x, struct object *o, struct object_cursor *cursor,
                      give_element *give)
 {

@@ -18,9 +18,6 @@ void give_subkey(struct exec *x, struct object *o, struct bytes subkey, struct b
 /* The part of a range of indexes, which count from the end if negative, that lies within count
  * elements: how many, from *from on. */
 uint64_t elements_range(uint64_t count, int64_t first, int64_t last, uint64_t *from);
-/* Opens a cursor in front of the index-th element of space in direction, from the nearer end. */
-void elements_seek(struct object *o, struct object_cursor *cursor, uint8_t space, uint64_t index,
-                   enum direction direction);
 
 void elements_give_all(struct exec *x, struct object *o, uint8_t space, give_element *give);
 

@@ -225,8 +225,8 @@ void list_seek(struct object *list, struct object_cursor *cursor, uint64_t index
     CHECK(index < object_count(list));
     if (!e.regular) {
         const uint64_t behind = object_count(list) - 1 - index;
-        elements_seek(list, cursor, SPACE_ELEMENT, direction == FORWARD ? index : behind,
-                      direction);
+        object_seek_index(list, cursor, SPACE_ELEMENT, direction == FORWARD ? index : behind,
+                          direction);
         return;
     }
     uint8_t key[sizeof(uint64_t)];

@@ -246,27 +246,30 @@ static void zmscore(struct exec *x)
     object_close(&zset);
 }
 
-/* Counts from the end where direction begins. */
+uint64_t zset_rank(struct object *zset, double score, struct bytes member,
+                   enum direction direction)
+{
+    uint8_t order[sizeof(uint64_t)];
+    struct buf subkey = {0};
+    put_be64(order, score_to_order(score));
+    buf_append(&subkey, order, sizeof(order));
+    buf_append_bytes(&subkey, member);
+    const uint64_t before = object_rank(zset, SPACE_SCORE, buf_bytes(&subkey));
+    buf_clear(&subkey);
+    return direction == FORWARD ? before : object_count(zset) - 1 - before;
+}
+
 static void reply_rank(struct exec *x, enum direction direction)
 {
     struct object zset;
     double score;
     if (!open_key_or_null(x, 1, TYPE_ZSET, &zset))
         return;
-    if (!zset_score(&zset, x->args[2], &score)) {
+    if (zset_score(&zset, x->args[2], &score))
+        reply_int64(x, (int64_t)zset_rank(&zset, score, x->args[2], direction));
+    else
         reply_null(x);
-        object_close(&zset);
-        return;
-    }
-    const struct zset_range all = {.by = ZSET_BY_RANK, .last = INT64_MAX};
-    struct zset_walk w;
-    int64_t rank = 0;
-    zset_walk_begin(&w, &zset, &all, direction);
-    while (zset_walk_next(&w) && !bytes_equal(w.member, x->args[2]))
-        rank++;
-    zset_walk_end(&w);
     object_close(&zset);
-    reply_int64(x, rank);
 }
 
 /* ZRANK key member */

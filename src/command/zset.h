@@ -18,6 +18,9 @@ void zset_replace(struct exec *x, struct object *o);
 bool zset_score(struct object *zset, struct bytes member, double *score);
 /* True = the member is new. score: no NaN. */
 bool zset_put(struct exec *x, struct object *zset, struct bytes member, double score);
+/* How many members come before one that is there, counted from the end where direction begins. */
+uint64_t zset_rank(struct object *zset, double score, struct bytes member,
+                   enum direction direction);
 /* The score in a value of SPACE_MEMBER or at the front of a subkey of SPACE_SCORE. */
 double zset_stored_score(struct bytes b);
 

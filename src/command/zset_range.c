@@ -10,6 +10,8 @@
 #include "command/table.h"
 #include "command/zset.h"
 
+#define OFFSET_WALKED_MAX 64 /* members; a longer way is gone by rank */
+
 /* --- bounds ----------------------------------------------------------------------------------- */
 
 /* As Redis: strtod's idea of a number up to a NUL; "" is 0. */
@@ -96,7 +98,7 @@ static void begin_by_rank(struct zset_walk *w)
     uint64_t from;
     w->left = elements_range(object_count(w->zset), w->range->first, w->range->last, &from);
     if (w->left > 0)
-        elements_seek(w->zset, &w->cursor, SPACE_SCORE, from, w->direction);
+        object_seek_index(w->zset, &w->cursor, SPACE_SCORE, from, w->direction);
     else
         seek(w, BYTES_NONE);
 }
@@ -112,11 +114,11 @@ static void begin_by_score(struct zset_walk *w)
 }
 
 /* The first member that a walk in direction gives. zset is not empty. */
-static void read_end(struct zset_walk *w, enum direction direction, struct buf *subkey)
+static void read_end(struct object *zset, enum direction direction, struct buf *subkey)
 {
     struct object_cursor cursor;
     struct bytes first, nothing;
-    object_seek(w->zset, &cursor, SPACE_SCORE, BYTES_NONE, direction);
+    object_seek(zset, &cursor, SPACE_SCORE, BYTES_NONE, direction);
     const bool is_there = object_next(&cursor, &first, &nothing);
     CHECK(is_there);
     buf_append_bytes(subkey, first);
@@ -129,8 +131,8 @@ static void read_end(struct zset_walk *w, enum direction direction, struct buf *
 static void begin_by_name(struct zset_walk *w)
 {
     struct buf first = {0}, last = {0};
-    read_end(w, FORWARD, &first);
-    read_end(w, BACKWARD, &last);
+    read_end(w->zset, FORWARD, &first);
+    read_end(w->zset, BACKWARD, &last);
     const size_t head = sizeof(uint64_t);
     const struct zset_bound *near = w->direction == FORWARD ? &w->range->low : &w->range->high;
     const bool is_empty =
@@ -195,6 +197,20 @@ static bool advance(struct zset_walk *w)
     w->has_first = false;
     w->left--;
     return true;
+}
+
+/* Passes over count members, from the one in hand on, in the range or not. */
+static void jump(struct zset_walk *w, uint64_t count)
+{
+    const uint64_t before = zset_rank(w->zset, w->score, w->member, w->direction);
+    CHECK(w->has_first);
+    if (count >= object_count(w->zset) - before) {
+        w->left = 0;
+        return;
+    }
+    object_cursor_close(&w->cursor);
+    w->has_first = false;
+    object_seek_index(w->zset, &w->cursor, SPACE_SCORE, before + count, w->direction);
 }
 
 bool zset_walk_next(struct zset_walk *w)
@@ -270,12 +286,15 @@ static bool parse_selection(struct exec *x, struct selection *s)
 static void select_begin(struct zset_walk *w, struct object *zset, const struct selection *s)
 {
     zset_walk_begin(w, zset, &s->range, s->direction);
-    for (int64_t left = s->offset; s->range.by != ZSET_BY_RANK && left != 0;) {
-        if (!advance(w))
-            break;
-        if (left > 0)
-            left--;
-    }
+    if (s->range.by == ZSET_BY_RANK || w->left == 0)
+        return;
+    if (s->offset < 0)
+        w->left = 0;
+    else if (s->offset > OFFSET_WALKED_MAX)
+        jump(w, (uint64_t)s->offset);
+    else
+        for (int64_t left = s->offset; left > 0 && advance(w); left--)
+            continue;
 }
 
 static void reply_selection(struct exec *x, struct object *zset, const struct selection *s)
@@ -346,9 +365,71 @@ static void zrevrangebylex(struct exec *x)
     range_command(x, &s);
 }
 
+/* Members in front of a bound: below it, or for a high one up to it. Those of a range by name all
+ * have one score. */
+static uint64_t rank_of_bound(struct object *zset, const struct zset_range *range, bool is_high,
+                              double score)
+{
+    const struct zset_bound *b = is_high ? &range->high : &range->low;
+    const bool with_bound = is_high != b->open; /* what equals the bound is in front, too */
+    const bool by_name = range->by == ZSET_BY_LEX;
+    if (by_name ? b->infinite < 0 : b->score == -INFINITY && !with_bound)
+        return 0;
+    if (by_name ? b->infinite > 0 : b->score == INFINITY && with_bound)
+        return object_count(zset);
+    uint8_t order[sizeof(uint64_t)];
+    struct buf subkey = {0};
+    put_be64(order, by_name ? score_to_order(score) : score_to_order(b->score) + with_bound);
+    buf_append(&subkey, order, sizeof(order));
+    if (by_name) {
+        buf_append_bytes(&subkey, b->name);
+        if (with_bound)
+            buf_append_u8(&subkey, 0); /* the next name */
+    }
+    const uint64_t rank = object_rank(zset, SPACE_SCORE, buf_bytes(&subkey));
+    buf_clear(&subkey);
+    return rank;
+}
+
+/* Whether the range is one of ranks; by name it is that where all scores are the same. */
+static bool has_ranks(struct object *zset, const struct zset_range *range, double *score)
+{
+    if (range->by != ZSET_BY_LEX)
+        return true;
+    struct buf ends[2] = {{0}, {0}};
+    read_end(zset, FORWARD, &ends[0]);
+    read_end(zset, BACKWARD, &ends[1]);
+    *score = zset_stored_score(buf_bytes(&ends[0]));
+    const bool same = *score == zset_stored_score(buf_bytes(&ends[1]));
+    buf_clear(&ends[0]);
+    buf_clear(&ends[1]);
+    return same;
+}
+
+/* As many as a walk of the selection gives, found without one. */
+static uint64_t count_by_rank(struct object *zset, const struct selection *s, double score)
+{
+    uint64_t count, from;
+    if (s->range.by == ZSET_BY_RANK) {
+        count = elements_range(object_count(zset), s->range.first, s->range.last, &from);
+    } else {
+        const uint64_t low = rank_of_bound(zset, &s->range, false, score);
+        const uint64_t high = rank_of_bound(zset, &s->range, true, score);
+        count = high > low ? high - low : 0;
+        if (s->offset != 0)
+            count -= s->offset < 0 ? count : MIN(count, (uint64_t)s->offset);
+    }
+    return MIN(count, s->limit);
+}
+
 /* Up to limit members of the walk, counted. */
 static uint64_t count_selection(struct object *zset, const struct selection *s)
 {
+    double score = 0;
+    if (object_count(zset) == 0)
+        return 0;
+    if (!object_is_packed(zset) && has_ranks(zset, &s->range, &score))
+        return count_by_rank(zset, s, score);
     struct zset_walk w;
     uint64_t count = 0;
     select_begin(&w, zset, s);

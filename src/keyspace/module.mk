@@ -5,9 +5,10 @@ libkeyspace_a_SOURCES = \
 	%D%/keyspace.h %D%/keyspace_state.h %D%/keyspace.c %D%/walk.c %D%/slot.c \
 	%D%/meta.h %D%/meta.c %D%/object.h %D%/object.c %D%/object_string.c %D%/object_rows.h %D%/object_map.c \
 	%D%/object_packed.c %D%/object_rows.c %D%/object_deadline.c \
+	%D%/object_fences.c \
 	%D%/expire.h %D%/expire.c %D%/graveyard.h %D%/graveyard.c
 
-KEYSPACE_TESTS = tests/unit/test_cache tests/unit/test_keyspace tests/unit/test_object
+KEYSPACE_TESTS = tests/unit/test_cache tests/unit/test_keyspace tests/unit/test_object tests/unit/test_fences
 check_PROGRAMS += $(KEYSPACE_TESTS)
 KEYSPACE_LIBS = libkeyspace.a libkv.a libbase.a $(ROCKSDB_LIBS) $(CMOCKA_LIBS)
 
@@ -24,6 +25,11 @@ tests_unit_test_object_SOURCES = tests/unit/test_object.c tests/unit/test.h \
 	tests/unit/keyspace_world.h
 tests_unit_test_object_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_object_LDADD = $(KEYSPACE_LIBS)
+
+tests_unit_test_fences_SOURCES = tests/unit/test_fences.c tests/unit/test.h \
+	tests/unit/keyspace_world.h
+tests_unit_test_fences_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_fences_LDADD = $(KEYSPACE_LIBS)
 
 EXTRA_PROGRAMS += utils/bench/cache_bench
 utils_bench_cache_bench_SOURCES = utils/bench/cache_bench.c

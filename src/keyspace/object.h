@@ -42,6 +42,8 @@ enum space {
     SPACE_CONSUMER_NAME,
     SPACE_DEADLINE,  /* hash: field -> deadline, of fields that have one */
     SPACE_DUE,       /* hash in rows: (deadline, field) -> nothing */
+    SPACE_FENCE,     /* zset in rows: between which scores how many members lie, */
+    SPACE_FENCE_COUNT,
 };
 
 #define OBJECT_PACKED_COUNT 128 /* elements of a packed map, */
@@ -175,6 +177,12 @@ void object_seek(struct object *o, struct object_cursor *cursor, uint8_t space, 
 bool object_next(struct object_cursor *cursor, struct bytes *subkey, struct bytes *value);
 void object_cursor_close(struct object_cursor *cursor);
 
+/* How many elements of a zset's SPACE_SCORE come before subkey, which need not be there. */
+uint64_t object_rank(struct object *o, uint8_t space, struct bytes subkey);
+/* A cursor in front of the index-th element; but in SPACE_SCORE by a walk from the nearer end. */
+void object_seek_index(struct object *o, struct object_cursor *cursor, uint8_t space,
+                       uint64_t index, enum direction direction);
+
 /* HSCAN, SSCAN, ZSCAN of maps in rows: 52 bits of hash as cursors. FORWARD from hash on; the hash
  * of the element that object_next() gave. A packed map is to be given whole. */
 void object_seek_hash(struct object *o, struct object_cursor *cursor, uint8_t space, uint64_t hash);
@@ -185,7 +193,7 @@ uint64_t object_cursor_hash(const struct object_cursor *cursor);
 void object_random(struct object *o, uint8_t space, struct prng *chance, struct bytes *subkey,
                    struct bytes *value);
 
-/* A score as a number whose unsigned order is that of scores, and back. -0 is before 0. No NaN. */
+/* A score as a number whose unsigned order is that of scores. -0 is before 0. No NaN. */
 uint64_t score_to_order(double score);
 double score_from_order(uint64_t order);
 

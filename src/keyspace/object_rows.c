@@ -53,6 +53,22 @@ static void follow(struct object *o, uint8_t space, struct bytes value, struct b
         keyspace_row_put(o->keyspace, key, BYTES_NONE);
     else
         keyspace_row_del(o->keyspace, key);
+    if (space != SPACE_SCORE)
+        return;
+    if (put)
+        fences_put(o, buf_bytes(joined));
+    else
+        fences_del(o, buf_bytes(joined));
+}
+
+void rows_put_plain(struct object *o, uint8_t space, struct bytes subkey, struct bytes value)
+{
+    keyspace_row_put(o->keyspace, row_key(o, space, subkey), value);
+}
+
+void rows_del_plain(struct object *o, uint8_t space, struct bytes subkey)
+{
+    keyspace_row_del(o->keyspace, row_key(o, space, subkey));
 }
 
 bool rows_put(struct object *o, uint8_t space, struct bytes subkey, struct bytes value)

@@ -7,6 +7,9 @@
 #include "keyspace/keyspace_state.h"
 #include "keyspace/object.h"
 
+#define FENCE_BLOCK_MAX 512 /* rows of a sorted set that one fence counts, before it is split */
+#define FENCE_FANOUT 64     /* entries of a node of fences */
+
 #define SCORE_SIZE 8 /* of an ordered score: a member's value; a score's subkey begins with it */
 
 static inline bool space_is_hashed(uint8_t space)
@@ -80,6 +83,10 @@ bool rows_get(struct object *o, uint8_t space, struct bytes subkey, struct bytes
 bool rows_put(struct object *o, uint8_t space, struct bytes subkey, struct bytes value);
 bool rows_del(struct object *o, uint8_t space, struct bytes subkey);
 
+/* A row that is no element: nothing is counted, no other follows. */
+void rows_put_plain(struct object *o, uint8_t space, struct bytes subkey, struct bytes value);
+void rows_del_plain(struct object *o, uint8_t space, struct bytes subkey);
+
 void rows_seek(struct object *o, struct object_cursor *cursor, struct bytes from);
 void rows_seek_hash(struct object *o, struct object_cursor *cursor, uint64_t hash);
 bool rows_cursor_next(struct object_cursor *cursor, struct bytes *subkey, struct bytes *value);
@@ -90,5 +97,11 @@ void rows_spill(struct object *o);
 uint64_t object_row_count(const struct object *o);
 /* Copies the item rows to a new version and returns it. */
 uint64_t object_copy_rows(struct object *o);
+
+/* --- fences of sorted sets in rows (object_fences.c) ------------------------------------------ */
+
+/* A row of SPACE_SCORE was put, and o->count counts it; or it was deleted. */
+void fences_put(struct object *o, struct bytes subkey);
+void fences_del(struct object *o, struct bytes subkey);
 
 #endif
