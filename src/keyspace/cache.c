@@ -154,6 +154,16 @@ static bool is_fresh_item(const struct cache *c, struct bytes key)
            get_be64(bytes_data(key) + 1) >= c->fresh_version;
 }
 
+void cache_read_failed(const struct error *e)
+{
+    if (e->status == STATUS_CORRUPT)
+        panic("the state is damaged: %s. Start this node again: it makes its state anew from its"
+              " log or from another member", e->text);
+    panic("cannot read the state: %s. Look after the disk, then start it again; if a row stays"
+          " unreadable, remove the folder 'state' alone: it is made anew from another member",
+          e->text);
+}
+
 /* Reads a row that the table does not have, and keeps it there, or its absence. NULL: it is absent
  * for a reason that is known without asking the store. */
 static struct row *load(struct cache *c, struct bytes key, uint32_t hash)
@@ -163,7 +173,7 @@ static struct row *load(struct cache *c, struct bytes key, uint32_t hash)
     struct error e;
     const enum status status = kv_get(c->kv, key, &c->loaded, &e);
     if (status != STATUS_OK && status != STATUS_NOT_FOUND)
-        panic("cannot read a row of the state: %s", e.text);
+        cache_read_failed(&e);
     const struct bytes value = status == STATUS_OK ? buf_bytes(&c->loaded) : BYTES_NONE;
     struct row *row = row_new(c, key, hash, value.size);
     row->is_absent = status == STATUS_NOT_FOUND;

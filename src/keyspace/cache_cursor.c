@@ -218,7 +218,7 @@ static bool below_check(struct cache_cursor *cursor, bool is_valid)
 {
     struct error e;
     if (!is_valid && kv_iterator_status(cursor->below, &e) != STATUS_OK)
-        panic("cannot read rows of the state: %s", e.text);
+        cache_read_failed(&e);
     cursor->below_is_valid = is_valid;
     return is_valid;
 }

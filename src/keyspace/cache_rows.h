@@ -157,6 +157,8 @@ void level_add(struct level *l, struct row *row);
 struct group *level_group(const struct level *l, struct bytes key);
 size_t group_prefix_size(struct bytes key);
 
+/* The store cannot be read: ends the process with what to do about it. */
+void cache_read_failed(const struct error *e) __attribute__((noreturn));
 void cache_clean_some(struct cache *c, size_t limit);
 void cache_forget_swept_ranges(struct cache *c);
 

@@ -36,11 +36,13 @@
 #define RECLAIM_FILES_MIN 4       /* level-0 files of a log DB worth a compaction */
 #define RECOVER_POINT_IN_TIME 2   /* rocksdb WALRecoveryMode: up to the first torn record */
 #define INGEST_DIR "ingest"
+#define DAMAGE_FILE "DAMAGED"
 
 static const struct kv_ops rocks_ops;
 
 struct kv_rocks {
     struct kv base;
+    struct disk *disk;
     char path[DISK_PATH_MAX];
     bool wal, read_only;
     rocksdb_t *db;
@@ -85,6 +87,41 @@ static enum status rocks_failed(const char *path, char *text, struct error *e)
     fail(e, status, "%.100s: %.200s", path, text);
     rocksdb_free(text);
     return status;
+}
+
+/* ---- damage ---- */
+
+/* Found while the state is in use, it ends the process; the next start has to know of it before it
+ * reads the same row again. A WAL database is read through at each start anyway. */
+static void remember_damage(struct kv_rocks *k, const struct error *cause)
+{
+    char path[DISK_PATH_MAX];
+    struct error e;
+    if (k->wal || k->read_only || disk_join(path, k->path, DAMAGE_FILE, &e) != STATUS_OK)
+        return;
+    /* May fail, or another thread do the same: then the next start finds the damage once more. */
+    const enum status status = disk_replace(k->disk, path, bytes_from_string(cause->text), &e);
+    (void)status;
+}
+
+static enum status look_for_damage(const struct kv_rocks *k, struct error *e)
+{
+    char path[DISK_PATH_MAX];
+    const enum status status = disk_join(path, k->path, DAMAGE_FILE, e);
+    if (status != STATUS_OK || k->wal || access(path, F_OK) != 0)
+        return status;
+    return fail(e, STATUS_CORRUPT, "%.200s: was found damaged while it was in use (see its file "
+                DAMAGE_FILE ")", k->path);
+}
+
+/* As rocks_failed(), of reading. */
+static enum status read_failed(struct kv_rocks *k, char *text, struct error *e)
+{
+    struct error cause;
+    const enum status status = rocks_failed(k->path, text, &cause);
+    if (status == STATUS_CORRUPT)
+        remember_damage(k, &cause);
+    return status == STATUS_OK ? status : fail(e, status, "%s", cause.text);
 }
 
 /* ---- opening and closing ---- */
@@ -260,12 +297,15 @@ enum status kv_rocks_open(struct disk *d, const struct kv_options *options, stru
         return status;
     struct kv_rocks *k = xcalloc(1, sizeof(*k));
     k->base.ops = &rocks_ops;
+    k->disk = d;
     wal_fill_init(&k->fill, write_buffer_bytes(options));
     k->wal = options->wal;
     k->read_only = options->read_only;
     snprintf(k->path, sizeof(k->path), "%s", options->path);
     make_options(k, options);
-    status = open_database(k, e);
+    status = look_for_damage(k, e);
+    if (status == STATUS_OK)
+        status = open_database(k, e);
     if (status == STATUS_OK && !k->wal && !k->read_only)
         status = sweep_ingest_dir(d, k, e);
     if (status != STATUS_OK) {
@@ -292,7 +332,7 @@ static enum status rocks_get(struct kv *kv, struct bytes key, struct buf *value,
     rocksdb_pinnableslice_t *slice =
         rocksdb_get_pinned(k->db, k->read_options, chars(key), key.size, &text);
     if (text != NULL)
-        return rocks_failed(k->path, text, e);
+        return read_failed(k, text, e);
     if (slice == NULL)
         return STATUS_NOT_FOUND;
     size_t size;
@@ -325,7 +365,7 @@ static enum status rocks_get_many(struct kv *kv, struct kv_keys keys, struct kv_
             rocksdb_pinnableslice_destroy(slices[i]);
         }
         if (texts[i] != NULL)
-            status = rocks_failed(k->path, texts[i], e);
+            status = read_failed(k, texts[i], e);
     }
     const uint8_t *next = buf_data(memory); /* only now: the buffer may have moved while it grew */
     for (size_t i = 0; i < keys.count; i++) {
@@ -444,7 +484,7 @@ static enum status rocks_iterator_status(const struct kv_iterator *base, struct 
     const struct rocks_iterator *i = const_iterator_of(base);
     char *text = NULL;
     rocksdb_iter_get_error(i->rows, &text);
-    return rocks_failed(i->kv->path, text, e);
+    return read_failed(i->kv, text, e);
 }
 
 /* ---- writing a database with WAL ---- */
@@ -570,7 +610,7 @@ static enum status take_in(struct kv_rocks *k, const char *const *files, size_t 
     char *text = NULL;
     rocksdb_ingest_external_file(k->db, files, count, options, &text);
     rocksdb_ingestexternalfileoptions_destroy(options);
-    return rocks_failed(k->path, text, e);
+    return read_failed(k, text, e); /* what was there before may be what is damaged */
 }
 
 static enum status rocks_ingest(struct kv *kv, const struct kv_ingest *ingest, struct error *e)

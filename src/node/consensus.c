@@ -180,6 +180,8 @@ struct opening {
     size_t config_count;
     uint32_t *sizes;
     uint64_t last_index;
+    uint64_t applied; /* where to go on behind */
+    bool state_lost;
 };
 
 static void opening_clear(struct opening *o)
@@ -299,13 +301,39 @@ static enum status reset_log(struct consensus *c, struct opening *o, struct erro
     return log_store_reset(c->o.log, &reset, e);
 }
 
+bool consensus_state_is_elsewhere(const struct log_recovered *found)
+{
+    struct members m;
+    if (found->config_count == 0 ||
+        !members_decode(found->configs[found->config_count - 1].config, &m))
+        return false;
+    for (uint32_t i = 0; i < m.config.incoming.count; i++)
+        if (m.config.incoming.node[i] != found->identity.node_id)
+            return true;
+    return false;
+}
+
+/* Log and votes are sound, the state ends before them (§6.4): somebody else's snapshot takes its
+ * place. Until then this node applies nothing and does not campaign. */
+static enum status lose_state(struct consensus *c, struct opening *o, struct error *e)
+{
+    const uint64_t base = o->trail.base_index;
+    if (!consensus_state_is_elsewhere(c->o.recovered))
+        return fail(e, STATUS_CORRUPT, "the state was applied up to %" PRIu64 ", but the log "
+                    "begins behind %" PRIu64 ": entries between them are lost, and there is no "
+                    "other member that has them; restore a backup", c->o.applied_index, base);
+    log_warn("consensus", "the state does not reach the log: a snapshot will replace it",
+             "applied=%" PRIu64 " log_begins_behind=%" PRIu64, c->o.applied_index, base);
+    o->state_lost = true;
+    o->applied = base;
+    return STATUS_OK;
+}
+
 static enum status reconcile(struct consensus *c, struct opening *o, struct error *e)
 {
-    const uint64_t applied = c->o.applied_index;
+    const uint64_t applied = o->applied = c->o.applied_index;
     if (applied < o->trail.base_index)
-        return fail(e, STATUS_CORRUPT, "the state was applied up to %" PRIu64 ", but the log "
-                    "begins behind %" PRIu64 ": entries between them are lost to this node; remove "
-                    "its directory and add it anew", applied, o->trail.base_index);
+        return lose_state(c, o, e);
     if (applied <= o->last_index && trail_term(&o->trail, applied) == c->o.applied_term)
         return STATUS_OK;
     return reset_log(c, o, e);
@@ -359,7 +387,8 @@ static void open_core(struct consensus *c, const struct opening *o)
         .config_count = o->config_count,
         .trail = &o->trail,
         .sizes = o->sizes,
-        .commit_index = c->o.applied_index,
+        .commit_index = o->applied,
+        .state_lost = o->state_lost,
     };
     if (c->o.trace.record != NULL) {
         raft_trace_open(&c->trace, &options, &saved);
@@ -367,7 +396,7 @@ static void open_core(struct consensus *c, const struct opening *o)
     }
     c->raft = raft_open(&options, &saved);
     entry_cache_init(&c->cache, c->o.cache_bytes, o->last_index + 1);
-    c->commit_index = c->mailed_index = c->applied_index = c->o.applied_index;
+    c->commit_index = c->mailed_index = c->applied_index = o->applied;
     c->term = o->hard.current_term;
     c->role = RAFT_FOLLOWER;
     c->config_changed = true;
@@ -376,7 +405,7 @@ static void open_core(struct consensus *c, const struct opening *o)
     compact_open(c);
     log_info("consensus", "opened", "node=%" PRIu64 " boot=%" PRIu64 " term=%" PRIu64
              " last=%" PRIu64 " applied=%" PRIu64, c->identity.node_id, c->boot, c->term,
-             o->last_index, c->o.applied_index);
+             o->last_index, o->applied);
 }
 
 static enum status open_log(struct consensus *c, struct error *e)

@@ -68,6 +68,9 @@ struct consensus_options {
  * be. */
 enum status consensus_open(const struct consensus_options *options, struct consensus **consensus,
                            struct error *e) MUST_CHECK;
+/* Whether the newest configuration in the log has a voter beside this node: then it may go without
+ * its state, and a state that does not reach the log waits for a snapshot (§6.4). */
+bool consensus_state_is_elsewhere(const struct log_recovered *found);
 /* The log writer and the workers have ended: none of them touches what was submitted any more. */
 void consensus_close(struct consensus *c);
 

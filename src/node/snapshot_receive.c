@@ -146,6 +146,20 @@ static void forget(struct snapshot_receive *r)
     snapshot_files_clear(&r->files);
 }
 
+/* The log is sound, its state is not there (§6.4). */
+static bool is_without_state(const struct consensus *c)
+{
+    struct raft_status at;
+    raft_status(c->raft, &at);
+    return at.state_lost;
+}
+
+/* Without a state one that ends where the log begins will do. */
+static bool is_wanted(const struct consensus *c, raft_index index)
+{
+    return index > c->commit_index || (index == c->commit_index && is_without_state(c));
+}
+
 /* --- what the leader sends -------------------------------------------------------------------- */
 
 static void begin(struct consensus *c, raft_node from, const struct wire_snapshot_offer *offer)
@@ -195,7 +209,7 @@ void snapshot_receive_offer(struct consensus *c, raft_node from,
         return;
     }
     if (status != STATUS_OK || c->o.state == NULL) {
-        const bool known = offer->index <= c->commit_index;
+        const bool known = !is_wanted(c, offer->index) && !is_without_state(c);
         send_ack(c, from, &(struct wire_snapshot_ack){
             offer->id, 0, known ? ACK_DONE : ACK_REFUSED});
         return;
@@ -302,7 +316,7 @@ static void stream(struct consensus *c)
 static void hand_over(struct consensus *c)
 {
     struct snapshot_receive *r = &c->receive;
-    if (c->commit_index >= r->index) {
+    if (!is_wanted(c, r->index)) {
         tell(c, ACK_DONE, r->files.bytes);
         forget(r);
         return;
@@ -339,7 +353,8 @@ static void cut(struct consensus *c)
     if (!queue_is_empty(&c->writes) || at.persisted_index != at.last_index)
         return;
     struct raft_entry last;
-    r->keeps_log = raft_entry_at(c->raft, r->index, &last) && last.term == r->log_term;
+    r->keeps_log = r->index + 1 == at.first_index || /* what the log begins behind is committed */
+                   (raft_entry_at(c->raft, r->index, &last) && last.term == r->log_term);
     struct log_write write = {0};
     const struct log_config config = {r->index, buf_bytes(&r->config)};
     if (r->keeps_log) {

@@ -157,6 +157,22 @@ static bool makes_cluster(const struct node *n)
     return n->config->cluster_init && !has_file(n, HEALED_FILE);
 }
 
+/* A damaged state goes, the log stays (§6.4): replayed from its beginning, or else a snapshot of
+ * another member makes the state anew. Nothing is thrown away that nobody else has. */
+static enum status drop_state(struct node *n, const struct state_store_options *state,
+                              const struct log_recovered *recovered, struct error *e)
+{
+    if (recovered->base_index > 0 && !consensus_state_is_elsewhere(recovered)) {
+        const struct error cause = *e;
+        return fail(e, STATUS_CORRUPT, "%.220s. No other member has the state: look at it with"
+                    " avow-check, or restore a backup", cause.text);
+    }
+    log_error("server", "the state is damaged and dropped, log and votes are sound: it is made"
+              " anew", "error=\"%s\"", e->text);
+    const enum status status = state_store_discard(state, e);
+    return status == STATUS_OK ? state_store_open(state, &n->state, e) : status;
+}
+
 static enum status open_stores(struct node *n, struct log_recovered *recovered, struct error *e)
 {
     const struct log_store_options log = {.disk = disk_real(), .dir = n->config->dir};
@@ -165,6 +181,8 @@ static enum status open_stores(struct node *n, struct log_recovered *recovered, 
     enum status status = log_store_open(&log, &n->log, recovered, e);
     if (status == STATUS_OK)
         status = state_store_open(&state, &n->state, e);
+    if (status == STATUS_CORRUPT && n->log != NULL)
+        status = drop_state(n, &state, recovered, e);
     if (status != STATUS_OK)
         return status;
     n->identity = recovered->identity;

@@ -4,9 +4,10 @@ import random
 import shutil
 import time
 
-from avow import Client, Cluster
-from shim import DELAY, FAIL, HANG, LIE, SYNC, WRITE, BadDisk, files_of, flip
-from snapshot_tests import wait_for
+from avow import Client, Cluster, ReplyError
+from shim import DELAY, FAIL, HANG, LIE, READ, SYNC, WRITE, BadDisk, files_of, flip
+from snapshot_tests import OPTIONS as SMALL_LOGS
+from snapshot_tests import log_says, wait_for, write_much
 from workload import Load
 
 HAND_OVER_SECONDS = 5
@@ -216,10 +217,104 @@ def flipped_bits_in_the_log_are_not_believed():
         cluster.close()
 
 
+def damaged_state(harm):
+    """A follower's state goes bad, its log stays sound: it drops the one, keeps the other, and is the same member."""
+    def scenario(cluster):
+        chance = random.Random(3)
+        write_much(cluster.leader(), 20, chance)
+        for node in cluster.nodes:
+            node.call("SAVE")
+        write_much(cluster.leader(), 5, chance)
+        cluster.check_equal()
+        victim = cluster.followers()[0]
+        number = victim.info("raft")["raft_node_id"]
+        assert int(victim.info("raft")["raft_log_first_index"]) > 1, "its log was not cut: it needs nobody's snapshot"
+        with Load(cluster) as load:
+            load.wait_progress()
+            harm(cluster, victim)
+            wait_for("no snapshot came", lambda: log_says(victim, "a snapshot was installed"), 30)
+            load.wait_progress()
+        load.judge()
+        assert victim.info("raft")["raft_node_id"] == number
+        for _ in range(2):  # what it starts on now is what it had
+            victim.kill()
+            victim.start()
+            cluster.wait_ready(victim)
+        cluster.check_equal()
+        cluster.check_logs()
+    with_bad_disks(scenario, options=SMALL_LOGS + ("--cache-size", "8mb"))
+
+
+def read_all(node):
+    """Until the node answers no more."""
+    try:
+        client = Client(node.address)
+        cursor = b"0"
+        while True:
+            cursor, keys = client.call("SCAN", cursor, "COUNT", "1000")
+            for key in keys:
+                client.call("DUMP", key)
+            if cursor == b"0":
+                return
+    except (OSError, ReplyError):
+        pass
+
+
+def flipped_bits_in_rows_are_found_and_the_state_is_made_anew():
+    def harm(cluster, victim):
+        victim.kill()
+        generation = open(os.path.join(victim.home, "state", "CURRENT")).read().strip()
+        for path in files_of(victim, "state/" + generation, ".sst"):
+            for position in range(1000, os.path.getsize(path) - 4000, 4096):
+                flip(path, position)
+        victim.start(wait=False)
+        time.sleep(1)
+        if victim.running():
+            read_all(victim)
+        words = wait_end(victim)
+        assert "the state is damaged" in words and "Start this node again" in words, words
+        forget_last_words(victim)
+        victim.start()
+        assert log_says(victim, "the state is damaged and dropped"), victim.log_tail()
+    damaged_state(harm)
+
+
+def a_state_that_is_gone_is_made_anew():
+    def harm(cluster, victim):
+        victim.kill()
+        shutil.rmtree(os.path.join(victim.home, "state"))
+        victim.start()
+    damaged_state(harm)
+
+
+def unreadable_rows_end_the_node_and_it_goes_on_when_they_can_be_read():
+    def scenario(cluster):
+        chance = random.Random(4)
+        write_much(cluster.leader(), 20, chance)
+        victim = cluster.leader()
+        victim.call("SAVE")
+        victim.kill()
+        victim.start()
+        cluster.wait_ready(victim)
+        victim.disk.set(FAIL, READ, "state/")
+        read_all(victim)
+        words = wait_end(victim)
+        assert "cannot read the state" in words and "Look after the disk" in words, words
+        cluster.wait_writable(10, [n for n in cluster.nodes if n is not victim])
+        victim.disk.heal()
+        forget_last_words(victim)
+        victim.start()
+        cluster.wait_writable()
+        cluster.check_equal()
+        cluster.check_logs()
+    with_bad_disks(scenario, options=SMALL_LOGS + ("--cache-size", "8mb"))
+
+
 TESTS = [
     a_leader_whose_sync_of_the_log_fails_ends, a_follower_whose_sync_of_the_log_fails_ends,
     a_leader_whose_write_to_the_log_fails_ends, a_leader_whose_sync_hangs_hands_over,
     slow_syncs_of_a_follower_hold_nobody_up, all_nodes_lose_power_and_what_was_acknowledged_is_there,
     all_nodes_lose_power_and_tails_are_torn, a_disk_that_lies_about_syncs_is_found_out,
-    flipped_bits_in_the_log_are_not_believed,
+    flipped_bits_in_the_log_are_not_believed, flipped_bits_in_rows_are_found_and_the_state_is_made_anew,
+    a_state_that_is_gone_is_made_anew, unreadable_rows_end_the_node_and_it_goes_on_when_they_can_be_read,
 ]

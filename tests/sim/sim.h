@@ -78,6 +78,7 @@ struct sim_node {
     bool introduced;            /* open the shard after this turn */
     bool heal_due;              /* wipe it after this turn */
     bool quarantined;           /* over restarts */
+    bool lost_state;            /* dropped, and not known to be there again */
     bool damaged;               /* a row of its state was changed: it may differ until wiped */
     struct sim_event consensus_turn, shard_turn, log_done, restart;
     struct queue log_queue;     /* struct sim_log_job */

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #include "base/panic.h"
+#include "kv/state_store.h"
+#include "node/consensus_internal.h"
 
 #define RESTART_MAX_US 2000000
 #define CUT_MAX_US 3000000
@@ -36,6 +38,8 @@ const struct sim_profile sim_profiles[] = {
      .cut_link = 1, .break_connection = 2, .transfer = 2, .power_loss = true, .churn = true},
     {.name = "rot", .delay_max_us = 3000, .fault_interval_ms = 900, .crash = 2, .cut_node = 1,
      .break_connection = 2, .transfer = 2, .power_loss = true, .rot = true},
+    {.name = "lost-state", .delay_max_us = 2000, .fault_interval_ms = 500, .lost_state = 4,
+     .crash = 2, .crash_leader = 1, .cut_node = 1, .transfer = 1, .power_loss = true},
     {.name = "all", .delay_max_us = 5000, .fault_interval_ms = 400, .crash = 2, .crash_leader = 1,
      .crash_all = 1, .pause = 2, .cut_link = 2, .cut_node = 2, .swizzle = 1,
      .break_connection = 2, .slow_disk = 2, .dying_disk = 1, .clock_jump = 1, .transfer = 1,
@@ -232,6 +236,35 @@ static void fault_full_disk(struct sim *s)
     kv_mem_disk_fault(n->disk, KV_MEM_FULL, 1 + sim_random(s, 20));
 }
 
+static bool has_state(struct sim_node *n)
+{
+    struct raft_status at = {.state_lost = true};
+    if (n->lost_state && n->up && n->consensus->raft != NULL)
+        raft_status(n->consensus->raft, &at);
+    if (!at.state_lost)
+        n->lost_state = false;
+    return !n->lost_state;
+}
+
+/* The node dies, and its state is found damaged at the next start, where it is dropped: as long as
+ * all others have theirs, since who has none cannot lead. */
+static void fault_lost_state(struct sim *s)
+{
+    struct sim_node *n = any_node(s);
+    if (!n->up || n->shard == NULL || n->consensus->config.incoming.count < 3)
+        return;
+    for (uint32_t i = 0; i < s->options.node_count; i++)
+        if (!has_state(&s->nodes[i]))
+            return;
+    crash(s, n);
+    const struct state_store_options options = {.disk = kv_mem_disk(n->disk), .dir = "node"};
+    struct error e;
+    if (state_store_discard(&options, &e) != STATUS_OK)
+        sim_fail(s, "the state of node %u cannot be dropped: %s", n->position + 1, e.text);
+    sim_trace(s, "node %u has lost its state", n->position + 1);
+    n->lost_state = true;
+}
+
 static void fault_clock_jump(struct sim *s)
 {
     const int64_t skew = s->profile->skew_ms;
@@ -264,7 +297,7 @@ static void fault(struct sim *s, struct sim_event *event)
         {p->break_connection, fault_break}, {p->slow_disk, fault_slow_disk},
         {p->dying_disk, fault_dying_disk}, {p->clock_jump, fault_clock_jump},
         {p->transfer, fault_transfer}, {p->sleeper, fault_sleeper},
-        {p->full_disk, fault_full_disk},
+        {p->full_disk, fault_full_disk}, {p->lost_state, fault_lost_state},
     };
     uint32_t sum = 0;
     for (size_t i = 0; i < ARRAY_COUNT(faults); i++)

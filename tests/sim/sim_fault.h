@@ -14,7 +14,7 @@ struct sim_profile {
     const char *name;
     uint32_t fault_interval_ms;  /* mean; 0 = none */
     uint32_t crash, crash_all, crash_leader, pause, cut_link, cut_node, swizzle, break_connection;
-    uint32_t slow_disk, dying_disk, clock_jump, transfer, sleeper, full_disk;
+    uint32_t slow_disk, dying_disk, clock_jump, transfer, sleeper, full_disk, lost_state;
     uint32_t delay_max_us;       /* of a frame */
     uint32_t frame_loss_ppm;     /* a lost frame breaks its connection, late */
     uint32_t frame_copy_ppm;     /* delivered twice */

@@ -517,7 +517,7 @@ void sim_node_wipe(struct sim *s, struct sim_node *n)
     heap_remove(&s->events, &n->restart.node);
     kv_mem_disk_free(n->disk);
     n->disk = kv_mem_disk_new(prng_next(&s->prng));
-    n->founder = n->quarantined = n->heal_due = n->damaged = false;
+    n->founder = n->quarantined = n->heal_due = n->damaged = n->lost_state = false;
     n->node_id = n->boot = 0;
     sim_node_start(s, n);
 }

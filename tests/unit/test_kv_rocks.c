@@ -346,7 +346,7 @@ static bool next_row(void *context, struct kv_row *row)
     return true;
 }
 
-static void a_flipped_byte_in_a_table_is_noticed_by_reading(void **state)
+static void a_flipped_byte_in_a_table_is_noticed_by_reading_and_remembered(void **state)
 {
     (void)state;
     struct place place;
@@ -382,6 +382,8 @@ static void a_flipped_byte_in_a_table_is_noticed_by_reading(void **state)
                      STATUS_CORRUPT);
     buf_clear(&value);
     kv_close(kv);
+    assert_int_equal(kv_open(place.disk, &options, &kv, &e), STATUS_CORRUPT);
+    assert_non_null(strstr(e.text, "damaged"));
     place_close(&place);
 }
 
@@ -553,7 +555,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_acknowledged_record_that_is_cut_off_is_damage),
         cmocka_unit_test(a_flipped_byte_anywhere_in_the_wal_is_damage),
         cmocka_unit_test(a_lost_file_is_damage),
-        cmocka_unit_test(a_flipped_byte_in_a_table_is_noticed_by_reading),
+        cmocka_unit_test(a_flipped_byte_in_a_table_is_noticed_by_reading_and_remembered),
         cmocka_unit_test(a_compacted_log_gives_its_space_back),
         cmocka_unit_test(reading_beside_writing_never_sees_half_of_it),
         cmocka_unit_test(a_directory_has_one_owner),
