@@ -275,6 +275,7 @@ uint64_t shard_turn(struct shard *s)
     reads_close(s);
 
     const uint64_t applied_before = s->applied_index;
+    reads_run(s); /* what may run on the state as it is need not wait for what came later */
     apply_loop_run(s);
     install_turn(s);
     reads_run(s);
