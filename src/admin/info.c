@@ -94,7 +94,7 @@ static void info_clients(struct server *s, struct buf *to)
     number(to, "client_recent_max_input_buffer", input_max);
     number(to, "client_recent_max_output_buffer", output_max);
     number(to, "blocked_clients", blocked);
-    number(to, "tracking_clients", 0);
+    number(to, "tracking_clients", s->tracking.clients);
     number(to, "clients_in_timeout_table", 0);
 }
 
@@ -183,22 +183,22 @@ static void info_stats(struct server *s, struct buf *to)
     number(to, "rejected_connections", stats->rejected_connections);
     number(to, "expired_keys", stats->expired_keys);
     number(to, "evicted_keys", 0);
-    number(to, "evicted_clients", 0);
+    number(to, "evicted_clients", s->stats.evicted_clients);
     struct memory_figures memory;
     server_memory(s, &memory);
     number(to, "row_cache_hits", memory.hits);
     number(to, "row_cache_misses", memory.misses);
     number(to, "keyspace_hits", 0);
     number(to, "keyspace_misses", 0);
-    number(to, "pubsub_channels", 0);
-    number(to, "pubsub_patterns", 0);
-    number(to, "pubsubshard_channels", 0);
+    number(to, "pubsub_channels", s->pubsub.active[TOPIC_CHANNEL]);
+    number(to, "pubsub_patterns", s->pubsub.active[TOPIC_PATTERN]);
+    number(to, "pubsubshard_channels", s->pubsub.active[TOPIC_SHARD]);
     number(to, "latest_fork_usec", 0);
     number(to, "total_forks", 0);
     number(to, "migrate_cached_sockets", 0);
-    number(to, "tracking_total_keys", 0);
-    number(to, "tracking_total_items", 0);
-    number(to, "tracking_total_prefixes", 0);
+    number(to, "tracking_total_keys", s->tracking.keys.count);
+    number(to, "tracking_total_items", s->tracking.items);
+    number(to, "tracking_total_prefixes", s->tracking.prefix_count);
     number(to, "unexpected_error_replies", 0);
     number(to, "total_error_replies", stats->error_replies);
     number(to, "total_reads_processed", stats->reads);

@@ -76,6 +76,12 @@ static bool is_let_in(const struct exec *x)
     return x->in_exec || (x->block != NULL && x->block->ready != NULL);
 }
 
+bool command_is_effect(const struct exec *x)
+{
+    return x->command->run != NULL && (x->in_exec || x->in_script) &&
+           !keyspace_is_read_only(x->keyspace);
+}
+
 void command_execute(struct exec *x)
 {
     const struct command *c = x->command;
@@ -88,7 +94,7 @@ void command_execute(struct exec *x)
         reply_errorf(x, "ERR '%.*s' is not supported yet by AvowDB", (int)full.size, name);
         return;
     }
-    if (c->flags & CMD_LOCAL) {
+    if (c->flags & CMD_LOCAL && !command_is_effect(x)) {
         x->host->local(x->host_context, x);
         return;
     }
@@ -97,5 +103,7 @@ void command_execute(struct exec *x)
         return;
     }
     CHECK(c->run != NULL);
+    if (x->client != NULL && x->host->begins != NULL)
+        x->host->begins(x->host_context, x);
     c->run(x);
 }

@@ -9,7 +9,8 @@
  * Where a request runs follows from its row's flags, looked at in this order:
  *   CMD_NOT_YET   of Redis, not of ours yet: command_execute() at once, which says so
  *   CMD_PURE      a function of the table and the arguments: command_execute() at once, no keyspace
- *   CMD_LOCAL     answered by the host of the origin: connection, server, local chance
+ *   CMD_LOCAL     answered by the host of the origin: connection, server, local chance. With a
+ *                 function, inside EXEC and scripts that go through the log, run by all nodes
  *   CMD_READ      runs on the read path, changes no row
  *   CMD_WRITE     goes through the log, unless command_reads() tells that it changes nothing
  *   none          a container without its subcommand: its arity does not fit */
@@ -19,7 +20,7 @@
 
 #include "base/arena.h"
 #include "base/bytes.h"
-#include "command/events.h"
+#include "command/host.h"
 #include "command/reply.h"
 
 struct command;
@@ -100,30 +101,6 @@ struct exec {
     bool in_exec, in_script;
 };
 
-/* A key was changed; with name not NULL also a keyspace event of that class. */
-struct key_change {
-    uint32_t event_class;
-    const char *name;
-    uint32_t db;
-    struct bytes key;
-};
-
-/* What commands ask of whoever runs them. Called on every node, in apply order, for writes. */
-struct exec_host {
-    /* A command may tell of one key more than once. */
-    void (*changed)(void *context, const struct exec *x, const struct key_change *change);
-    /* A whole database was emptied; db -1: all. */
-    void (*flushed)(void *context, const struct exec *x, int64_t db);
-    /* Runs a CMD_LOCAL command at its place, replying through x. Only where x->client is real. */
-    void (*local)(void *context, struct exec *x);
-    void (*ran)(void *context, const struct exec *x); /* of an EXEC, of a script; or NULL */
-    /* A script has been running for a while, at its client: the others may be looked after.
-     * may_end: it has changed nothing; true then ends it. Or NULL. */
-    bool (*script_poll)(void *context, const struct exec *x, bool may_end);
-    /* A script's command was refused (x->command NULL: unknown), at its client. Or NULL. */
-    void (*refused)(void *context, const struct exec *x, const char *code);
-};
-
 typedef void command_run(struct exec *x);
 
 struct command {
@@ -174,6 +151,9 @@ void command_unknown_text(const struct bytes *args, uint32_t arg_count, struct b
  * host. The one way into every command. x->reply and x->command are set by the caller; x->keyspace
  * may be NULL for CMD_NOT_YET and CMD_PURE. */
 void command_execute(struct exec *x);
+
+/* Whether x->command, which is CMD_LOCAL, is run by its function, on all nodes alike: PUBLISH. */
+bool command_is_effect(const struct exec *x);
 
 /* Whether x->command is refused by maxmemory now. A transaction asks before its first command, for
  * all of them; they are not asked again one by one, as in Redis. */

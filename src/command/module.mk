@@ -1,6 +1,6 @@
 noinst_LIBRARIES += libcommand.a
 libcommand_a_SOURCES = \
-	%D%/command.h %D%/events.h %D%/command.c %D%/table.h %D%/table.c %D%/args.h %D%/args.c %D%/reply.h \
+	%D%/command.h %D%/events.h %D%/host.h %D%/command.c %D%/table.h %D%/table.c %D%/args.h %D%/args.c %D%/reply.h \
 	%D%/reply.c %D%/settings.h %D%/settings.c %D%/keyspec.c %D%/scan.h \
 	%D%/scan.c %D%/elements.h %D%/elements.c %D%/distinct.h %D%/distinct.c %D%/glob.h %D%/glob.c \
 	%D%/decimal.h %D%/decimal.c %D%/introspection.c %D%/string.h %D%/string.c %D%/counter.c \

@@ -1,6 +1,26 @@
-/* pubsub.c -- rows of publish and subscribe: the host answers them. */
+/* pubsub.c -- rows of publish and subscribe: the host answers them. PUBLISH inside EXEC and scripts
+ * is an effect of apply, on all nodes. */
 
 #include "command/table.h"
+
+static void publish_effect(struct exec *x, bool is_shard)
+{
+    uint64_t count = 0;
+    if (x->host->publish != NULL)
+        count = x->host->publish(x->host_context, x, is_shard);
+    /* A script's course may not depend on who subscribes at which node (ARCHITECTURE §5 rule 9). */
+    reply_int64(x, x->in_script ? 0 : (int64_t)count);
+}
+
+static void publish(struct exec *x)
+{
+    publish_effect(x, false);
+}
+
+static void spublish(struct exec *x)
+{
+    publish_effect(x, true);
+}
 
 static const struct command pubsub_subcommands[] = {
     {.name = "channels", .arity = -2, .flags = CMD_LOCAL | CMD_BARRIER | CMD_PUBSUB |
@@ -34,7 +54,7 @@ const struct command pubsub_commands[] = {
          CMD_NO_SCRIPT | CMD_LOADING | CMD_STALE,
      .group = "pubsub", .since = "2.0.0", .complexity = "O(N)",
      .summary = "Subscribes to channels by pattern."},
-    {.name = "publish", .arity = 3, .flags = CMD_LOCAL | CMD_BARRIER | CMD_PUBSUB |
+    {.name = "publish", .run = publish, .arity = 3, .flags = CMD_LOCAL | CMD_BARRIER | CMD_PUBSUB |
          CMD_LOADING | CMD_STALE | CMD_FAST,
      .group = "pubsub", .since = "2.0.0", .complexity = "O(N+M)",
      .summary = "Sends a message to a channel."},
@@ -46,8 +66,8 @@ const struct command pubsub_commands[] = {
          CMD_NO_SCRIPT | CMD_LOADING | CMD_STALE,
      .group = "pubsub", .since = "2.0.0", .complexity = "O(N+M)",
      .summary = "Ends subscriptions by pattern."},
-    {.name = "spublish", .arity = 3, .flags = CMD_LOCAL | CMD_BARRIER | CMD_PUBSUB |
-         CMD_LOADING | CMD_STALE | CMD_FAST,
+    {.name = "spublish", .run = spublish, .arity = 3, .flags = CMD_LOCAL | CMD_BARRIER |
+         CMD_PUBSUB | CMD_LOADING | CMD_STALE | CMD_FAST,
      .keys = {KEY(1, KEY_NOT_KEY)},
      .group = "pubsub", .since = "7.0.0", .complexity = "O(N)",
      .summary = "Sends a message to a shard channel."},

@@ -55,7 +55,7 @@ void exec_command(struct machine *m, struct exec *x, const struct request *r)
         reply_error(x, "ERR DB index is out of range");
         return;
     }
-    if (x->command->flags & CMD_LOCAL) {
+    if (x->command->flags & CMD_LOCAL && !command_is_effect(x)) {
         run_local(x);
         return;
     }

@@ -70,6 +70,18 @@ static bool host_script_poll(void *context, const struct exec *x, bool may_end)
     return m->options.host->exec.script_poll(m->options.exec_context, x, may_end);
 }
 
+static void host_begins(void *context, const struct exec *x)
+{
+    struct machine *m = context;
+    m->options.host->exec.begins(m->options.exec_context, x);
+}
+
+static uint64_t host_publish(void *context, const struct exec *x, bool is_shard)
+{
+    struct machine *m = context;
+    return m->options.host->exec.publish(m->options.exec_context, x, is_shard);
+}
+
 /* --- life ------------------------------------------------------------------------------------- */
 
 struct machine *machine_new(const struct machine_options *options)
@@ -87,6 +99,8 @@ struct machine *machine_new(const struct machine_options *options)
         .changed = host_changed,
         .flushed = host_flushed,
         .local = host_local,
+        .begins = options->host->exec.begins == NULL ? NULL : host_begins,
+        .publish = options->host->exec.publish == NULL ? NULL : host_publish,
         .ran = options->host->exec.ran == NULL ? NULL : host_ran,
         .refused = options->host->exec.refused == NULL ? NULL : host_refused,
         .script_poll = options->host->exec.script_poll == NULL ? NULL : host_script_poll,

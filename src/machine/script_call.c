@@ -13,7 +13,7 @@
 #include "keyspace/keyspace.h"
 #include "machine/machine_internal.h"
 
-enum effect_kind { EFFECT_CHANGED, EFFECT_FLUSHED, EFFECT_LOCAL };
+enum effect_kind { EFFECT_CHANGED, EFFECT_FLUSHED, EFFECT_PUBLISH };
 
 /* kind:1, then what the kind has: see note_ and tell_ functions. */
 struct script_effects {
@@ -69,8 +69,15 @@ static void refuse_local(void *context, struct exec *x)
                  (int)full.size, name);
 }
 
+static void note_begins(void *context, const struct exec *x)
+{
+    const struct exec *outer = ((const struct script_run *)context)->outer;
+    if (outer->host->begins != NULL)
+        outer->host->begins(outer->host_context, x);
+}
+
 static const struct exec_host noting_host = {
-    .changed = note_changed, .flushed = note_flushed, .local = refuse_local,
+    .changed = note_changed, .flushed = note_flushed, .local = refuse_local, .begins = note_begins,
 };
 
 static void tell_changed(const struct script_run *run, struct reader *log)
@@ -83,28 +90,22 @@ static void tell_changed(const struct script_run *run, struct reader *log)
     run->outer->host->changed(run->outer->host_context, run->outer, &change);
 }
 
-/* Runs a command of the node's own at its origin: PUBLISH. Its reply has been given as 0. */
-static void tell_local(const struct script_run *run, struct reader *log)
+/* PUBLISH: on every node. Its reply has been given as 0. */
+static void tell_publish(const struct script_run *run, struct reader *log)
 {
     struct bytes args[3];
     const uint32_t count = reader_le32(log);
     CHECK(count <= ARRAY_COUNT(args));
     for (uint32_t i = 0; i < count; i++)
         args[i] = reader_bytes(log, reader_le32(log));
-    if (run->outer->client == NULL)
-        return;
     struct exec x = *run->outer;
     x.args = args;
     x.arg_count = count;
     x.command = command_find(args, count, NULL);
     x.in_script = true;
     x.reply = (struct reply){.protocol = 2};
-    const bool within_read = keyspace_is_read_only(x.keyspace);
-    if (!within_read)
-        keyspace_read_begin(x.keyspace, keyspace_now(x.keyspace));
-    x.host->local(x.host_context, &x);
-    if (!within_read)
-        keyspace_read_end(x.keyspace);
+    if (x.host->publish != NULL)
+        x.host->publish(x.host_context, &x, strcmp(x.command->name, "spublish") == 0);
 }
 
 void script_effects_keep(struct script_run *run)
@@ -121,7 +122,7 @@ void script_effects_keep(struct script_run *run)
             run->outer->host->flushed(run->outer->host_context, run->outer,
                                       (int64_t)reader_le64(&log));
             break;
-        case EFFECT_LOCAL: tell_local(run, &log); break;
+        case EFFECT_PUBLISH: tell_publish(run, &log); break;
         }
         CHECK(!log.failed);
     }
@@ -221,10 +222,10 @@ static bool answer_here(struct script_run *run, struct exec *x)
     return false;
 }
 
-static void note_local(struct script_run *run, const struct exec *x)
+static void note_publish(struct script_run *run, const struct exec *x)
 {
     struct buf *log = &run->effects->log;
-    buf_append_u8(log, EFFECT_LOCAL);
+    buf_append_u8(log, EFFECT_PUBLISH);
     buf_append_le32(log, x->arg_count);
     for (uint32_t i = 0; i < x->arg_count; i++) {
         buf_append_le32(log, (uint32_t)x->args[i].size);
@@ -237,7 +238,7 @@ static void run_local(struct script_run *run, struct exec *x)
     if (answer_here(run, x))
         return;
     if (is_publish(x->command) && !keyspace_is_read_only(x->keyspace)) {
-        note_local(run, x);
+        note_publish(run, x);
         reply_int64(x, 0);
         return;
     }

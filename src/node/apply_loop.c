@@ -112,6 +112,8 @@ void apply_loop_run(struct shard *s)
             if (entry.index != s->applied_index + 1)
                 panic("entry %" PRIu64 " came after %" PRIu64, entry.index, s->applied_index);
             requests += 1 + apply_one(s, &entry);
+            if (s->relay.held_count > 0) /* before the effects of what follows */
+                relay_deliver(s);
         }
         block_unref(entry.block);
         if (s->o.clock.boot_us(s->o.clock.context) >= end_us)

@@ -91,6 +91,12 @@ static void take_mail(struct consensus *c, struct consensus_mail *mail)
     case MAIL_PERSISTED:
         output_persisted(c, mail->id);
         return;
+    case MAIL_RELAY:
+        relay_send(c, mail);
+        return;
+    case MAIL_RELAY_TAKEN:
+        c->relay_taken = mail->id;
+        return;
     case MAIL_ADMIN:
         admin_mail(c, mail->admin);
         return;

@@ -8,6 +8,7 @@
  *   rounds.c       read rounds: ours and our peers'
  *   snapshot.h     snapshots sent and taken, the log cut: snapshot_*.c, compact.c
  *   change.h       members, leadership: admin.c (asked for), membership.c (steps), caretaker.c
+ *   relay_peers.c  bytes between the data halves of nodes: pub/sub
  *   health.c       when a leader hands over by itself: slow disk, wrong clock
  *   space.c        what a disk that is nearly full stops */
 
@@ -97,6 +98,11 @@ struct consensus {
     uint64_t batches_taken, batches_refused, frames_bad;
     uint64_t durable_applied;
 
+    uint64_t relay_mailed, relay_taken; /* bytes to the shard; taken by it */
+    uint64_t relay_stamp, relay_asked;  /* newest received; asked the leader about */
+    uint64_t relay_streams;             /* begun in this life */
+    uint64_t relay_dropped;             /* frames */
+
     struct space space;
     struct snapshot_send send;
     struct snapshot_receive receive;
@@ -131,6 +137,13 @@ struct block *config_block(struct consensus *c, const struct raft_config *config
 /* deliver.c */
 void deliver_turn(struct consensus *c); /* entries and status, as far as there is room */
 void deliver_applied(struct consensus *c, raft_index index);
+
+/* relay_peers.c */
+void relay_send(struct consensus *c, const struct consensus_mail *mail);
+void relay_receive(struct consensus *c, raft_node from, const struct wire_relay *relay);
+void relay_peer(struct consensus *c, struct peer *p, bool is_up); /* of the data connection */
+void relay_forget(struct consensus *c, raft_node node);
+void relay_turn(struct consensus *c);
 
 /* health.c */
 void health_tick(struct consensus *c);

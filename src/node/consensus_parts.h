@@ -16,6 +16,7 @@
 #define ORIGINS_MAX 32               /* nodes whose batches a leader takes within one term */
 #define ROUNDS_MAX RAFT_READS_MAX
 #define INBOUND_BYTES_MAX (64u << 20)/* frames noted and not yet handled */
+#define MAIL_ROOM_KEPT 512           /* of the shard's mailbox: for read indexes, status, admin */
 #define UNAPPLIED_MAX TO_SHARD_MAX   /* entries mailed and not yet applied */
 #define LEASE_ROUNDS 64              /* rounds whose time of sending is remembered */
 
@@ -76,6 +77,8 @@ struct peer {
     int64_t wall_ahead_ms;       /* of our wall clock */
     bool wall_known;
     uint8_t space; /* enum space_level, as it says */
+    uint64_t relay_stream, relay_sequence; /* of the last relayed frame on this connection */
+    bool relay_news;             /* up[CHANNEL_DATA] is to be told to the shard */
     struct fetch *fetch;         /* under way */
     struct queue waiting;        /* struct held_message: APPENDs behind the fetch */
     uint32_t waiting_count;

@@ -13,7 +13,6 @@
 #include "base/mailbox.h"
 #include "base/panic.h"
 
-#define MAIL_ROOM_KEPT 512 /* of the shard's mailbox: for read indexes, status, admin */
 #define UNAPPLIED_BYTES_MAX ((size_t)64 << 20)
 #define LAG_ENTRIES 1024 /* read at once for a lagging shard */
 #define LAG_BYTES ((size_t)4 << 20)
@@ -48,7 +47,7 @@ static void mail_entry(struct consensus *c, const struct cached_entry *entry)
     };
     const uint32_t size = entry->block == NULL ? 0 : entry->block->size; /* while it is ours */
     const bool sent = mailbox_send(c->o.outbox, &m);
-    CHECK(sent); /* room was looked at, and nobody else sends there */
+    CHECK(sent); /* room was looked at, and only this thread sends there */
     c->mailed_index++;
     c->mailed_sizes[c->mailed_index % UNAPPLIED_MAX] = size;
     c->unapplied_bytes += size;
@@ -129,6 +128,7 @@ void deliver_turn(struct consensus *c)
 {
     mail_committed(c);
     mail_status(c);
+    relay_turn(c);
     if (!entry_cache_is_over(&c->cache))
         return;
     struct raft_status status;

@@ -28,6 +28,9 @@ enum consensus_mail_kind {
     MAIL_DIGEST,    /* .index, .id: the running digest there (digest.h) */
     MAIL_INSTALLED, /* .index applied, .ok: by a snapshot; else it was not needed any more */
     MAIL_PERSISTED, /* from the log writer: .id */
+    MAIL_RELAY,     /* .block (bytes for other data halves), .index: their stamp, .node: to whom,
+                       0 = to all that are connected (relay.c) */
+    MAIL_RELAY_TAKEN, /* .id: bytes of MAIL_RELAYED taken out of the mailbox so far */
     MAIL_ADMIN,     /* .admin: carry out, send back */
     MAIL_STOP,      /* hand over leadership, then answer MAIL_STOPPED */
 };
@@ -36,7 +39,7 @@ struct consensus_mail {
     enum consensus_mail_kind kind;
     struct block *block;
     struct admin *admin;
-    uint64_t batch, term, index, id, read_id;
+    uint64_t batch, term, index, id, read_id, node;
     uint32_t count;
     bool ok;
 };
@@ -49,6 +52,9 @@ enum shard_mail_kind {
     MAIL_STATUS,    /* .role .term .leader .commit_index .voters .space .space_own
                        .service */
     MAIL_SILENT,    /* .node: we lead, and have not heard that member for an election timeout */
+    MAIL_RELAYED,   /* of a MAIL_RELAY of another node: .node .boot .stream .sequence .index (stamp)
+                       .block */
+    MAIL_PEER,      /* .node .ok: the data connection to it stands (anew), or is gone */
     MAIL_ADMIN_DONE,
     MAIL_STOPPED,
 };
@@ -66,7 +72,8 @@ struct shard_mail {
     uint32_t voters;
     struct block *block;
     struct admin *admin;
-    uint64_t index, term, leader, node, commit_index, read_id, clock_ms;
+    uint64_t index, term, leader, commit_index, read_id, clock_ms;
+    uint64_t node, boot, stream, sequence;
 };
 
 /* --- administration: RAFT and CLUSTER commands ------------------------------------------------ */

@@ -1,14 +1,14 @@
 noinst_LIBRARIES += libnode.a
 libnode_a_SOURCES = %D%/ports.h %D%/mail.h %D%/block.h %D%/block.c
 libnode_a_SOURCES += %D%/consensus.h %D%/consensus_internal.h %D%/consensus_parts.h \
-	%D%/consensus.c %D%/output.c %D%/deliver.c %D%/health.c %D%/space.c %D%/peers.c %D%/batches.c %D%/rounds.c %D%/change.h %D%/admin.c %D%/membership.c %D%/caretaker.c %D%/digest.h %D%/digest.c %D%/members.h %D%/members.c \
+	%D%/consensus.c %D%/output.c %D%/deliver.c %D%/relay_peers.c %D%/health.c %D%/space.c %D%/peers.c %D%/batches.c %D%/rounds.c %D%/change.h %D%/admin.c %D%/membership.c %D%/caretaker.c %D%/digest.h %D%/digest.c %D%/members.h %D%/members.c \
 	%D%/entry_cache.h %D%/entry_cache.c %D%/wire.h %D%/wire.c %D%/lease.h %D%/lease.c \
 	%D%/log_describe.h %D%/log_describe.c %D%/raft_trace.h %D%/raft_trace.c \
 	%D%/snapshot.h %D%/snapshot_files.c %D%/snapshot_send.c %D%/snapshot_receive.c %D%/compact.c
 libnode_a_SOURCES += %D%/shard.h %D%/shard_internal.h %D%/shard.c %D%/batch.h %D%/batch.c \
-	%D%/propose.c %D%/apply_loop.c %D%/reads.c %D%/expiry.c %D%/flush.c %D%/install.c %D%/blocked.c
+	%D%/propose.c %D%/apply_loop.c %D%/relay.h %D%/relay.c %D%/reads.c %D%/expiry.c %D%/flush.c %D%/install.c %D%/blocked.c
 
-NODE_TESTS = tests/unit/test_shard tests/unit/test_shard_random tests/unit/test_blocked
+NODE_TESTS = tests/unit/test_shard tests/unit/test_shard_random tests/unit/test_blocked tests/unit/test_relay
 check_PROGRAMS += $(NODE_TESTS)
 NODE_LIBS = libnode.a libraft.a $(MACHINE_LIBS)
 
@@ -26,6 +26,11 @@ tests_unit_test_blocked_SOURCES = tests/unit/test_blocked.c tests/unit/shard_wor
 	tests/unit/shard_world.c tests/unit/test.h
 tests_unit_test_blocked_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_blocked_LDADD = $(NODE_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_relay_SOURCES = tests/unit/test_relay.c tests/unit/shard_world.h \
+	tests/unit/shard_world.c tests/unit/test.h
+tests_unit_test_relay_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_relay_LDADD = $(NODE_LIBS) $(CMOCKA_LIBS)
 
 CONSENSUS_TEST_LIBS = libnode.a libraft.a libkeyspace.a libkv.a libbase.a $(ROCKSDB_LIBS) $(CMOCKA_LIBS)
 NODE_CONSENSUS_TESTS = tests/unit/test_consensus tests/unit/test_membership tests/unit/test_leader_clock tests/unit/test_leader_books tests/unit/test_log_cut \

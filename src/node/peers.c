@@ -116,6 +116,7 @@ void peers_connect(struct consensus *c)
         if (node == 0 || is_wanted(c, node))
             continue;
         c->o.transport.peer(c->o.transport.context, node, NULL);
+        relay_forget(c, node);
         peer_clear(&c->peers[i]);
     }
     for (uint32_t i = 0; i < c->book.count; i++) {
@@ -429,6 +430,11 @@ static void receive_raft(struct consensus *c, raft_node from, struct wire_raft *
         cache_received(c, raft, first);
 }
 
+static void want_commit(struct consensus *c, raft_node from)
+{
+    step_quietly(c, &(struct raft_input){.type = RAFT_COMMIT_WANTED, .node = from});
+}
+
 static void receive_frame(struct consensus *c, raft_node from, struct bytes bytes)
 {
     struct wire_frame *f = c->frame;
@@ -462,6 +468,8 @@ static void receive_frame(struct consensus *c, raft_node from, struct bytes byte
     case WIRE_DIGEST: digest_receive(c, from, &f->digest); return;
     case WIRE_VERDICT: digest_verdict(c, &f->verdict); return;
     case WIRE_REMOVED: caretaker_removed(c, &f->removed); return;
+    case WIRE_RELAY: relay_receive(c, from, &f->relay); return;
+    case WIRE_COMMIT_WANTED: want_commit(c, from); return;
     case WIRE_TYPE_END: return;
     }
 }
@@ -492,6 +500,8 @@ void consensus_peer_event(struct consensus *c, uint64_t node, enum peer_channel 
     struct peer *p = node == 0 ? NULL : peer_find(c, node);
     if (p == NULL)
         return;
+    if (channel == CHANNEL_DATA)
+        relay_peer(c, p, event == PEER_UP);
     switch (event) {
     case PEER_UP:
         p->up[channel] = true;

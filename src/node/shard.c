@@ -42,6 +42,7 @@ static struct shard *shard_new(const struct shard_options *options)
     queue_init(&s->blocked);
     heap_init(&s->blocked_due);
     s->committed = xcalloc(COMMITTED_MAX, sizeof(*s->committed));
+    relay_open(s);
     s->next_number = 1;
     s->next_read_id = 1;
     return s;
@@ -92,6 +93,7 @@ void shard_close(struct shard *s)
     propose_free_all(s);
     reads_free_all(s);
     blocked_free_all(s);
+    relay_free_all(s);
     batch_pool_clear(&s->pool);
     machine_free(s->machine);
     keyspace_close(s->keyspace);
@@ -177,6 +179,12 @@ static void take_mail(struct shard *s, const struct shard_mail *mail)
     case MAIL_SILENT:
         blocked_silent(s, mail->node);
         return;
+    case MAIL_RELAYED:
+        relay_take(s, mail);
+        return;
+    case MAIL_PEER:
+        relay_peer_mail(s, mail);
+        return;
     case MAIL_ADMIN_DONE:
         s->o.host->admin_done(s->o.context, mail->admin);
         return;
@@ -257,7 +265,7 @@ static uint64_t due_us(const struct shard *s)
     due = MIN(due, MIN(expiry_due_us(s), flush_due_us(s)));
     due = MIN(due, blocked_due_us(s));
     if (s->stop_due || s->install.step == INSTALL_TELL || s->told_index != s->applied_index ||
-        s->told_number != s->settled_number)
+        s->told_number != s->settled_number || s->relay.out.size > 0)
         due = MIN(due, s->now_us + 1000); /* consensus' mailbox was full */
     return due;
 }
@@ -265,7 +273,9 @@ static uint64_t due_us(const struct shard *s)
 uint64_t shard_turn(struct shard *s)
 {
     s->now_us = s->o.clock.boot_us(s->o.clock.context);
+    relay_flush(s); /* stamped with what was applied when it was said */
     take_mails(s);
+    relay_deliver(s);
     propose_timeouts(s);
     reads_timeouts(s);
     expiry_turn(s);
@@ -289,6 +299,8 @@ uint64_t shard_turn(struct shard *s)
     graveyard_turn(s);
     tell_applied(s);
     tell_stop(s);
+    relay_flush(s);
+    relay_tell_taken(s);
     flush_turn(s);
     cache_turn(s->cache);
     arena_reset(&s->arena);

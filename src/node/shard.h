@@ -28,6 +28,16 @@ struct reply_slot {
                           when one has to wait for an expiry (§3.10). NULL: nobody's, no order */
 };
 
+/* What comes from other data halves, in the order of its sender (shard_relay). */
+enum relay_kind {
+    RELAY_BYTES,  /* bytes of one or more shard_relay() */
+    RELAY_BEGINS, /* the node has a new connection to us, or is a new process: what it told before
+                     is void */
+    RELAY_LOST,   /* something is missing here */
+    RELAY_UP,     /* our connection to the node stands, anew: it knows nothing of us */
+    RELAY_DOWN,   /* it is gone; perhaps the node, too */
+};
+
 /* Called during shard_turn() only. They may call shard_write, _read, _forget and _admin. */
 struct shard_host {
     /* The reply of slot is about to be made: where to, in which protocol. client: exec.client for
@@ -47,6 +57,8 @@ struct shard_host {
     void (*status)(void *context, const struct shard_mail *status); /* leader, role, term changed */
     void (*admin_done)(void *context, struct admin *admin);
     void (*stopped)(void *context);
+    void (*relayed)(void *context, uint64_t node, enum relay_kind kind, struct bytes bytes);
+                             /* or NULL */
 };
 
 struct shard_options {
@@ -101,6 +113,16 @@ bool shard_unblock_read(struct shard *s, struct reply_slot *slot, bool with_erro
 bool shard_admin(struct shard *s, struct admin *admin);
 /* Hand over leadership if ours; then host->stopped. */
 void shard_stop(struct shard *s);
+
+/* --- to other nodes --------------------------------------------------------------------------- */
+
+/* To the data half of node to, of all that are connected when 0; at most once, and not before it
+ * has applied what we have by now. false: no room, nothing is sent. Bytes of one call stay together
+ * and are at most SHARD_RELAY_MAX. */
+#define SHARD_RELAY_MAX (((size_t)4 << 20) - 1)
+bool shard_relay(struct shard *s, uint64_t to, struct bytes bytes);
+/* Whether anybody is connected. */
+bool shard_relays(const struct shard *s);
 
 /* --- turn ------------------------------------------------------------------------------------- */
 

@@ -3,12 +3,11 @@
 #ifndef NODE_SHARD_INTERNAL_H
 #define NODE_SHARD_INTERNAL_H
 
-#include "base/arena.h"
 #include "base/heap.h"
-#include "keyspace/cache.h"
 #include "keyspace/keyspace.h"
 #include "node/batch.h"
 #include "node/block.h"
+#include "node/relay.h"
 #include "node/shard.h"
 
 #define COMMITTED_MAX 1024 /* entries taken out of the mailbox and not yet applied */
@@ -105,6 +104,7 @@ struct shard {
     bool purging;
 
     struct install install;
+    struct relay relay;
 
     /* blocked.c */
     struct queue blocked;       /* struct blocked */

@@ -366,6 +366,33 @@ static bool decode_ack(struct reader *r, struct wire_snapshot_ack *ack)
     return ack->state <= ACK_REFUSED;
 }
 
+/* --- relayed bytes ---------------------------------------------------------------------------- */
+
+void wire_encode_relay(struct buf *to, const struct wire_relay *relay)
+{
+    head(to, WIRE_RELAY);
+    buf_append_le64(to, relay->boot);
+    buf_append_le64(to, relay->stream);
+    buf_append_le64(to, relay->sequence);
+    buf_append_le64(to, relay->stamp);
+}
+
+void wire_encode_commit_wanted(struct buf *to)
+{
+    head(to, WIRE_COMMIT_WANTED);
+}
+
+static bool decode_relay(struct reader *r, struct wire_relay *relay)
+{
+    relay->boot = reader_le64(r);
+    relay->stream = reader_le64(r);
+    relay->sequence = reader_le64(r);
+    relay->stamp = reader_le64(r);
+    relay->payload = reader_bytes(r, reader_left(r));
+    return !r->failed && relay->boot > 0 && relay->sequence > 0 && relay->payload.size > 0 &&
+           relay->payload.size <= WIRE_PAYLOAD_MAX;
+}
+
 /* --- all -------------------------------------------------------------------------------------- */
 
 static bool decode_body(struct reader *r, struct wire_frame *f)
@@ -401,6 +428,10 @@ static bool decode_body(struct reader *r, struct wire_frame *f)
         return decode_chunk(r, &f->chunk);
     case WIRE_SNAPSHOT_ACK:
         return decode_ack(r, &f->ack);
+    case WIRE_RELAY:
+        return decode_relay(r, &f->relay);
+    case WIRE_COMMIT_WANTED:
+        return true;
     case WIRE_TYPE_END:
         break;
     }

@@ -34,6 +34,8 @@ enum wire_type {
     WIRE_REMOVED,        /* to a node that is none of the cluster's any more */
     WIRE_DIGEST,         /* to the leader: the newest (index, digest) (digest.h) */
     WIRE_VERDICT,        /* leader -> peer: yours differs; or: you may heal yourself */
+    WIRE_RELAY,          /* data half -> data half, at most once (relay.c) */
+    WIRE_COMMIT_WANTED,  /* to the leader: tell me at once how far entries are committed; no body */
     WIRE_TYPE_END
 };
 
@@ -129,6 +131,14 @@ struct wire_snapshot_ack {
     uint8_t state; /* enum snapshot_ack */
 };
 
+/* stream: of the connection, rising within a boot. sequence: from 1 in each stream, without gaps
+ * unless something was lost. stamp: not to be looked at before the receiver has applied up to
+ * there. */
+struct wire_relay {
+    uint64_t boot, stream, sequence, stamp;
+    struct bytes payload; /* borrowed; the server's business (server/pubsub_wire.h) */
+};
+
 struct wire_frame {
     enum wire_type type;
     union {
@@ -146,6 +156,7 @@ struct wire_frame {
         struct wire_removed removed;
         struct wire_digest digest;
         struct wire_verdict verdict;
+        struct wire_relay relay;
     };
 };
 
@@ -177,6 +188,9 @@ void wire_encode_snapshot_offer(struct buf *to, const struct wire_snapshot_offer
 /* The head alone: data follows. */
 void wire_encode_snapshot_chunk(struct buf *to, const struct wire_snapshot_chunk *chunk);
 void wire_encode_snapshot_ack(struct buf *to, const struct wire_snapshot_ack *ack);
+void wire_encode_commit_wanted(struct buf *to);
+/* The head alone: payload follows. */
+void wire_encode_relay(struct buf *to, const struct wire_relay *relay);
 
 /* false: nonsense, or another version. What *f borrows lives as long as the frame. */
 bool wire_decode(struct bytes frame, struct wire_frame *f);

@@ -16,6 +16,7 @@
 #include "server/server.h"
 
 #define SLOT_MEMORY_KEPT 1024       /* bytes of reply memory that a free slot keeps */
+#define EVICTIONS_PER_CRON 64
 #define FREE_SLOTS_MAX 65536
 #define OUT_MEMORY_KEPT (16 * 1024) /* bytes that an idle connection keeps for output */
 
@@ -42,6 +43,7 @@ struct slot *slot_push(struct conn *c, struct command_info *info)
     slot->is_done = false;
     slot->is_silent = session->is_silent || session->skips_next;
     session->skips_next = false;
+    slot->caching = c->tracker.caching;
     slot->next = NULL;
     slot->prev = c->last;
     if (c->last != NULL)
@@ -111,6 +113,23 @@ static void note_output(struct conn *c)
     queue_push_back(&c->server->outgoing, &c->out_node);
 }
 
+void slot_begin(struct slot *slot)
+{
+    slot->conn->server->replying = slot;
+}
+
+/* What was pushed while its reply was made. */
+static void take_pushes(struct slot *slot)
+{
+    struct conn *c = slot->conn;
+    if (c->server->replying == slot)
+        c->server->replying = NULL;
+    if (c->pushes.size == 0)
+        return;
+    buf_append_bytes(c->first == slot ? &c->out : &slot->reply, buf_bytes(&c->pushes));
+    buf_clear(&c->pushes);
+}
+
 void slot_block(struct slot *slot)
 {
     struct conn *c = slot->conn;
@@ -118,6 +137,7 @@ void slot_block(struct slot *slot)
     CHECK(slot == c->first); /* it is a barrier: alone */
     CHECK(slot == c->last);
     c->blocked = slot;
+    take_pushes(slot); /* nothing was said yet, and it may be long until something is */
     if (event_add(&c->close_event, NULL) != 0)
         panic("event_add failed");
 }
@@ -136,6 +156,7 @@ void slot_complete(struct slot *slot)
     struct conn *c = slot->conn;
     CHECK(!slot->is_done);
     slot->is_done = true;
+    take_pushes(slot);
     if (slot == c->blocked)
         unblock(c);
     if (slot->flight == FLIGHT_READ)
@@ -234,6 +255,10 @@ struct conn *conn_new(struct server *s, int fd)
     c->id = node_id(s->node) << 32 | ++s->next_conn;
     c->created_ms = c->active_ms = s->now_ms;
     session_init(&c->session);
+    subscriber_init(&c->subscriber);
+    tracker_init(&c->tracker);
+    c->next_of_id = s->conns_by_id[c->id % CONNS_BY_ID];
+    s->conns_by_id[c->id % CONNS_BY_ID] = c;
     resp_reader_init(&c->reader);
     event_assign(&c->read_event, loop_base(s->loop), fd, EV_READ | EV_PERSIST, on_readable, c);
     event_assign(&c->write_event, loop_base(s->loop), fd, EV_WRITE | EV_PERSIST, on_writable, c);
@@ -246,9 +271,19 @@ struct conn *conn_new(struct server *s, int fd)
     return c;
 }
 
+static void forget_id(struct conn *c)
+{
+    struct conn **at = &c->server->conns_by_id[c->id % CONNS_BY_ID];
+    while (*at != c)
+        at = &(*at)->next_of_id;
+    *at = c->next_of_id;
+}
+
 static void forget_slots(struct conn *c)
 {
     struct server *s = c->server;
+    if (s->replying != NULL && s->replying->conn == c)
+        s->replying = NULL;
     if (s->hold_count > 0 && s->holds[0].slot->conn == c)
         s->hold_count = 0;
     while (c->first != NULL) {
@@ -273,6 +308,8 @@ void conn_close(struct conn *c, const char *why)
     c->is_dead = true;
     unblock(c);
     forget_slots(c);
+    forget_id(c);
+    conn_forget_listening(c);
     event_del(&c->read_event);
     event_del(&c->write_event);
     stream_close(&c->stream);
@@ -281,8 +318,6 @@ void conn_close(struct conn *c, const char *why)
     if (c->has_output)
         queue_remove(&c->out_node);
     c->is_ready = c->has_output = false;
-    if (c->is_monitor)
-        c->server->monitor_count--;
     queue_remove(&c->node);
     queue_push_back(&c->server->dead, &c->node);
     c->server->conn_count--;
@@ -295,6 +330,7 @@ void conns_reap(struct server *s)
         struct conn *c = container_of(node, struct conn, node);
         buf_clear(&c->in);
         buf_clear(&c->out);
+        buf_clear(&c->pushes);
         buf_clear(&c->watching);
         buf_clear(&c->settings);
         resp_reader_clear(&c->reader);
@@ -326,19 +362,52 @@ void conn_make_ready(struct conn *c)
 
 void conn_push(struct conn *c, struct bytes bytes)
 {
-    buf_append_bytes(&c->out, bytes);
+    const struct slot *replying = c->server->replying;
+    if (c->is_dead)
+        return;
+    if (replying != NULL && replying->conn == c) {
+        buf_append_bytes(&c->pushes, bytes);
+        return;
+    }
+    struct slot *done = c->last; /* replies that still wait for one before them come first */
+    while (done != NULL && !done->is_done)
+        done = done->prev;
+    buf_append_bytes(done == NULL ? &c->out : &done->reply, bytes);
     note_output(c);
+}
+
+void conn_forget_listening(struct conn *c)
+{
+    pubsub_forget(c);
+    tracking_off(c);
+    if (c->is_monitor)
+        c->server->monitor_count--;
+    c->is_monitor = false;
+}
+
+enum client_class conn_class(const struct conn *c)
+{
+    return pubsub_is_subscriber(c) ? CLIENT_PUBSUB : CLIENT_NORMAL;
+}
+
+size_t conn_memory(const struct conn *c)
+{
+    const struct session *session = &c->session;
+    size_t subscriptions = 0;
+    for (int kind = 0; kind < TOPIC_KINDS; kind++)
+        subscriptions += c->subscriber.counts[kind];
+    return sizeof(*c) + c->in.capacity + c->out.capacity + c->pushes.capacity +
+           session->queue.capacity + session->queue_capacity * sizeof(*session->ends) +
+           session->watch_capacity * sizeof(*session->watches) +
+           subscriptions * sizeof(struct subscription);
 }
 
 struct conn *conn_by_id(struct server *s, uint64_t id)
 {
-    struct queue_node *node = queue_first(&s->conns);
-    for (; node != NULL; node = queue_next(&s->conns, node)) {
-        struct conn *c = container_of(node, struct conn, node);
-        if (c->id == id)
-            return c;
-    }
-    return NULL;
+    struct conn *c = s->conns_by_id[id % CONNS_BY_ID];
+    while (c != NULL && c->id != id)
+        c = c->next_of_id;
+    return c;
 }
 
 /* --- input ------------------------------------------------------------------------------------ */
@@ -536,7 +605,7 @@ void conns_resume(struct server *s)
 static void check_output_limit(struct conn *c)
 {
     struct server *s = c->server;
-    const struct output_limit *limit = &s->config.output_limits[CLIENT_NORMAL];
+    const struct output_limit *limit = &s->config.output_limits[conn_class(c)];
     if (limit->soft_bytes == 0 || c->out.size < limit->soft_bytes)
         c->soft_limit_since_ms = 0;
     else if (c->soft_limit_since_ms == 0)
@@ -610,15 +679,59 @@ void conns_flush(struct server *s)
 
 /* --- from time to time ------------------------------------------------------------------------ */
 
+static uint64_t clients_memory_max(const struct server *s)
+{
+    const int64_t max = s->config.maxmemory_clients;
+    return max >= 0 ? (uint64_t)max : s->settings->maxmemory / 100 * (uint64_t)-max;
+}
+
+/* The one that holds most and may be closed; *sum: bytes of all that count. */
+static struct conn *largest(struct server *s, uint64_t *sum)
+{
+    struct conn *found = NULL;
+    size_t most = 0;
+    *sum = 0;
+    struct queue_node *node = queue_first(&s->conns);
+    for (; node != NULL; node = queue_next(&s->conns, node)) {
+        struct conn *c = container_of(node, struct conn, node);
+        const size_t size = c->session.no_evict ? 0 : conn_memory(c);
+        *sum += size;
+        if (size > most) {
+            most = size;
+            found = c;
+        }
+    }
+    return found;
+}
+
+/* maxmemory-clients: the largest are closed until the others are within it. */
+static void evict_clients(struct server *s)
+{
+    const uint64_t max = clients_memory_max(s);
+    for (int i = 0; max > 0 && i < EVICTIONS_PER_CRON; i++) {
+        uint64_t sum;
+        struct conn *c = largest(s, &sum);
+        if (c == NULL || sum <= max)
+            return;
+        log_warn("client", "closing the client that holds most: maxmemory-clients",
+                 "id=%llu addr=%s bytes=%zu all=%llu", (unsigned long long)c->id, c->address,
+                 conn_memory(c), (unsigned long long)sum);
+        s->stats.evicted_clients++;
+        conn_close(c, "evicted");
+    }
+}
+
 void conns_cron(struct server *s)
 {
+    evict_clients(s);
     const uint64_t idle_max_ms = (uint64_t)s->config.timeout * 1000;
     struct queue_node *node = queue_first(&s->conns), *next;
     for (; node != NULL; node = next) {
         next = queue_next(&s->conns, node);
         struct conn *c = container_of(node, struct conn, node);
         const uint64_t idle_ms = s->now_ms > c->active_ms ? s->now_ms - c->active_ms : 0;
-        if (idle_max_ms > 0 && idle_ms > idle_max_ms && c->slot_count == 0 && !c->is_monitor) {
+        if (idle_max_ms > 0 && idle_ms > idle_max_ms && c->slot_count == 0 && !c->is_monitor &&
+            !pubsub_is_subscriber(c)) {
             s->stats.idle_closes++;
             conn_close(c, "idle");
             continue;

@@ -21,8 +21,10 @@
 #include "base/queue.h"
 #include "node/shard.h"
 #include "resp/resp_read.h"
+#include "server/pubsub.h"
 #include "server/session.h"
 #include "server/stream.h"
+#include "server/tracking.h"
 
 #define CONN_SLOTS_MAX 1024                   /* requests in flight of one connection */
 #define CONN_REQUESTS_PER_TURN 1024           /* of one connection: others have their turn, too */
@@ -54,6 +56,7 @@ struct slot {
     uint64_t begun;          /* ticks */
     uint8_t kind, flight, protocol;
     bool is_done, is_silent;
+    bool caching;            /* CLIENT CACHING was said just before it */
 };
 
 struct conn {
@@ -68,6 +71,7 @@ struct conn {
     char address[64], local_address[64];
 
     struct buf in, out;
+    struct buf pushes; /* made while one of its replies was: they follow it */
     struct resp_reader reader;
     size_t missing; /* bytes of in without which there is no point in parsing */
     size_t request_bytes; /* of the request that is being dispatched, which may not be in in */
@@ -75,7 +79,10 @@ struct conn {
     uint32_t slot_count, reads_in_flight, writes_in_flight;
     struct slot *blocked; /* the one that waits for others (BLPOP, WAIT ...), alone; NULL: none */
 
+    struct conn *next_of_id; /* in server.conns_by_id */
     struct session session;
+    struct subscriber subscriber;
+    struct tracker tracker;
     struct buf settings;        /* CONFIG SET under way: its local part; GET: its patterns */
     struct buf watching;        /* keys of the WATCH under way, le32 size and bytes each */
     struct command_info *last_command;
@@ -105,8 +112,13 @@ void conns_close(struct server *s); /* all of them, at the end */
 void conn_finish(struct conn *c);
 /* It has something to do: bytes unparsed that may go on. */
 void conn_make_ready(struct conn *c);
-/* Bytes that are no reply (MONITOR, pushes). Called between two replies only. */
+/* Bytes that are no reply (MONITOR, messages, invalidations): at once, or behind the reply that is
+ * being made for it. */
 void conn_push(struct conn *c, struct bytes bytes);
+void conn_forget_listening(struct conn *c); /* subscriptions, tracking, MONITOR */
+/* Whose output-buffer limit is its; what CLIENT LIST calls its type. */
+enum client_class conn_class(const struct conn *c);
+size_t conn_memory(const struct conn *c); /* bytes that it holds */
 struct conn *conn_by_id(struct server *s, uint64_t id);
 
 /* The turn: reads and parses those that are ready. True = some have more to do at once. */
@@ -125,6 +137,8 @@ void conns_resume(struct server *s);
 struct slot *slot_push(struct conn *c, struct command_info *info);
 /* Takes the last one back: its request was not dispatched after all. */
 void slot_pop(struct slot *slot);
+/* Its reply is about to be made: pushes to its connection wait for the end. */
+void slot_begin(struct slot *slot);
 /* Where its reply is to be written. */
 struct buf *slot_out(struct slot *slot);
 /* Its request waits for what others do: nothing is read, but its client's end is noticed. Until it

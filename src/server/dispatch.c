@@ -152,6 +152,7 @@ static enum dispatch answer_now(struct incoming *in)
     struct slot *slot = push(in);
     struct exec x;
     begin_exec(&x, slot, in);
+    slot_begin(slot);
     c->server->running = slot;
     command_execute(&x);
     c->server->running = NULL;
@@ -468,9 +469,7 @@ static enum dispatch dispatch_op(struct incoming *in)
         const enum dispatch outcome = barrier(in);
         if (outcome != DISPATCH_TAKEN)
             return outcome;
-        if (in->conn->is_monitor)
-            in->conn->server->monitor_count--;
-        in->conn->is_monitor = false;
+        conn_forget_listening(in->conn);
         session_reset(session);
         return answer_ok(in, "RESET");
     }
@@ -530,6 +529,11 @@ static bool admit(struct incoming *in, enum dispatch *outcome)
     }
     if (dispatch_needs_auth(in->conn) && !(in->command->flags & CMD_NO_AUTH)) {
         *outcome = reject_text(in, "NOAUTH Authentication required.");
+        return false;
+    }
+    char refusal[SUBSCRIBER_REFUSAL_SIZE];
+    if (subscriber_refusal(in->conn, in->info->name, refusal)) {
+        *outcome = reject_text(in, refusal);
         return false;
     }
     if (s->status.service != SERVICE_FULL &&
@@ -713,6 +717,8 @@ enum dispatch dispatch_request(struct conn *c, const struct resp_request *r, siz
         outcome = queue_command(&in);
     else
         outcome = dispatch_plain(&in);
+    if (outcome == DISPATCH_TAKEN)
+        tracking_dispatched(c, in.info->name);
     if (outcome == DISPATCH_TAKEN && s->monitor_count > 0 && !c->is_dead &&
         !(in.command->flags & (CMD_SKIP_MONITOR | CMD_ADMIN)))
         monitor_feed(s, c, shown_args(&in), in.arg_count);

@@ -28,6 +28,15 @@ void monitor_feed(struct server *s, const struct conn *c, const struct bytes *ar
 void config_set_finish(struct slot *slot, bool ok);
 void config_get_finish(struct slot *slot);
 
+/* Whether the command may not be said by a subscriber of RESP2, who could not tell its reply from a
+ * message; and what is said to that. */
+#define SUBSCRIBER_REFUSAL_SIZE (COMMAND_NAME_MAX + 160)
+bool subscriber_refusal(const struct conn *c, const char *name,
+                        char text[static SUBSCRIBER_REFUSAL_SIZE]);
+
+/* PUBLISH inside EXEC and scripts: to this node's own. Returns what it replies there. */
+uint64_t local_publish_effect(struct server *s, const struct exec *x, bool is_shard);
+
 /* One line of CLIENT LIST. */
 void client_describe(const struct conn *c, struct buf *to);
 
@@ -36,8 +45,9 @@ local_run local_ping, local_echo, local_auth, local_hello, local_select, local_w
     local_lastsave, local_role, local_no_cluster, local_replicaof, local_lolwut;
 /* local_client.c */
 local_run client_id, client_info, client_list, client_getname, client_setname, client_kill,
-    client_pause, client_unpause, client_no_evict, client_reply, client_unblock, client_getredir,
-    client_trackinginfo, client_help;
+    client_pause, client_unpause, client_no_evict, client_reply, client_unblock, client_help;
+/* local_tracking.c */
+local_run client_tracking, client_caching, client_getredir, client_trackinginfo;
 /* local_config.c */
 local_run config_get, config_set, config_resetstat, config_rewrite_command, config_help;
 /* local_server.c */
@@ -47,6 +57,10 @@ local_run local_info, local_save, local_bgsave, local_bgrewriteaof, local_shutdo
 local_run slowlog_get, slowlog_len, slowlog_reset, slowlog_help, latency_latest, latency_history,
     latency_reset,
     latency_graph, latency_doctor, latency_histogram, latency_help;
+/* local_pubsub.c */
+local_run local_subscribe, local_psubscribe, local_ssubscribe, local_unsubscribe,
+    local_punsubscribe, local_sunsubscribe, local_publish, local_spublish, pubsub_channels,
+    pubsub_shardchannels, pubsub_numsub, pubsub_shardnumsub, pubsub_numpat, pubsub_help;
 /* local_debug.c: all of DEBUG that is not the table's */
 local_run local_debug;
 /* local_script.c */

@@ -68,64 +68,61 @@ void client_reply(struct server *s, struct conn *c, struct exec *x)
     }
 }
 
-void client_getredir(struct server *s, struct conn *c, struct exec *x)
-{
-    (void)s;
-    (void)c;
-    reply_int64(x, -1);
-}
-
-void client_trackinginfo(struct server *s, struct conn *c, struct exec *x)
-{
-    (void)s;
-    (void)c;
-    reply_map(x, 3);
-    reply_bulk_string(x, "flags");
-    reply_set(x, 1);
-    reply_bulk_string(x, "off");
-    reply_bulk_string(x, "redirect");
-    reply_int64(x, -1);
-    reply_bulk_string(x, "prefixes");
-    reply_array(x, 0);
-}
-
 /* --- lists ------------------------------------------------------------------------------------ */
+
+#define FLAGS_MAX 16
+
+/* In the order of Redis. */
+static void write_flags(const struct conn *c, char flags[static FLAGS_MAX])
+{
+    const struct {
+        bool is_set;
+        char letter;
+    } all[] = {
+        {c->is_monitor, 'O'}, {pubsub_is_subscriber(c), 'P'}, {c->session.in_multi, 'x'},
+        {c->is_paused || c->blocked != NULL, 'b'}, {c->tracker.is_on, 't'},
+        {c->tracker.is_broken, 'R'}, {c->tracker.is_bcast, 'B'}, {c->closes, 'c'},
+        {c->session.no_evict, 'e'},
+    };
+    size_t n = 0;
+    for (size_t i = 0; i < ARRAY_COUNT(all); i++)
+        if (all[i].is_set)
+            flags[n++] = all[i].letter;
+    if (n == 0)
+        flags[n++] = 'N';
+    flags[n] = '\0';
+}
+
+/* In Redis a client has a buffer of its own, and then a list of blocks of this size. */
+#define OUT_BLOCK 16384
 
 void client_describe(const struct conn *c, struct buf *to)
 {
     const struct server *s = c->server;
     const struct session *session = &c->session;
-    char flags[8];
-    size_t n = 0;
-    if (c->is_monitor)
-        flags[n++] = 'O';
-    if (c->is_paused || c->blocked != NULL)
-        flags[n++] = 'b';
-    if (session->in_multi)
-        flags[n++] = 'x';
-    if (c->closes)
-        flags[n++] = 'c';
-    if (session->no_evict)
-        flags[n++] = 'e';
-    if (n == 0)
-        flags[n++] = 'N';
-    flags[n] = '\0';
+    char flags[FLAGS_MAX];
+    write_flags(c, flags);
     buf_printf(to, "id=%llu addr=%s laddr=%s fd=%d name=%s age=%llu idle=%llu flags=%s db=%u ",
                (unsigned long long)c->id, c->address, c->local_address, c->stream.fd,
                session->name == NULL ? "" : session->name,
                (unsigned long long)(s->now_ms - MIN(s->now_ms, c->created_ms)) / 1000,
                (unsigned long long)(s->now_ms - MIN(s->now_ms, c->active_ms)) / 1000, flags,
                session->db);
-    buf_printf(to, "sub=0 psub=0 ssub=0 multi=%lld qbuf=%zu qbuf-free=%zu argv-mem=0 ",
+    buf_printf(to, "sub=%u psub=%u ssub=%u multi=%lld qbuf=%zu qbuf-free=%zu argv-mem=0 ",
+               c->subscriber.counts[TOPIC_CHANNEL], c->subscriber.counts[TOPIC_PATTERN],
+               c->subscriber.counts[TOPIC_SHARD],
                session->in_multi ? (long long)session->queue_count : -1,
                MAX(c->in.size, c->request_bytes),
                c->in.capacity - MIN(c->in.capacity, c->in.size));
-    buf_printf(to, "multi-mem=%zu rbs=%zu rbp=%zu obl=%zu oll=0 omem=0 tot-mem=%zu ",
-               session->queue.capacity, c->out.capacity, c->out.capacity, c->out.size,
-               sizeof(*c) + c->in.capacity + c->out.capacity + session->queue.capacity);
-    buf_printf(to, "events=%s%s cmd=%s user=default redir=-1 resp=%d",
+    const size_t own = MIN(c->out.size, OUT_BLOCK), beyond = c->out.size - own;
+    buf_printf(to, "multi-mem=%zu rbs=%zu rbp=%zu obl=%zu oll=%zu omem=%zu tot-mem=%zu ",
+               session->queue.capacity, MIN(c->out.capacity, OUT_BLOCK),
+               MIN(c->out.capacity, OUT_BLOCK), own, (beyond + OUT_BLOCK - 1) / OUT_BLOCK, beyond,
+               conn_memory(c));
+    buf_printf(to, "events=%s%s cmd=%s user=default redir=%lld resp=%d",
                c->reads_enabled ? "r" : "", c->writes_enabled ? "w" : "",
-               c->last_command == NULL ? "NULL" : c->last_command->name, session->protocol);
+               c->last_command == NULL ? "NULL" : c->last_command->name,
+               c->tracker.is_on ? (long long)c->tracker.redirect : -1, session->protocol);
 }
 
 void client_info(struct server *s, struct conn *c, struct exec *x)
@@ -138,13 +135,17 @@ void client_info(struct server *s, struct conn *c, struct exec *x)
     buf_clear(&text);
 }
 
-/* The classes of Redis; all of ours are normal. -1: unknown. */
+/* The classes of Redis; ours are normal or pubsub. -1: unknown. */
 static int type_of(struct bytes name)
 {
-    static const char *const names[] = {"normal", "slave", "replica", "pubsub", "master"};
-    for (size_t i = 0; i < ARRAY_COUNT(names); i++)
-        if (bytes_equal_nocase_string(name, names[i]))
-            return (int)i;
+    static const struct {
+        const char *name;
+        int type;
+    } types[] = {{"normal", CLIENT_NORMAL}, {"slave", CLIENT_REPLICA}, {"replica", CLIENT_REPLICA},
+                 {"pubsub", CLIENT_PUBSUB}, {"master", CLIENT_CLASSES}};
+    for (size_t i = 0; i < ARRAY_COUNT(types); i++)
+        if (bytes_equal_nocase_string(name, types[i].name))
+            return types[i].type;
     return -1;
 }
 
@@ -174,7 +175,7 @@ void client_list(struct server *s, struct conn *c, struct exec *x)
         buf_clear(&text);
         return;
     }
-    int type = 0;
+    int type = -1;
     if (x->arg_count == 4 && arg_is(x, 2, "type")) {
         type = type_of(x->args[3]);
         if (type < 0) {
@@ -186,9 +187,12 @@ void client_list(struct server *s, struct conn *c, struct exec *x)
         reply_syntax_error(x);
         return;
     }
-    struct queue_node *node = type == 0 ? queue_first(&s->conns) : NULL;
+    struct queue_node *node = queue_first(&s->conns);
     for (; node != NULL; node = queue_next(&s->conns, node)) {
-        client_describe(container_of(node, struct conn, node), &text);
+        const struct conn *other = container_of(node, struct conn, node);
+        if (type >= 0 && type != (int)conn_class(other))
+            continue;
+        client_describe(other, &text);
         buf_append_u8(&text, '\n');
     }
     reply_verbatim(x, "txt", buf_bytes(&text));
@@ -252,7 +256,8 @@ static bool kill_fits(const struct kill_filter *filter, const struct conn *c)
     return !(filter->has_address && !bytes_equal(filter->address, bytes_from_string(c->address))) &&
            !(filter->has_local_address &&
              !bytes_equal(filter->local_address, bytes_from_string(c->local_address))) &&
-           !(filter->has_id && (uint64_t)filter->id != c->id) && filter->type <= 0;
+           !(filter->has_id && (uint64_t)filter->id != c->id) &&
+           !(filter->type >= 0 && filter->type != (int)conn_class(c));
 }
 
 static size_t kill_all(struct server *s, struct conn *self, const struct kill_filter *filter)

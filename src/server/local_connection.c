@@ -9,10 +9,13 @@
 void local_ping(struct server *s, struct conn *c, struct exec *x)
 {
     (void)s;
-    (void)c;
-    if (x->arg_count > 2)
+    if (x->arg_count > 2) {
         reply_wrong_arity(x);
-    else if (x->arg_count == 2)
+    } else if (x->reply.protocol == 2 && pubsub_is_subscriber(c)) { /* in the form of a message */
+        reply_array(x, 2);
+        reply_bulk_string(x, "pong");
+        reply_bulk(x, x->arg_count == 2 ? x->args[1] : BYTES_NONE);
+    } else if (x->arg_count == 2)
         reply_bulk(x, x->args[1]);
     else
         reply_simple(x, "PONG");

@@ -95,6 +95,7 @@ static void finish(struct pending *p)
 {
     struct exec x;
     begin_exec(&x, p);
+    slot_begin(p->slot);
     p->server->running = p->slot;
     p->finish(p->server, p->slot->conn, &x);
     p->server->running = NULL;

@@ -4,6 +4,7 @@
 #include "keyspace/object.h"
 #include "resp/resp_write.h"
 #include "server/dispatch.h"
+#include "server/events.h"
 #include "server/local.h"
 #include "server/pending.h"
 
@@ -70,6 +71,7 @@ static void host_reply_begin(void *context, struct reply_slot *shard, struct rep
     *client = slot->conn;
     slot->begun = ticks_now();
     slot->conn->server->script_begun = slot->begun;
+    slot_begin(slot);
     dispatch_begin_parts(slot);
 }
 
@@ -162,16 +164,23 @@ static void count_change(struct change_counts *changes, const struct exec *x)
     changes->all++;
 }
 
-/* Nothing listens to changes yet: the seam for keyspace events and tracking. */
 static void host_changed(void *context, const struct exec *x, const struct key_change *change)
 {
     struct server *s = context;
-    if (change->event_class & EVENT_EXPIRED) {
+    if (change->event_class == EVENT_EXPIRED) {
         s->stats.expired_keys++; /* it was absent to all before */
-        return;
+    } else if (change->event_class != EVENT_KEY_MISS) {
+        key_changes_note(&s->key_changes, change->db, change->key);
+        count_change(&s->changes, x);
     }
-    key_changes_note(&s->key_changes, change->db, change->key);
-    count_change(&s->changes, x);
+    tracking_changed(s, x, change);
+    events_changed(s, x, change);
+}
+
+static void host_begins(void *context, const struct exec *x)
+{
+    tracking_begins(context, x);
+    events_begins(context, x);
 }
 
 static void host_flushed(void *context, const struct exec *x, int64_t db)
@@ -179,6 +188,7 @@ static void host_flushed(void *context, const struct exec *x, int64_t db)
     (void)db;
     struct server *s = context;
     count_change(&s->changes, x);
+    tracking_flushed(s);
 }
 
 static void host_refused(void *context, const struct exec *x, const char *code)
@@ -210,6 +220,16 @@ static void host_local(void *context, struct exec *x)
     local_execute(context, x->client, x);
 }
 
+static uint64_t host_publish(void *context, const struct exec *x, bool is_shard)
+{
+    return local_publish_effect(context, x, is_shard);
+}
+
+static void host_relayed(void *context, uint64_t node, enum relay_kind kind, struct bytes bytes)
+{
+    pubsub_relayed(context, node, kind, bytes);
+}
+
 static void host_status(void *context, const struct shard_mail *status)
 {
     (void)context;
@@ -235,10 +255,13 @@ const struct shard_host server_shard_host = {
     .exec = {.changed = host_changed,
              .flushed = host_flushed,
              .local = host_local,
+             .begins = host_begins,
+             .publish = host_publish,
              .ran = host_ran,
              .script_poll = host_script_poll,
              .refused = host_refused},
     .status = host_status,
     .admin_done = host_admin_done,
     .stopped = host_stopped,
+    .relayed = host_relayed,
 };

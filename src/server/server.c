@@ -146,8 +146,10 @@ static void look_at_shard(struct server *s)
     const struct shard_status before = *status;
     shard_status(s->shard, status);
     look_at_flushes(s, &before);
-    if (status->installs != before.installs)
+    if (status->installs != before.installs) {
         key_changes_note_all(&s->key_changes);
+        tracking_flushed(s); /* nobody knows what has changed */
+    }
     s->settings = machine_settings(shard_machine(s->shard));
     if (status->ready && !s->initial_sent)
         propose_initial(s);
@@ -186,6 +188,7 @@ static void cron(struct server *s)
     const struct node_latencies took = node_take_latencies(s->node);
     server_note_latency(s, LATENCY_FSYNC, took.sync_us);
     server_note_latency(s, LATENCY_CONSENSUS_LOOP, took.turn_us);
+    pubsub_cron(s);
 }
 
 uint64_t server_turn(struct server *s)
@@ -200,6 +203,7 @@ uint64_t server_turn(struct server *s)
     bool busy = conns_turn(s);
     listener_turn(s->listener);
     uint64_t due_us = s->next_cron_us;
+    pubsub_tell(s);
     if (s->shard != NULL) {
         due_us = MIN(due_us, shard_turn(s->shard));
         look_at_shard(s);
@@ -211,6 +215,7 @@ uint64_t server_turn(struct server *s)
         conns_turn(s);
         busy = true; /* what came of it is the shard's next turn */
     }
+    tracking_turn(s);
     conns_flush(s);
     conns_reap(s);
     arena_reset(&s->arena);

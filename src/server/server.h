@@ -20,11 +20,14 @@
 #include "server/conn.h"
 #include "server/key_changes.h"
 #include "server/latency.h"
+#include "server/pubsub.h"
 #include "server/slowlog.h"
 #include "server/stats.h"
+#include "server/tracking.h"
 
 #define AVOW_COMPATIBLE_VERSION "7.0.15" /* of Redis: what clients look at */
 #define HOLDS_MAX CONN_REQUESTS_PER_TURN
+#define CONNS_BY_ID 4096 /* chains of connections with ids that leave the same rest */
 
 struct consensus_loop;
 struct loop;
@@ -66,6 +69,7 @@ struct server {
     char run_id[41];
 
     struct queue conns, ready, outgoing, dead;
+    struct conn *conns_by_id[CONNS_BY_ID];
     uint64_t conn_count, next_conn;
     struct slot *free_slots;
     size_t free_slot_count;
@@ -75,6 +79,9 @@ struct server {
     struct hold holds[HOLDS_MAX];
     size_t hold_count;
 
+    struct slot *replying;       /* a reply is being made in it; NULL: none */
+    struct pubsub pubsub;
+    struct tracking tracking;
     struct slot *running;        /* of the local command that runs; NULL inside an entry */
     struct queue pendings;
     struct stats stats;

@@ -15,6 +15,8 @@ void server_init(struct server *s)
     queue_init(&s->outgoing);
     queue_init(&s->dead);
     queue_init(&s->pendings);
+    pubsub_init(&s->pubsub);
+    tracking_init(&s->tracking);
     arena_init(&s->arena);
     slowlog_init(&s->slowlog);
     settings_init(&s->defaults);
@@ -56,6 +58,8 @@ void server_note_latency(struct server *s, enum latency_event event, uint64_t to
 void server_clear(struct server *s)
 {
     slots_free(s);
+    pubsub_clear(&s->pubsub);
+    tracking_clear(&s->tracking);
     slowlog_clear(&s->slowlog);
     commands_info_free(s->commands);
     arena_clear(&s->arena);

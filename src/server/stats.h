@@ -45,7 +45,7 @@ struct error_count {
 struct stats {
     uint64_t connections, rejected_connections, commands, input_bytes, output_bytes;
     uint64_t reads, writes, error_replies;
-    uint64_t input_limit_closes, output_limit_closes, idle_closes;
+    uint64_t input_limit_closes, output_limit_closes, idle_closes, evicted_clients;
     uint64_t expired_keys;
     uint64_t purged_before; /* buried objects that were gone when counting began */
     struct error_count errors[ERROR_CODES_MAX];

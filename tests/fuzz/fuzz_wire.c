@@ -156,7 +156,11 @@ static void make_frame(struct buf *to, struct prng *p)
                                .op = (uint8_t)prng_below(p, 4),
                                .address = {.host = "127.0.0.1", .port = (uint16_t)number(p)}};
     struct buf config = {0};
-    switch (prng_below(p, 14)) {
+    switch (prng_below(p, 16)) {
+    case 14: wire_encode_relay(to, &(struct wire_relay){
+                 number(p), number(p), number(p), number(p), BYTES_NONE});
+             buf_append_string(to, "relayed"); break;
+    case 15: wire_encode_commit_wanted(to); break;
     case 12:
     case 13: make_snapshot(to, p); break;
     case 0: make_propose(to, p); break;

@@ -22,6 +22,7 @@
 #include "node/lease.h"
 #include "sim/sim_client.h"
 #include "sim/sim_fault.h"
+#include "sim/sim_relay.h"
 
 #define SIM_NODES_MAX 7
 #define SIM_ELECTION_TICKS 20
@@ -90,6 +91,7 @@ struct sim_node {
     uint64_t boot;              /* of the last start: must rise */
     struct buf trace;           /* of all its lives (raft_trace.h) */
     /* what was seen of it in this life: never goes back */
+    struct sim_relay relay;     /* of this life */
     uint64_t seen_applied, seen_commit, seen_clock, seen_term, seen_installs, seen_cuts;
 };
 
@@ -139,6 +141,7 @@ struct sim {
     char failure[512];          /* the first broken check */
     uint64_t fingerprint;       /* of all events so far */
     uint64_t event_count, replies, errors_definite, errors_uncertain, panics, crashes, gave_up;
+    uint64_t notes;          /* of a node, heard by another */
     uint64_t installs, cuts; /* snapshots taken, logs cut */
 };
 

@@ -116,4 +116,5 @@ const struct shard_host sim_shard_host = {
     .status = status,
     .admin_done = admin_done,
     .stopped = stopped,
+    .relayed = sim_relayed,
 };

@@ -273,6 +273,7 @@ static void shard_turns(struct sim *s, struct sim_event *event)
         sim_at(s, event, 1000);
         return;
     }
+    sim_relay_turn(s, n);
     volatile uint64_t next = 0;
     SIM_RUN_NODE(s, n, next = shard_turn(n->shard));
     if (!n->up)
@@ -425,6 +426,7 @@ void sim_node_start(struct sim *s, struct sim_node *n)
         return;
     sim_trace(s, "node %u starts", n->position + 1);
     n->life++;
+    n->relay = (struct sim_relay){0};
     n->up = true;
     n->paused = false;
     n->introduced = false;

@@ -30,7 +30,7 @@ struct arguments {
 };
 
 struct total {
-    uint64_t passed, events, replies, uncertain, deaths, panics, gave_up, installs, cuts;
+    uint64_t passed, events, replies, uncertain, deaths, panics, gave_up, installs, cuts, notes;
 };
 
 static struct sim_options options_of(uint64_t seed, const struct arguments *a)
@@ -118,6 +118,7 @@ static void count(struct total *t, const struct sim *s)
     t->gave_up += s->gave_up;
     t->installs += s->installs;
     t->cuts += s->cuts;
+    t->notes += s->notes;
 }
 
 static void write_trace(const struct sim_node *n, const char *dir)
@@ -265,9 +266,10 @@ int main(int argc, char **argv)
         printf("seeds %" PRIu64 " to %" PRIu64 " passed in %ld s: %" PRIu64 " events, %" PRIu64
                " replies, %" PRIu64 " uncertain, %" PRIu64 " deaths of nodes, %" PRIu64
                " logs cut, %" PRIu64 " snapshots installed, %" PRIu64
-               " histories too wide to judge\n", a.from, a.from + a.count - 1,
-               (long)(time(NULL) - begin), t.events, t.replies, t.uncertain, t.deaths, t.cuts,
-               t.installs, t.gave_up);
+               " notes between nodes, %" PRIu64 " histories too wide to judge\n",
+               a.from, a.from + a.count - 1, (long)(time(NULL) - begin), t.events,
+               t.replies, t.uncertain, t.deaths,
+               t.cuts, t.installs, t.notes, t.gave_up);
     fflush(stdout);
     if (t.panics > 0 || !passed)
         _exit(passed ? 0 : 1); /* what a panicked node had in memory is lost: no leak check */

@@ -339,7 +339,7 @@ static void take_mail(struct node *node, const struct shard_mail *m)
         node->role = m->role;
         node->leader = m->leader;
         return;
-    case MAIL_SILENT: return;
+    case MAIL_SILENT: case MAIL_RELAYED: case MAIL_PEER: return;
     case MAIL_ADMIN_DONE: node->answered = m->admin; return;
     case MAIL_STOPPED: node->stopped = true; return;
     }

@@ -22,6 +22,7 @@ void fake_open(void)
     struct error e;
     memset(&fake, 0, sizeof(fake));
     fake.room = FAKE_CALLS_MAX;
+    fake.takes_relays = true;
     disk = kv_mem_disk_new(1);
     if (kv_open(kv_mem_disk(disk), &options, &kv, &e) != STATUS_OK)
         panic("%s", e.text);
@@ -34,6 +35,7 @@ void fake_close(void)
 {
     for (size_t i = 0; i < fake.count; i++)
         buf_clear(&fake.calls[i].words);
+    buf_clear(&fake.relayed);
     keyspace_close(fake.keyspace);
     cache_free(cache);
     kv_close(kv);
@@ -111,6 +113,22 @@ bool shard_read(struct shard *s, const struct request *request, struct reply_slo
     (void)s;
     (void)stale;
     return note(request, slot, true);
+}
+
+bool shard_relay(struct shard *s, uint64_t to, struct bytes bytes)
+{
+    (void)s;
+    if (!fake.takes_relays)
+        return false;
+    fake.relayed_to = to;
+    buf_append_bytes(&fake.relayed, bytes);
+    return true;
+}
+
+bool shard_relays(const struct shard *s)
+{
+    (void)s;
+    return fake.has_peers;
 }
 
 bool shard_has_room(const struct shard *s)

@@ -21,6 +21,9 @@ struct fake_shard {
     struct fake_call calls[FAKE_CALLS_MAX];
     size_t count;
     size_t room;            /* calls that are still taken */
+    bool has_peers, takes_relays; /* for shard_relay(): */
+    struct buf relayed;     /* all that was given to it */
+    uint64_t relayed_to;
     struct keyspace *keyspace; /* a real one, in memory: for WATCH */
 };
 

@@ -127,6 +127,15 @@ static void host_ran(void *context, const struct exec *x)
     buf_printf(&w->events, "ran %s|", x->command->name);
 }
 
+static uint64_t host_publish(void *context, const struct exec *x, bool is_shard)
+{
+    struct world *w = context;
+    buf_printf(&w->events, "%s %.*s %.*s|", is_shard ? "spublish" : "publish",
+               (int)x->args[1].size, (const char *)x->args[1].data, (int)x->args[2].size,
+               (const char *)x->args[2].data);
+    return x->client == NULL ? 0 : 3;
+}
+
 static const struct machine_host host = {
     .reply_begin = reply_begin,
     .reply_end = reply_end,
@@ -137,7 +146,8 @@ static const struct machine_host host = {
     .exec = {.changed = host_changed,
              .flushed = host_flushed,
              .local = host_local,
-             .ran = host_ran},
+             .ran = host_ran,
+             .publish = host_publish},
 };
 
 /* --- life ------------------------------------------------------------------------------------- */

@@ -131,6 +131,17 @@ static void host_stopped(void *context)
     (void)context;
 }
 
+static void host_relayed(void *context, uint64_t node, enum relay_kind kind, struct bytes bytes)
+{
+    static const char *const words[] = {"", "begins", "lost", "up", "down"};
+    struct sw_world *w = context;
+    struct shard_status status;
+    shard_status(w->shard, &status);
+    buf_printf(&w->relayed, "%llu@%llu:%s%.*s ", (unsigned long long)node,
+               (unsigned long long)status.applied_index, words[kind], (int)bytes.size,
+               bytes.size == 0 ? "" : (const char *)bytes.data);
+}
+
 static const struct shard_host host = {
     .reply_begin = reply_begin,
     .reply_end = reply_end,
@@ -140,6 +151,7 @@ static const struct shard_host host = {
     .status = host_status,
     .admin_done = host_admin_done,
     .stopped = host_stopped,
+    .relayed = host_relayed,
 };
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -214,6 +226,8 @@ void sw_clear(struct sw_world *w)
     for (uint64_t i = 0; i < w->log_count; i++)
         block_unref(w->log[i].block);
     free(w->log);
+    buf_clear(&w->relayed);
+    buf_clear(&w->relays);
     mailbox_free(w->to_consensus);
     mailbox_free(w->to_shard);
     kv_mem_disk_free(w->disk);
@@ -301,6 +315,15 @@ void sw_receive(struct sw_world *w, uint32_t max)
             assert_true(mail.index >= w->durable);
             assert_true(mail.index <= w->commit);
             w->durable = mail.index;
+            break;
+        case MAIL_RELAY:
+            buf_printf(&w->relays, "%llu>%llu:%.*s ", (unsigned long long)mail.index,
+                       (unsigned long long)mail.node, (int)mail.block->size,
+                       (const char *)mail.block->data);
+            block_unref(mail.block);
+            break;
+        case MAIL_RELAY_TAKEN:
+            w->relay_taken = mail.id;
             break;
         default:
             fail_msg("mail %d", (int)mail.kind);

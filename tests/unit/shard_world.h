@@ -61,6 +61,10 @@ struct sw_world {
     uint32_t read_count;
     uint64_t applied, settled, durable; /* as the shard told */
     uint64_t batches_seen, last_number, last_count;
+
+    struct buf relayed; /* what the host was told, as words */
+    struct buf relays;  /* what was relayed: "stamp>to:bytes " */
+    uint64_t relay_taken;
 };
 
 void sw_init(struct sw_world *w, size_t cache_bytes, size_t mailbox_size);

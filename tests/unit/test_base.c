@@ -12,6 +12,7 @@
 #include "base/crc32c.h"
 #include "base/crc64.h"
 #include "base/encode.h"
+#include "base/dict.h"
 #include "base/heap.h"
 #include "base/lzf.h"
 #include "base/prng.h"
@@ -520,6 +521,60 @@ static int compare_timers(const void *a, const void *b)
 }
 
 /* Against qsort by (key, order of pushing), with every third node removed from amid. */
+struct word {
+    struct dict_node node;
+    char text[16];
+    bool is_in, is_seen;
+};
+
+static struct bytes word_text(const struct dict_node *node)
+{
+    return bytes_from_string(container_of(node, struct word, node)->text);
+}
+
+static void a_dict_holds_what_was_put_in(void **state)
+{
+    (void)state;
+    static struct word words[1000];
+    struct dict d;
+    struct prng p;
+    size_t count = 0;
+    prng_seed(&p, 5);
+    dict_init(&d, word_text);
+    assert_null(dict_first(&d));
+    assert_null(dict_near(&d, 7));
+    for (size_t i = 0; i < ARRAY_COUNT(words); i++)
+        snprintf(words[i].text, sizeof(words[i].text), "word %zu", i);
+    for (int step = 0; step < 100000; step++) {
+        /* grows to all, shrinks to few, and so on */
+        struct word *word = &words[prng_below(&p, ARRAY_COUNT(words))];
+        const bool wants_in = step / 10000 % 2 == 0;
+        struct dict_node *found = dict_find(&d, bytes_from_string(word->text));
+        assert_ptr_equal(found, word->is_in ? &word->node : NULL);
+        if (word->is_in && !wants_in)
+            dict_remove(&d, &word->node);
+        else if (!word->is_in && wants_in)
+            dict_add(&d, &word->node);
+        count = count + wants_in - word->is_in;
+        word->is_in = wants_in;
+        assert_int_equal(d.count, count);
+        assert_true((dict_near(&d, prng_next(&p)) == NULL) == (count == 0));
+    }
+    size_t seen = 0;
+    struct dict_node *node = dict_first(&d), *next;
+    for (; node != NULL; node = next) { /* a walk may remove what it meets */
+        next = dict_next(&d, node);
+        struct word *word = container_of(node, struct word, node);
+        assert_true(word->is_in && !word->is_seen);
+        word->is_seen = true;
+        dict_remove(&d, node);
+        seen++;
+    }
+    assert_int_equal(seen, count);
+    assert_int_equal(d.count, 0);
+    dict_clear(&d);
+}
+
 static void a_heap_gives_what_sorting_gives(void **state)
 {
     (void)state;
@@ -617,6 +672,7 @@ int main(void)
         cmocka_unit_test(sha1_gives_the_published_digests),
         cmocka_unit_test(prng_gives_the_published_numbers),
         cmocka_unit_test(prng_stays_below_its_limit_and_reaches_all),
+        cmocka_unit_test(a_dict_holds_what_was_put_in),
         cmocka_unit_test(a_heap_gives_what_sorting_gives),
         cmocka_unit_test(a_queue_keeps_order_and_lets_go_from_amid),
         cmocka_unit_test(the_boot_clock_does_not_go_back),

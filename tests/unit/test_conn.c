@@ -3,108 +3,15 @@
 
 #define _GNU_SOURCE /* memmem */
 #include "test.h"
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/panic.h"
-#include "fake_shard.h"
+#include "conn_world.h"
 #include "server/dispatch.h"
-#include "server/loop.h"
-
-#define OUTPUT_MAX (1 << 20)
-
-struct world {
-    struct server *server;
-    struct conn *conn;
-    int client;
-    char output[OUTPUT_MAX];
-};
-
-static struct conn *connect_one(struct server *s, int *client)
-{
-    int pair[2];
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-    for (int i = 0; i < 2; i++)
-        assert_true(fcntl(pair[i], F_SETFL, O_NONBLOCK) == 0);
-    *client = pair[1];
-    return conn_new(s, pair[0]);
-}
-
-static int set_up(void **state)
-{
-    struct world *w = xcalloc(1, sizeof(*w));
-    struct server *s = xcalloc(1, sizeof(*s));
-    struct error e;
-    config_init(&s->config);
-    server_init(s);
-    fake_open();
-    assert_int_equal(loop_new(&s->loop, &e), STATUS_OK);
-    s->shard = (struct shard *)s; /* not looked into by the fake */
-    s->is_ready = true;
-    w->server = s;
-    w->conn = connect_one(s, &w->client);
-    *state = w;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct world *w = *state;
-    conns_close(w->server);
-    if (w->client >= 0)
-        close(w->client);
-    loop_free(w->server->loop);
-    server_clear(w->server);
-    config_clear(&w->server->config);
-    fake_close();
-    free(w->server);
-    free(w);
-    return 0;
-}
-
-/* As server_turn() without the parts that the tests drive by hand. */
-static void turn(struct world *w)
-{
-    struct server *s = w->server;
-    loop_wait(s->loop, 0);
-    for (int i = 0; i < 4; i++)
-        conns_turn(s);
-    conns_flush(s);
-    conns_reap(s);
-    arena_reset(&s->arena);
-}
-
-static void send_bytes(struct world *w, struct bytes b)
-{
-    assert_int_equal(send(w->client, b.data, b.size, 0), (ssize_t)b.size);
-    turn(w);
-}
-
-static void send_text(struct world *w, const char *text)
-{
-    send_bytes(w, bytes_from_string(text));
-}
-
-/* All that has come; "<end>" behind it when the connection was closed. */
-static const char *received(struct world *w)
-{
-    turn(w);
-    size_t size = 0;
-    for (;;) {
-        const ssize_t got = recv(w->client, w->output + size, OUTPUT_MAX - size - 16, 0);
-        if (got == 0)
-            size += (size_t)sprintf(w->output + size, "<end>");
-        if (got <= 0)
-            break;
-        size += (size_t)got;
-        turn(w);
-    }
-    w->output[size] = '\0';
-    return w->output;
-}
+#include "server/local.h"
 
 static void check_call(size_t n, bool is_read, uint8_t flags, const char *words)
 {
@@ -365,6 +272,53 @@ static void output_beyond_its_limit_closes(void **state)
     assert_int_equal(w->server->conn_count, 0);
     assert_int_equal(w->server->stats.output_limit_closes, 1);
     buf_clear(&big);
+}
+
+static void the_largest_clients_go_first_when_all_hold_too_much(void **state)
+{
+    struct world *w = *state;
+    int other;
+    struct conn *small = connect_one(w->server, &other);
+    static char text[65536];
+    memset(text, 'x', sizeof(text));
+    send_text(w, "*1\r\n$100000\r\n");
+    send_bytes(w, bytes_of(text, sizeof(text)));
+    assert_true(conn_memory(w->conn) > 65536);
+    w->server->config.maxmemory_clients = 65536;
+    w->conn->session.no_evict = true;
+    conns_cron(w->server);
+    assert_false(w->conn->is_dead);
+    w->conn->session.no_evict = false;
+    conns_cron(w->server);
+    assert_true(w->conn->is_dead);
+    assert_false(small->is_dead);
+    assert_int_equal(w->server->stats.evicted_clients, 1);
+    close(other);
+}
+
+static void lists_of_clients_tell_who_subscribes(void **state)
+{
+    struct world *w = *state;
+    send_text(w, "SUBSCRIBE a b\r\nPSUBSCRIBE c\r\nSSUBSCRIBE d\r\n");
+    struct conn *subscriber = w->conn;
+    const int first = w->client;
+    w->conn = connect_one(w->server, &w->client);
+    send_text(w, "HELLO 3\r\nCLIENT TRACKING ON BCAST\r\nMULTI\r\nGET a\r\n");
+    received(w);
+    struct buf line = {0};
+    client_describe(subscriber, &line);
+    buf_append_u8(&line, 0);
+    assert_non_null(strstr((const char *)buf_data(&line), " flags=P db=0 sub=2 psub=1 ssub=1 "));
+    buf_reset(&line);
+    client_describe(w->conn, &line);
+    buf_append_u8(&line, 0);
+    assert_non_null(strstr((const char *)buf_data(&line), " flags=xtB db=0 sub=0 psub=0 ssub=0 "
+                                                          "multi=1 "));
+    assert_non_null(strstr((const char *)buf_data(&line), " redir=0 resp=3"));
+    buf_clear(&line);
+    send_text(w, "DISCARD\r\nCLIENT KILL TYPE pubsub\r\nCLIENT KILL TYPE replica\r\n");
+    assert_string_equal(received(w), "+OK\r\n:1\r\n:0\r\n");
+    close(first);
 }
 
 static void a_client_that_goes_away_is_forgotten(void **state)
@@ -652,6 +606,8 @@ int main(void)
         TEST(lines_of_http_end_the_connection_and_run_nothing),
         TEST(an_input_beyond_the_query_buffer_limit_closes),
         TEST(output_beyond_its_limit_closes),
+        TEST(the_largest_clients_go_first_when_all_hold_too_much),
+        TEST(lists_of_clients_tell_who_subscribes),
         TEST(a_client_that_goes_away_is_forgotten),
         TEST(quit_closes_behind_its_reply),
         TEST(silent_replies_are_left_out),

@@ -127,6 +127,25 @@ static void replies_of_exec_are_nested_and_errors_undo_nothing(void **state)
     world_clear(&w);
 }
 
+/* On every node, whoever waits for the reply; and no row changes by it. */
+static void publish_in_an_exec_is_an_effect_of_apply(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, 1 << 20);
+    buf_reset(&w.events);
+    assert_string_equal(exec(&w, NULL, 0, COMMANDS("PUBLISH c x", "SPUBLISH d y")),
+                        "*2\r\n:3\r\n:3\r\n");
+    const char *want = "publish c x|ran publish|spublish d y|ran spublish|";
+    assert_true(bytes_equal(buf_bytes(&w.events), bytes_from_string(want)));
+    assert_int_equal(w.local_runs, 0);
+    buf_reset(&w.events);
+    w.deaf = true;
+    exec(&w, NULL, 0, COMMANDS("PUBLISH c x"));
+    assert_true(bytes_equal(buf_bytes(&w.events), BYTES("publish c x|")));
+    world_clear(&w);
+}
+
 static void the_host_is_told_of_each_command_of_an_exec(void **state)
 {
     (void)state;
@@ -555,6 +574,7 @@ int main(void)
         cmocka_unit_test(a_batch_is_applied_once_also_over_a_crash),
         cmocka_unit_test(only_requests_of_this_life_are_answered),
         cmocka_unit_test(replies_of_exec_are_nested_and_errors_undo_nothing),
+        cmocka_unit_test(publish_in_an_exec_is_an_effect_of_apply),
         cmocka_unit_test(the_host_is_told_of_each_command_of_an_exec),
         cmocka_unit_test(a_changed_watch_stops_exec),
         cmocka_unit_test(a_watch_tells_requests_of_one_entry_apart),

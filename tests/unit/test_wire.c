@@ -411,6 +411,33 @@ static void the_frames_of_a_snapshot_come_back(void **state)
     buf_clear(&files);
 }
 
+static void relayed_bytes_come_back_as_they_were(void **state)
+{
+    (void)state;
+    buf_reset(&frame);
+    const struct wire_relay relay = {.boot = 3, .stream = 2, .sequence = 9, .stamp = 70};
+    wire_encode_relay(&frame, &relay);
+    assert_false(wire_decode(buf_bytes(&frame), decoded)); /* of nothing */
+    buf_append_string(&frame, "words");
+    assert_true(wire_decode(buf_bytes(&frame), decoded));
+    assert_int_equal(decoded->type, WIRE_RELAY);
+    assert_int_equal(decoded->relay.boot, 3);
+    assert_int_equal(decoded->relay.sequence, 9);
+    assert_int_equal(decoded->relay.stamp, 70);
+    assert_true(bytes_equal(decoded->relay.payload, BYTES("words")));
+    assert_int_equal(decoded->relay.stream, 2);
+    struct buf wanted = {0};
+    static struct wire_frame other;
+    wire_encode_commit_wanted(&wanted);
+    assert_true(wire_decode(buf_bytes(&wanted), &other));
+    assert_int_equal(other.type, WIRE_COMMIT_WANTED);
+    buf_append_u8(&wanted, 0);
+    assert_false(wire_decode(buf_bytes(&wanted), &other));
+    buf_clear(&wanted);
+    buf_data(&frame)[18] = 0; /* sequence 0 */
+    assert_false(wire_decode(buf_bytes(&frame), decoded));
+}
+
 static void a_position_finds_its_file(void **state)
 {
     (void)state;
@@ -468,6 +495,7 @@ int main(void)
         cmocka_unit_test(an_introduction_comes_back),
         cmocka_unit_test(an_administration_request_and_its_answer_come_back),
         cmocka_unit_test(the_frames_of_a_snapshot_come_back),
+        cmocka_unit_test(relayed_bytes_come_back_as_they_were),
         cmocka_unit_test(a_position_finds_its_file),
         cmocka_unit_test(files_outside_of_their_directory_are_refused),
     };
