@@ -10,6 +10,8 @@
 
 #include <stdlib.h>
 
+#include "kv/kv.h"
+
 #define APPLIED_ROW "Sapplied"
 #define SETTING_PREFIX "setting:"
 #define UNTIMED_SIZE 28 /* a database in a row of before there was timed */
@@ -63,19 +65,20 @@ static void load_first(struct keyspace *k)
         n->databases[i].number = i;
 }
 
-static void load_applied(struct keyspace *k, struct bytes row)
+/* false: no such row was ever written. */
+static bool decode_applied(struct bytes row, struct applied *applied, struct counters *n)
 {
-    struct counters *n = &k->now_counters;
     struct reader r;
     reader_init(&r, row);
-    k->applied.index = reader_le64(&r);
-    k->applied.term = reader_le64(&r);
-    k->applied.clock_ms = reader_le64(&r);
+    applied->index = reader_le64(&r);
+    applied->term = reader_le64(&r);
+    applied->clock_ms = reader_le64(&r);
     n->digest = reader_le64(&r);
     n->next_version = reader_le64(&r);
     n->next_number = reader_le32(&r);
     n->database_count = reader_le32(&r);
-    CHECK(n->database_count <= DATABASES_MAX);
+    if (r.failed || n->database_count > DATABASES_MAX)
+        return false;
     const bool has_timed = reader_left(&r) != (size_t)n->database_count * UNTIMED_SIZE;
     for (uint32_t i = 0; i < n->database_count; i++) {
         n->databases[i].number = reader_le32(&r);
@@ -84,8 +87,23 @@ static void load_applied(struct keyspace *k, struct bytes row)
         n->databases[i].used_bytes = reader_le64(&r);
         n->databases[i].timed = has_timed ? reader_le64(&r) : 0;
     }
-    CHECK(!r.failed);
-    CHECK(reader_left(&r) == 0);
+    return !r.failed && reader_left(&r) == 0;
+}
+
+enum status keyspace_verify(struct kv *kv, struct error *e)
+{
+    struct applied applied;
+    struct counters counters = {0};
+    bool is_sound = false;
+    struct kv_iterator *rows = kv_iterate(kv, KV_RANGE_ALL);
+    for (bool on = kv_iterator_first(rows); on; on = kv_iterator_next(rows))
+        if (bytes_equal(kv_iterator_key(rows), BYTES(APPLIED_ROW)))
+            is_sound = decode_applied(kv_iterator_value(rows), &applied, &counters);
+    enum status status = kv_iterator_status(rows, e);
+    kv_iterator_free(rows);
+    if (status == STATUS_OK && !is_sound)
+        status = fail(e, STATUS_CORRUPT, "the row that says what was applied makes no sense");
+    return status;
 }
 
 void keyspace_reload(struct keyspace *k)
@@ -95,10 +113,12 @@ void keyspace_reload(struct keyspace *k)
     k->applied = (struct applied){0};
     k->now_counters = (struct counters){0};
     struct bytes row;
-    if (cache_get(k->cache, BYTES(APPLIED_ROW), &row))
-        load_applied(k, row);
-    else
+    if (cache_get(k->cache, BYTES(APPLIED_ROW), &row)) {
+        const bool decoded = decode_applied(row, &k->applied, &k->now_counters);
+        CHECK(decoded);
+    } else {
         load_first(k);
+    }
     k->now = k->applied.clock_ms;
     k->settings_version++;
     k->deadline_floor = 0;

@@ -35,6 +35,9 @@ struct kv_range {
 };
 #define KV_RANGE_ALL ((struct kv_range){BYTES_NONE, BYTES_NONE})
 
+/* A database without WAL that holds this file was found damaged: it is not opened any more. */
+#define KV_DAMAGE_FILE "DAMAGED"
+
 /* What is found when this returns is durable, even if the process that wrote it was killed before
  * its sync. */
 enum status kv_open(struct disk *d, const struct kv_options *options, struct kv **kv,

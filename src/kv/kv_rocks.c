@@ -36,7 +36,6 @@
 #define RECLAIM_FILES_MIN 4       /* level-0 files of a log DB worth a compaction */
 #define RECOVER_POINT_IN_TIME 2   /* rocksdb WALRecoveryMode: up to the first torn record */
 #define INGEST_DIR "ingest"
-#define DAMAGE_FILE "DAMAGED"
 
 static const struct kv_ops rocks_ops;
 
@@ -97,7 +96,7 @@ static void remember_damage(struct kv_rocks *k, const struct error *cause)
 {
     char path[DISK_PATH_MAX];
     struct error e;
-    if (k->wal || k->read_only || disk_join(path, k->path, DAMAGE_FILE, &e) != STATUS_OK)
+    if (k->wal || k->read_only || disk_join(path, k->path, KV_DAMAGE_FILE, &e) != STATUS_OK)
         return;
     /* May fail, or another thread do the same: then the next start finds the damage once more. */
     const enum status status = disk_replace(k->disk, path, bytes_from_string(cause->text), &e);
@@ -107,11 +106,11 @@ static void remember_damage(struct kv_rocks *k, const struct error *cause)
 static enum status look_for_damage(const struct kv_rocks *k, struct error *e)
 {
     char path[DISK_PATH_MAX];
-    const enum status status = disk_join(path, k->path, DAMAGE_FILE, e);
+    const enum status status = disk_join(path, k->path, KV_DAMAGE_FILE, e);
     if (status != STATUS_OK || k->wal || access(path, F_OK) != 0)
         return status;
     return fail(e, STATUS_CORRUPT, "%.200s: was found damaged while it was in use (see its file "
-                DAMAGE_FILE ")", k->path);
+                KV_DAMAGE_FILE ")", k->path);
 }
 
 /* As rocks_failed(), of reading. */

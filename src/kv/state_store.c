@@ -229,6 +229,17 @@ enum status state_store_drop_checkpoint(struct state_store *store, uint64_t id, 
     return status == STATUS_OK ? disk_remove(store->disk, path, e) : status;
 }
 
+enum status state_store_set_damaged(struct state_store *store, const char *why, struct error *e)
+{
+    char dir[DISK_PATH_MAX], path[DISK_PATH_MAX];
+    enum status status = generation_path(store, store->generation, dir, e);
+    if (status == STATUS_OK)
+        status = disk_join(path, dir, KV_DAMAGE_FILE, e);
+    if (status == STATUS_OK)
+        status = disk_replace(store->disk, path, bytes_from_string(why), e);
+    return status;
+}
+
 /* CURRENT goes first: what it does not name is not there. */
 enum status state_store_discard(const struct state_store_options *options, struct error *e)
 {

@@ -54,6 +54,10 @@ enum status state_store_checkpoint(struct state_store *store, uint64_t id, const
 enum status state_store_drop_checkpoint(struct state_store *store, uint64_t id,
                                         struct error *e) MUST_CHECK;
 
+/* The present generation was found damaged: the next state_store_open() says so. */
+enum status state_store_set_damaged(struct state_store *store, const char *why,
+                                    struct error *e) MUST_CHECK;
+
 /* Removes every generation and CURRENT of a store that is not open; incoming too. */
 enum status state_store_discard(const struct state_store_options *options,
                                 struct error *e) MUST_CHECK;

@@ -56,6 +56,9 @@ struct snapshot_about {
 };
 enum status snapshot_look(const struct snapshot_place *place, const char *path,
                           struct snapshot_about *about, struct error *e) MUST_CHECK;
+/* Before it is looked at: what came from elsewhere may be anything. */
+enum status snapshot_verify(const struct snapshot_place *place, const char *path,
+                            struct error *e) MUST_CHECK;
 enum status snapshot_list(const struct snapshot_place *place, const char *path,
                           struct snapshot_files *files, struct error *e) MUST_CHECK;
 
@@ -89,6 +92,7 @@ struct snapshot_send {
     uint64_t pin_until_us;
     uint64_t next_id, count;
     bool ended, ended_ok;       /* the peer said so */
+    bool is_lone;               /* no other voter has the state */
     enum status status;
     struct error error;
 };
@@ -103,6 +107,7 @@ raft_index snapshot_send_pin(struct consensus *c, const struct raft_status *at);
 
 enum receive_step {
     RECEIVE_IDLE,
+    RECEIVE_DROP,    /* what came of a refused one is removed */
     RECEIVE_PREPARE, /* an empty incoming is made */
     RECEIVE_STREAM,
     RECEIVE_FINISH,  /* synced and looked at */
@@ -132,6 +137,7 @@ struct snapshot_receive {
     struct members members;
     struct buf config;
     struct snapshot_files files;
+    uint64_t reserve;          /* of the disk: not for snapshots */
     uint64_t written, received; /* positions */
     struct received_chunk queue[RECEIVE_QUEUE_MAX];
     uint32_t queued, writing;   /* chunks; of the first the job takes care */

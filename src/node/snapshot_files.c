@@ -90,6 +90,18 @@ const struct snapshot_file *snapshot_file_at(const struct snapshot_files *files,
     return &files->files[low];
 }
 
+enum status snapshot_verify(const struct snapshot_place *place, const char *path, struct error *e)
+{
+    struct kv *kv;
+    const struct kv_options options = {.path = path, .read_only = true};
+    enum status status = kv_open(place->disk, &options, &kv, e);
+    if (status != STATUS_OK)
+        return status;
+    status = keyspace_verify(kv, e);
+    kv_close(kv);
+    return status;
+}
+
 enum status snapshot_look(const struct snapshot_place *place, const char *path,
                           struct snapshot_about *about, struct error *e)
 {

@@ -36,6 +36,20 @@ static void prepare_work(struct job *job)
     r->status = disk_remove(r->place.disk, incoming, &r->error);
     if (r->status == STATUS_OK)
         r->status = disk_make_dir(r->place.disk, incoming, &r->error);
+    uint64_t free_bytes = 0;
+    if (r->status == STATUS_OK && r->reserve > 0)
+        r->status = disk_space(r->place.disk, incoming, &free_bytes, &r->error);
+    if (r->status == STATUS_OK && r->reserve > 0 && free_bytes < r->files.bytes + r->reserve)
+        r->status = fail(&r->error, STATUS_NO_SPACE, "it has %" PRIu64 " bytes, and %" PRIu64
+                         " are free, of which disk-reserve is not for it: make room",
+                         r->files.bytes, free_bytes);
+}
+
+/* What came of one that was refused must not fill the disk. */
+static void drop_work(struct job *job)
+{
+    struct snapshot_receive *r = container_of(job, struct snapshot_receive, job);
+    r->status = disk_remove(r->place.disk, state_store_incoming(r->place.store), &r->error);
 }
 
 static enum status file_path(struct snapshot_receive *r, const struct snapshot_file *file,
@@ -84,8 +98,19 @@ static void finish_work(struct job *job)
         r->status = sync_file(r, &r->files.files[i]);
     if (r->status != STATUS_OK)
         return;
+    const char *incoming = state_store_incoming(r->place.store);
+    struct error cause;
+    r->status = snapshot_verify(&r->place, incoming, &cause);
+    if (r->status != STATUS_OK) {
+        fail(&r->error, r->status, "%.220s. It was damaged where it came from, or by this disk",
+             cause.text);
+        return;
+    }
     struct snapshot_about about = {0};
-    r->status = snapshot_look(&r->place, state_store_incoming(r->place.store), &about, &r->error);
+    r->status = snapshot_look(&r->place, incoming, &about, &r->error);
+    if (r->status == STATUS_OK && !bytes_equal(buf_bytes(&about.config), buf_bytes(&r->config)))
+        r->status = fail(&r->error, STATUS_CORRUPT, "the snapshot has other members than it was"
+                         " announced with");
     if (r->status == STATUS_OK && (about.index != r->index || about.term != r->log_term))
         r->status = fail(&r->error, STATUS_CORRUPT, "the snapshot is of entry %" PRIu64
                          ", not %" PRIu64 " as it was announced", about.index, r->index);
@@ -183,6 +208,7 @@ static void begin(struct consensus *c, raft_node from, const struct wire_snapsho
     buf_reset(&r->config);
     buf_append_bytes(&r->config, offer->config);
     r->written = r->received = 0;
+    r->reserve = c->o.disk_reserve;
     r->step = RECEIVE_PREPARE;
     snapshot_place(c, &r->place);
     log_info("consensus", "receiving a snapshot", "node=%" PRIu64 " index=%" PRIu64 " files=%u "
@@ -200,7 +226,8 @@ void snapshot_receive_offer(struct consensus *c, raft_node from,
     };
     const enum status status =
         core_step(c, &(struct raft_input){.type = RAFT_RECEIVE, .message = &m}, NULL);
-    const bool same = r->step != RECEIVE_IDLE && r->from == from && r->id == offer->id;
+    const bool same = r->step != RECEIVE_IDLE && r->step != RECEIVE_DROP && r->from == from &&
+                      r->id == offer->id;
     if (status == STATUS_BAD_MESSAGE)
         c->frames_bad++;
     if (snapshot_is_installing(c)) { /* it has come so far, and is on its way */
@@ -250,7 +277,9 @@ static void refuse(struct consensus *c)
     log_error("consensus", "a snapshot cannot be taken", "index=%" PRIu64 " error=\"%s\"",
               r->index, r->error.text);
     tell(c, ACK_REFUSED, 0);
-    forget(r);
+    drop_queue(r, r->queued);
+    r->step = RECEIVE_DROP;
+    submit(c, drop_work);
 }
 
 static void chunks_written(struct consensus *c)
@@ -277,7 +306,7 @@ static void job_results(struct consensus *c)
 {
     struct snapshot_receive *r = &c->receive;
     r->job_runs = r->job_done = false;
-    if (r->is_void) {
+    if (r->is_void || r->step == RECEIVE_DROP) { /* if that failed, the next one tries again */
         forget(r);
         return;
     }

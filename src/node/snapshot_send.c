@@ -22,6 +22,7 @@
 #define OFFER_AGAIN 5    /* election timeouts without progress */
 #define GIVE_UP 50       /* election timeouts without a word */
 #define PINNED_LOGS 8    /* times log-keep, or as much as is sent: so long the log may be pinned */
+#define REFUSED_MAX 5    /* a peer that refuses waits 2, 4 ... 2^this election timeouts */
 #define LINGER 30        /* election timeouts that the peer has to go on behind the snapshot */
 
 /* --- in the worker ---------------------------------------------------------------------------- */
@@ -36,6 +37,11 @@ static void checkpoint_work(struct job *job)
     CHECK(strlen(path) < sizeof(s->path));
     memcpy(s->path, path, strlen(path) + 1);
     s->status = snapshot_look(&s->place, s->path, &s->about, &s->error);
+    struct error e;
+    if (s->status == STATUS_CORRUPT && !s->is_lone) { /* the files are the state's */
+        const enum status noted = state_store_set_damaged(s->place.store, s->error.text, &e);
+        (void)noted; /* the next start may find it itself */
+    }
     if (s->status == STATUS_OK)
         s->status = snapshot_list(&s->place, s->path, &s->files, &s->error);
 }
@@ -93,7 +99,8 @@ static struct peer *next_peer(struct consensus *c)
         if (p->node == 0 || !p->snapshot_wanted)
             continue;
         const bool possible = is_leader(c) && c->digests.wrong_index == 0 && c->o.state != NULL &&
-                              p->up[CHANNEL_DATA] && c->now_us - p->heard_us < 2 * election_us(c);
+                              p->up[CHANNEL_DATA] && c->now_us - p->heard_us < 2 * election_us(c) &&
+                              c->now_us >= p->snapshot_after_us;
         if (possible && !snapshot_is_installing(c))
             return p;
         p->snapshot_wanted = false;
@@ -116,11 +123,24 @@ static void start(struct consensus *c)
     s->acked = s->sent = s->pin = 0;
     s->heard_us = s->moved_us = c->now_us;
     s->offered_us = 0;
+    s->ended = false;
+    s->is_lone = c->config.incoming.count <= 1; /* nobody else has what it has */
     s->log_bytes = c->compaction.log_bytes;
     s->step = SEND_CHECKPOINT;
     s->chunk_max = c->o.snapshot_chunk_bytes;
     snapshot_place(c, &s->place);
     submit(c, checkpoint_work);
+}
+
+/* A peer without room, or whom we send what is damaged, is not worth a checkpoint every moment. */
+static void note_refusal(struct consensus *c, bool ok)
+{
+    const struct snapshot_send *s = &c->send;
+    struct peer *p = peer_find(c, s->to);
+    if (p == NULL || (!ok && !s->ended))
+        return;
+    p->snapshots_refused = ok ? 0 : MIN(p->snapshots_refused + 1, REFUSED_MAX);
+    p->snapshot_after_us = ok ? 0 : c->now_us + (election_us(c) << p->snapshots_refused);
 }
 
 static void end(struct consensus *c, bool ok)
@@ -129,6 +149,7 @@ static void end(struct consensus *c, bool ok)
     CHECK(!s->job_runs);
     if (is_leader(c) && c->term == s->term)
         tell_core(c, s->to, ok);
+    note_refusal(c, ok);
     s->count += ok;
     s->pin = ok ? s->about.index : 0;
     s->pin_until_us = c->now_us + LINGER * election_us(c);
@@ -277,8 +298,12 @@ void snapshot_send_up(struct consensus *c, raft_node node)
 static void checkpoint_ended(struct consensus *c)
 {
     struct snapshot_send *s = &c->send;
+    if (s->status == STATUS_CORRUPT && !s->is_lone)
+        panic("the state is damaged: %s. Start this node again: it makes its state anew from its"
+              " log or from another member", s->error.text);
     if (s->status != STATUS_OK) {
         log_error("consensus", "cannot make a checkpoint", "error=\"%s\"", s->error.text);
+        s->ended = true; /* not at once again */
         end(c, false);
         return;
     }

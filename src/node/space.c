@@ -67,8 +67,11 @@ static enum space_level level_to_tell(struct consensus *c)
 void space_heard(struct consensus *c, raft_node from, const struct wire_raft *raft)
 {
     struct peer *p = peer_find(c, from);
-    if (raft->message.type == RAFT_MSG_HEARTBEAT_REPLY && p != NULL)
+    if (raft->message.type == RAFT_MSG_HEARTBEAT_REPLY && p != NULL) {
+        if (raft->space < p->space)
+            p->snapshot_after_us = 0; /* if it refused one, this may have been why */
         p->space = raft->space;
+    }
     else if (raft->message.type == RAFT_MSG_HEARTBEAT && raft->message.term == c->term)
         c->space.leader = raft->space;
 }

@@ -5,7 +5,8 @@ import shutil
 import time
 
 from avow import Client, Cluster, ReplyError
-from shim import DELAY, FAIL, HANG, LIE, READ, SYNC, WRITE, BadDisk, files_of, flip
+from disk_tests import SmallDisk, needs_mounts
+from shim import DELAY, FAIL, FLIP, HANG, LIE, READ, SYNC, WRITE, BadDisk, files_of, flip
 from snapshot_tests import OPTIONS as SMALL_LOGS
 from snapshot_tests import log_says, wait_for, write_much
 from workload import Load
@@ -28,6 +29,11 @@ def with_bad_disks(scenario, power_loss=False, options=()):
             if hasattr(node, "disk"):
                 node.disk.heal()  # who hangs in a call can be ended
         cluster.close()
+
+
+def log_count(node, text):
+    with open(os.path.join(node.home, "avow.log"), errors="replace") as log:
+        return log.read().count(text)
 
 
 def wait_end(node, seconds=10):
@@ -310,6 +316,78 @@ def unreadable_rows_end_the_node_and_it_goes_on_when_they_can_be_read():
     with_bad_disks(scenario, options=SMALL_LOGS + ("--cache-size", "8mb"))
 
 
+def flipped_bits_in_a_snapshot_are_not_installed():
+    def scenario(cluster):
+        chance = random.Random(5)
+        laggard = cluster.followers()[0]
+        laggard.kill()
+        write_much(cluster.leader(), 20, chance)
+        leader = cluster.leader()
+        laggard.disk.set(FLIP, WRITE, "state/incoming")
+        laggard.start()
+        wait_for("it was not refused", lambda: log_says(laggard, "a snapshot cannot be taken"), 30)
+        time.sleep(3)
+        assert not log_says(laggard, "a snapshot was installed")
+        assert laggard.running() and leader.running(), laggard.log_tail()
+        assert log_count(laggard, "receiving a snapshot") < 10, "it is sent again and again"
+        laggard.disk.heal()
+        wait_for("no snapshot came", lambda: log_says(laggard, "a snapshot was installed"), 60)
+        cluster.check_equal(60)
+        cluster.check_logs()
+    with_bad_disks(scenario, options=SMALL_LOGS)
+
+
+def a_leader_that_finds_its_state_damaged_leaves_the_sending_to_another():
+    def scenario(cluster):
+        laggard = cluster.followers()[0]
+        laggard.kill()
+        write_much(cluster.leader(), 20, random.Random(8))
+        leader = cluster.leader()
+        leader.disk.set(FLIP, READ, "state/checkpoint")
+        laggard.start()
+        words = wait_end(leader, 30)
+        assert "the state is damaged" in words and "Start this node again" in words, words
+        wait_for("no snapshot came", lambda: log_says(laggard, "a snapshot was installed"), 60)
+        leader.disk.heal()
+        forget_last_words(leader)
+        leader.start()
+        wait_for("no snapshot came", lambda: log_says(leader, "a snapshot was installed"), 60)
+        cluster.wait_writable()
+        cluster.check_equal(60)
+        cluster.check_logs()
+    with_bad_disks(scenario, options=SMALL_LOGS)
+
+
+@needs_mounts
+def a_snapshot_for_which_there_is_no_room_waits_for_it():
+    cluster = Cluster(namespaces=False, options=SMALL_LOGS + ("--disk-reserve", "64mb", "--cache-size", "32mb"))
+    laggard = cluster.nodes[2]
+    with SmallDisk(laggard.home, 400) as disk:
+        try:
+            cluster.form()
+            laggard.kill()
+            write_much(cluster.leader(), 150, random.Random(6))
+            filler = os.path.join(laggard.home, "filler")
+            with open(filler, "wb") as f:
+                f.write(bytes(230 << 20))
+            laggard.start()
+            wait_for("it was not refused", lambda: log_says(laggard, "make room"), 30)
+            time.sleep(5)
+            attempts = log_count(laggard, "receiving a snapshot")
+            assert attempts < 10, "%d attempts in 5 s" % attempts
+            assert laggard.running(), laggard.log_tail()
+            os.unlink(filler)
+            disk.resize(1000)
+            wait_for("no snapshot came", lambda: log_says(laggard, "a snapshot was installed"), 60)
+            cluster.check_equal(60)
+            cluster.check_logs()
+        except BaseException:
+            cluster.tell_logs()
+            raise
+        finally:
+            cluster.close()
+
+
 TESTS = [
     a_leader_whose_sync_of_the_log_fails_ends, a_follower_whose_sync_of_the_log_fails_ends,
     a_leader_whose_write_to_the_log_fails_ends, a_leader_whose_sync_hangs_hands_over,
@@ -317,4 +395,6 @@ TESTS = [
     all_nodes_lose_power_and_tails_are_torn, a_disk_that_lies_about_syncs_is_found_out,
     flipped_bits_in_the_log_are_not_believed, flipped_bits_in_rows_are_found_and_the_state_is_made_anew,
     a_state_that_is_gone_is_made_anew, unreadable_rows_end_the_node_and_it_goes_on_when_they_can_be_read,
+    flipped_bits_in_a_snapshot_are_not_installed,
+    a_leader_that_finds_its_state_damaged_leaves_the_sending_to_another, a_snapshot_for_which_there_is_no_room_waits_for_it,
 ]

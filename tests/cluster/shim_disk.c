@@ -34,7 +34,7 @@ enum deed { DEED_NONE, DEED_FAIL, DEED_HANG, DEED_DELAY, DEED_FLIP, DEED_LIE };
 
 struct control { /* little-endian on the machines we test on; shim.py knows it too */
     _Atomic uint32_t operations; /* enum operation, which of them */
-    _Atomic uint32_t deed;       /* LIE: a sync that does nothing; FLIP: one bit of what is read */
+    _Atomic uint32_t deed;       /* LIE: a sync does nothing; FLIP: a bit changes (pread, pwrite) */
     _Atomic uint32_t delay_ms;
     _Atomic uint32_t hits;       /* counted here */
     char part[64];               /* below SHIM_DISK_DIR, "log/" for example */
@@ -255,10 +255,27 @@ int fdatasync(int fd)
     return sync_file(fd, next_fdatasync);
 }
 
+static ssize_t write_flipped(int fd, const void *bytes, size_t size, off_t offset)
+{
+    char *copy = malloc(size + 1);
+    if (copy == NULL)
+        abort();
+    memcpy(copy, bytes, size);
+    copy[size / 2] ^= 16;
+    const ssize_t done = next_pwrite(fd, copy, size, offset);
+    free(copy);
+    return done;
+}
+
 ssize_t pwrite(int fd, const void *bytes, size_t size, off_t offset)
 {
-    if (fails(fd, OP_WRITE))
+    const enum deed deed = deed_for(fd, OP_WRITE);
+    if (deed == DEED_FAIL) {
+        errno = EIO;
         return -1;
+    }
+    if (deed == DEED_FLIP)
+        return write_flipped(fd, bytes, size, offset);
     if (!is_undone())
         return next_pwrite(fd, bytes, size, offset);
     pthread_mutex_lock(&undo_lock);

@@ -12,6 +12,7 @@
 #define CUT_MAX_US 3000000
 #define PAUSE_MAX_US 1500000
 #define AWAKE_US 400000
+#define ROOM ((uint64_t)1 << 30) /* for a snapshot, too */
 
 const struct sim_profile sim_profiles[] = {
     {.name = "calm", .delay_max_us = 500, .fault_interval_ms = 0},
@@ -226,7 +227,7 @@ static void fault_dying_disk(struct sim *s)
 /* What the node believes to be free; and now and then a flush that finds that it is not. */
 static void fault_full_disk(struct sim *s)
 {
-    static const uint64_t left[] = {SIM_DISK_RESERVE * 2, SIM_DISK_RESERVE * 2,
+    static const uint64_t left[] = {ROOM, SIM_DISK_RESERVE * 2,
                                     SIM_DISK_RESERVE / 2, SIM_DISK_RESERVE / 100};
     struct sim_node *n = any_node(s);
     kv_mem_disk_set_space(n->disk, left[sim_random(s, ARRAY_COUNT(left))]);
@@ -328,7 +329,7 @@ void sim_faults_end(struct sim *s)
         for (uint32_t b = 0; b < s->options.node_count; b++)
             s->cut[a][b] = false;
         n->disk_slow_us = 0;
-        kv_mem_disk_set_space(n->disk, SIM_DISK_RESERVE * 2);
+        kv_mem_disk_set_space(n->disk, ROOM);
         n->paused = false;
         if (n->dying) /* it may not have met the fault yet */
             sim_node_crash(s, n, KV_MEM_KILL);
