@@ -131,6 +131,13 @@ static void check_lag(struct doctor *d)
                 "Node %llu is %llu entries behind.", U(p->node),
                 U(raft->last_index - p->match_index));
     }
+    if (raft->state_lost)
+        say(d, "wait for the leader's snapshot; if it does not come, look at RAFT DOCTOR there",
+            "The state of this node is gone. Its log is sound, so that it votes and acknowledges, "
+            "but it answers no command on data.");
+    if (*d->status->snapshot_refused != '\0')
+        say(d, "do what it says here; the leader tries again by itself",
+            "This node could not take a snapshot: %s.", d->status->snapshot_refused);
     if (d->s->status.applied_index + LAG_ENTRIES < raft->commit_index)
         say(d, "wait; if it does not shrink, look at processor and disk of this node",
             "This node has applied %llu entries less than are committed.",

@@ -589,6 +589,7 @@ static void fill_ages(const struct consensus *c, struct consensus_status *status
                 MAX(status->change_age_ms, (c->now_us - c->changes[i].begun_us) / 1000);
     if (c->send.step != SEND_IDLE)
         status->snapshot_age_ms = (c->now_us - c->send.begun_us) / 1000;
+    memcpy(status->snapshot_refused, c->receive.refused, sizeof(status->snapshot_refused));
 }
 
 void consensus_fill_status(struct consensus *c, struct consensus_status *status)

@@ -118,6 +118,7 @@ struct consensus_status {
     uint64_t disk_free;
     uint8_t space; /* enum space_level */
     uint64_t snapshots_sent, snapshots_installed, compactions;
+    char snapshot_refused[ERROR_TEXT_MAX]; /* why the last one could not be taken; "" = none */
     bool waiting; /* an empty node that nobody has introduced yet */
     bool removed; /* and knows it */
     bool quarantined;

@@ -143,6 +143,7 @@ struct snapshot_receive {
     uint32_t queued, writing;   /* chunks; of the first the job takes care */
     bool keeps_log;             /* the log holds the snapshot's last entry */
     uint64_t log_clock_ms, count;
+    char refused[ERROR_TEXT_MAX]; /* why the last one was; "" when one was installed since */
     enum status status;
     struct error error;
 };

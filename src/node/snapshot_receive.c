@@ -13,6 +13,7 @@
 #include "node/consensus_internal.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "base/crc32c.h"
 #include "base/log.h"
@@ -276,6 +277,7 @@ static void refuse(struct consensus *c)
     struct snapshot_receive *r = &c->receive;
     log_error("consensus", "a snapshot cannot be taken", "index=%" PRIu64 " error=\"%s\"",
               r->index, r->error.text);
+    snprintf(r->refused, sizeof(r->refused), "%s", r->error.text);
     tell(c, ACK_REFUSED, 0);
     drop_queue(r, r->queued);
     r->step = RECEIVE_DROP;
@@ -426,6 +428,7 @@ void snapshot_receive_cut_done(struct consensus *c)
     c->status_due = true;
     c->again = true;
     r->count++;
+    r->refused[0] = '\0';
     log_info("consensus", "a snapshot was installed", "index=%" PRIu64 " term=%" PRIu64
              " log=%s", r->index, r->log_term, r->keeps_log ? "kept" : "anew");
     tell(c, ACK_DONE, r->files.bytes);

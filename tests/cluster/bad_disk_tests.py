@@ -289,7 +289,15 @@ def a_state_that_is_gone_is_made_anew():
     def harm(cluster, victim):
         victim.kill()
         shutil.rmtree(os.path.join(victim.home, "state"))
+        victim.disk.set(FAIL, WRITE, "state/incoming")
         victim.start()
+        wait_for("it does not say so", lambda: b"state of this node is gone" in victim.call("RAFT", "DOCTOR"), 10)
+        try:
+            raise AssertionError("a node without a state answered %r" % victim.call("GET", "formed"))
+        except ReplyError as e:
+            assert str(e).startswith("LOADING"), e
+        wait_for("it does not say why", lambda: b"not take a snapshot" in victim.call("RAFT", "DOCTOR"), 10)
+        victim.disk.heal()
     damaged_state(harm)
 
 
@@ -373,6 +381,7 @@ def a_snapshot_for_which_there_is_no_room_waits_for_it():
             laggard.start()
             wait_for("it was not refused", lambda: log_says(laggard, "make room"), 30)
             time.sleep(5)
+            assert b"make room" in laggard.call("RAFT", "DOCTOR"), laggard.call("RAFT", "DOCTOR")
             attempts = log_count(laggard, "receiving a snapshot")
             assert attempts < 10, "%d attempts in 5 s" % attempts
             assert laggard.running(), laggard.log_tail()
@@ -380,6 +389,7 @@ def a_snapshot_for_which_there_is_no_room_waits_for_it():
             disk.resize(1000)
             wait_for("no snapshot came", lambda: log_says(laggard, "a snapshot was installed"), 60)
             cluster.check_equal(60)
+            assert b"take a snapshot" not in laggard.call("RAFT", "DOCTOR")
             cluster.check_logs()
         except BaseException:
             cluster.tell_logs()
