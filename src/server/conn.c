@@ -133,6 +133,8 @@ static void take_pushes(struct slot *slot)
 void slot_block(struct slot *slot)
 {
     struct conn *c = slot->conn;
+    if (c->blocked == slot)
+        return; /* lost by the others while it lived, and registered anew (§3.5 step 7) */
     CHECK(c->blocked == NULL);
     CHECK(slot == c->first); /* it is a barrier: alone */
     CHECK(slot == c->last);

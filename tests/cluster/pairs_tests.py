@@ -123,7 +123,7 @@ class Runner:
     def play(self, a, b, together):
         """(replies, digests) of one run of the pair."""
         self.count += 1
-        prefix = "p%d.%d:" % (self.number, self.count)
+        prefix = "p%06d.%06d:" % (self.number, self.count)  # as long as any other
         for line in samples.SETUP:
             self.control.send(*samples.words(line, prefix))
         for line in samples.SETUP:
