@@ -99,6 +99,7 @@ struct exec {
     void *client;                    /* whom local() answers; NULL elsewhere than at the origin */
     struct block *block;             /* block.h; NULL: it may not wait */
     bool in_exec, in_script;
+    const struct exec *script;       /* in_script: the one that runs the script */
 };
 
 typedef void command_run(struct exec *x);

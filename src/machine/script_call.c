@@ -103,6 +103,7 @@ static void tell_publish(const struct script_run *run, struct reader *log)
     x.arg_count = count;
     x.command = command_find(args, count, NULL);
     x.in_script = true;
+    x.script = run->outer;
     x.reply = (struct reply){.protocol = 2};
     if (x.host->publish != NULL)
         x.host->publish(x.host_context, &x, strcmp(x.command->name, "spublish") == 0);
@@ -271,6 +272,7 @@ static void fill(struct script_run *run, struct exec *x, struct buf *reply)
         .client = outer->client,
         .in_exec = outer->in_exec,
         .in_script = true,
+        .script = run->outer,
     };
 }
 

@@ -142,8 +142,7 @@ void slot_begin(struct slot *slot);
 /* Where its reply is to be written. */
 struct buf *slot_out(struct slot *slot);
 /* Its request waits for what others do: nothing is read, but its client's end is noticed. Until it
- * completes, or the connection closes. */
-/* Again for the same slot: nothing. */
+ * completes, or the connection closes. Again for a slot that waits already: nothing. */
 void slot_block(struct slot *slot);
 /* The reply is there: it, and those behind it that waited, go on to out. */
 void slot_complete(struct slot *slot);

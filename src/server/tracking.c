@@ -262,11 +262,13 @@ void tracking_begins(struct server *s, const struct exec *x)
     const bool given = s->replying != NULL && s->replying->conn == c && s->replying->caching;
     if ((t->is_optin && !given) || (t->is_optout && given))
         return;
+    /* A script that reads is taken to have read all keys it declares, as in Redis. */
+    const struct exec *asked = x->in_script ? x->script : x;
     struct key_list keys;
-    if (!keyspec_extract(x->command, x->args, x->arg_count, x->arena, &keys))
+    if (!keyspec_extract(asked->command, asked->args, asked->arg_count, asked->arena, &keys))
         return;
     for (size_t i = 0; i < keys.count; i++)
-        remember(&s->tracking, x->args[keys.keys[i].position], c->id);
+        remember(&s->tracking, asked->args[keys.keys[i].position], c->id);
 }
 
 /* --- telling ---------------------------------------------------------------------------------- */
