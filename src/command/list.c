@@ -338,7 +338,7 @@ static void lset(struct exec *x)
         reply_no_such_key(x);
     } else if (arg_int64(x, 2, &number)) {
         if (list_index(&list, number, &index)) {
-            list_replace(&list, list_position(&list, index), x->args[3]);
+            list_replace(x, &list, list_position(&list, index), x->args[3]);
             changed(x, &list, EVENT_LIST, "lset");
             reply_ok(x);
         } else {

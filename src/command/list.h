@@ -6,7 +6,7 @@
  *     first:8  last:8  regular:1
  *
  * the positions at both ends, and whether the element at an index has position first + index *
- * LIST_STEP. Where not, an index is found by counting from the nearer end. */
+ * LIST_STEP. Where not, a short way is counted from the nearer end, a long one by fences. */
 
 #ifndef COMMAND_LIST_H
 #define COMMAND_LIST_H
@@ -36,11 +36,21 @@ void list_seek(struct object *list, struct object_cursor *cursor, uint64_t index
                enum direction direction);
 bool list_next(struct object_cursor *cursor, uint64_t *position, struct bytes *value);
 
-void list_replace(struct object *list, uint64_t position, struct bytes value);
+void list_replace(struct exec *x, struct object *list, uint64_t position, struct bytes value);
 /* The new element gets this index, 0 .. count. */
 void list_insert(struct exec *x, struct object *list, uint64_t index, struct bytes value);
 /* Takes an element away that need not be at an end; list_mend() is due before anything else. */
 void list_erase(struct object *list, uint64_t position);
-void list_mend(struct object *list);
+void list_mend(struct exec *x, struct object *list);
+
+/* --- fences (list_fences.c), of lists in rows; packed ones have none -------------------------- */
+
+/* An element was put within the ends, or taken away. */
+void list_fences_count(struct object *list, uint64_t position, bool more);
+/* From position from up to, not including, to is no longer within the ends. */
+void list_fences_cut(struct object *list, uint64_t from, uint64_t to);
+void list_fences_clear(struct object *list);
+/* The position of the element at index, of a list from position first to last. */
+uint64_t list_fences_find(struct object *list, uint64_t first, uint64_t last, uint64_t index);
 
 #endif

@@ -110,8 +110,8 @@ static uint64_t count_equal(struct object *list, struct bytes wanted, uint64_t l
     return count;
 }
 
-static uint64_t erase_equal(struct object *list, struct bytes wanted, uint64_t limit,
-                            enum direction direction)
+static uint64_t erase_equal(struct exec *x, struct object *list, struct bytes wanted,
+                            uint64_t limit, enum direction direction)
 {
     struct object_cursor cursor;
     struct bytes value;
@@ -124,7 +124,7 @@ static uint64_t erase_equal(struct object *list, struct bytes wanted, uint64_t l
         }
     object_cursor_close(&cursor);
     if (count > 0)
-        list_mend(list);
+        list_mend(x, list);
     return count;
 }
 
@@ -142,7 +142,7 @@ static void lrem(struct exec *x)
     if (MIN(limit, object_count(&list)) > x->settings->apply_rows_max)
         may_write = may_write_rows(x, count_equal(&list, x->args[3], limit));
     if (may_write && object_count(&list) > 0)
-        count = erase_equal(&list, x->args[3], limit, direction_of(number));
+        count = erase_equal(x, &list, x->args[3], limit, direction_of(number));
     if (count > 0)
         changed(x, &list, EVENT_LIST, "lrem");
     object_close(&list);

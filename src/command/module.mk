@@ -7,7 +7,7 @@ libcommand_a_SOURCES = \
 	%D%/lcs.c %D%/generic.c %D%/expire.c %D%/transaction.c %D%/debug.c %D%/server.c \
 	%D%/connection.c %D%/acl.c %D%/bits.h %D%/bitmap.c %D%/bitfield.c %D%/cluster.c \
 	%D%/raft.c %D%/geo.c %D%/hash.c %D%/hll.c %D%/list.h %D%/list.c \
-	%D%/list_positions.c %D%/list_range.c \
+	%D%/list_positions.c %D%/list_fences.c %D%/list_range.c \
 	%D%/pubsub.c %D%/scripting.c %D%/set.c %D%/sort.c %D%/stream.c %D%/zset.h %D%/zset.c \
 	%D%/zset_range.c %D%/zset_combine.c %D%/sources.h %D%/sources.c %D%/pop.h %D%/pop.c %D%/block.h %D%/block.c
 libcommand_a_SOURCES += %D%/hll_image.h %D%/hll_image.c

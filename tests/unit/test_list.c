@@ -53,7 +53,9 @@ static void push(struct world *w, bool left, int value)
     model_insert(left ? 0 : model.count, value);
 }
 
-/* Every element by LRANGE, some by LINDEX. */
+static void check_fences(struct world *w);
+
+/* Every element by LRANGE, some by LINDEX; and the fences. */
 static void check_equal(struct world *w)
 {
     struct buf want = {0};
@@ -68,13 +70,103 @@ static void check_equal(struct world *w)
     const struct bytes got = world_run_line(w, "lrange l 0 -1");
     assert_true(bytes_equal(got, buf_bytes(&want)));
     buf_clear(&want);
-    for (int i = 0; i < model.count; i += 1 + model.count / 20) {
+    check_fences(w);
+    for (int i = 0; i < model.count; i += 1 + model.count / 60) {
         char line[64];
         snprintf(line, sizeof(line), "lindex l %d", i % 2 == 0 ? i : i - model.count);
         const struct bytes reply = world_run_line(w, line);
         assert_int_equal(atoi((const char *)memchr(reply.data, '\n', reply.size) + 1),
                          model.values[i]);
     }
+}
+
+/* --- fences ----------------------------------------------------------------------------------- */
+
+#define FENCES_MAX 20000
+
+struct fence {
+    uint64_t level, block;
+    int64_t change;
+};
+
+static void add_to(struct fence *fences, size_t *count, struct fence f)
+{
+    struct fence *last = *count == 0 ? NULL : &fences[*count - 1];
+    if (last != NULL && last->level == f.level && last->block == f.block) {
+        last->change += f.change;
+        return;
+    }
+    assert_true(*count < FENCES_MAX);
+    fences[(*count)++] = f;
+}
+
+/* What list_fences.c says should be there: elements less grid points, block by block. */
+static size_t fences_wanted(struct object *list, struct fence *fences)
+{
+    static const int shifts[] = {24, 30, 36, 42, 48};
+    const uint64_t last = get_be64(list->fields + 8);
+    size_t count = 0, kept = 0;
+    for (uint64_t level = 0; level < ARRAY_COUNT(shifts); level++) {
+        struct object_cursor cursor;
+        struct bytes key, value;
+        uint64_t point = get_be64(list->fields); /* the next one: from the first element on */
+        point = (point + LIST_STEP - 1) / LIST_STEP * LIST_STEP;
+        object_seek(list, &cursor, SPACE_ELEMENT, BYTES_NONE, FORWARD);
+        while (object_next(&cursor, &key, &value)) {
+            const uint64_t position = get_be64(key.data);
+            for (; point <= position; point += LIST_STEP)
+                add_to(fences, &count, (struct fence){level, point >> shifts[level], -1});
+            add_to(fences, &count, (struct fence){level, position >> shifts[level], 1});
+        }
+        object_cursor_close(&cursor);
+        assert_true(point > last);
+    }
+    for (size_t i = 0; i < count; i++)
+        if (fences[i].change != 0)
+            fences[kept++] = fences[i];
+    return kept;
+}
+
+static void check_fences(struct world *w)
+{
+    static struct fence fences[FENCES_MAX];
+    struct object list;
+    keyspace_read_begin(w->keyspace, 1);
+    if (object_open(w->keyspace, 0, BYTES("l"), &list) && !object_is_packed(&list)) {
+        const size_t count = fences_wanted(&list, fences);
+        struct object_cursor cursor;
+        struct bytes key, value;
+        size_t i = 0;
+        object_seek(&list, &cursor, SPACE_FENCE, BYTES_NONE, FORWARD);
+        for (; object_next(&cursor, &key, &value); i++) {
+            assert_true(i < count);
+            assert_int_equal(*bytes_data(key), fences[i].level);
+            assert_int_equal(get_be64(bytes_data(key) + 1), fences[i].block);
+            assert_int_equal(get_le64(value.data), fences[i].change);
+        }
+        assert_int_equal(i, count);
+        object_cursor_close(&cursor);
+    }
+    object_close(&list);
+    keyspace_read_end(w->keyspace);
+}
+
+static size_t count_fences(struct world *w)
+{
+    struct object list;
+    struct object_cursor cursor;
+    struct bytes key, value;
+    size_t count = 0;
+    keyspace_read_begin(w->keyspace, 1);
+    assert_true(object_open(w->keyspace, 0, BYTES("l"), &list));
+    assert_false(object_is_packed(&list));
+    object_seek(&list, &cursor, SPACE_FENCE, BYTES_NONE, FORWARD);
+    while (object_next(&cursor, &key, &value))
+        count++;
+    object_cursor_close(&cursor);
+    object_close(&list);
+    keyspace_read_end(w->keyspace);
+    return count;
 }
 
 static void open_with(struct world *w, size_t cache_bytes, int count)
@@ -164,6 +256,74 @@ static void lists_with_holes_keep_their_order(void **state)
     check_random(0, 300, 500);
 }
 
+/* Holes and crowds anywhere, trims, whole parts removed: what moves the ends and the window. */
+static void turn(struct world *w, struct prng *chance, int *next)
+{
+    const int at = (int)prng_below(chance, (uint64_t)model.count);
+    const int size = (int)prng_below(chance, 200), kind = (int)prng_below(chance, 6);
+    const int to = MIN(at + size, model.count - 1);
+    if (kind == 0) {
+        run(w, "ltrim l %d %d", MIN(size, at), model.count - 1 - MIN(size, model.count - 1 - at));
+        for (int i = MIN(size, at), behind = MIN(size, model.count - 1 - at); i + behind > 0;)
+            model_remove(i > 0 ? (i--, 0) : (behind--, model.count - 1));
+    } else if (kind == 1) {
+        for (int i = at; i < to; i++) {
+            run(w, "lrem l 1 %d", model.values[at]);
+            model_remove(at);
+        }
+    } else if (kind == 2) {
+        for (int i = 0; i < size; i++, (*next)++) {
+            run(w, "linsert l after %d %d", model.values[at + i], *next);
+            model_insert(at + i + 1, *next);
+        }
+    } else {
+        for (int i = 0; i < size; i++, (*next)++)
+            push(w, kind == 3, *next);
+    }
+}
+
+static void fences_count_what_differs(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        struct world w;
+        struct prng chance;
+        int next = 1000;
+        open_with(&w, seed == 4 ? 0 : CACHE_BYTES, seed == 1 ? 1 : 900);
+        prng_seed(&chance, seed);
+        for (int i = 0; i < (seed == 4 ? 20 : 150); i++) {
+            if (model.count > LENGTH_MAX - 400)
+                break;
+            turn(&w, &chance, &next);
+            check_equal(&w);
+        }
+        world_close(&w);
+    }
+}
+
+/* One job never ends, the others go by: holes are not kept for ever. */
+static void a_job_that_never_ends_leaves_no_holes(void **state)
+{
+    (void)state;
+    struct world w;
+    open_with(&w, CACHE_BYTES, 200);
+    for (int i = 0; i < 30000; i++) {
+        push(&w, true, 1000 + i);
+        run(&w, "lrem l 1 %d", model.values[model.count - 2]);
+        model_remove(model.count - 2);
+        if (i % 3000 == 0)
+            check_equal(&w);
+        if (i > 100 && model.count > 20) {
+            run(&w, "lrem l 1 %d", model.values[1]);
+            model_remove(1);
+        }
+    }
+    check_equal(&w);
+    assert_in_range(model.count, 2, 40);
+    assert_in_range(count_fences(&w), 1, 1000);
+    world_close(&w);
+}
+
 /* A list whose next position does not exist, as after years of RPUSH and LPOP. */
 static void begin_at(struct world *w, uint64_t position)
 {
@@ -208,6 +368,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_elements_fit_between_two),
         cmocka_unit_test(lists_with_holes_keep_their_order),
+        cmocka_unit_test(fences_count_what_differs),
+        cmocka_unit_test(a_job_that_never_ends_leaves_no_holes),
         cmocka_unit_test(positions_begin_anew_before_they_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
