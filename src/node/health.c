@@ -5,11 +5,13 @@
  *           whose disk holds more than ours does; if that fails it steps down; if no peer is
  *           better it stays. A node in that state does not campaign.
  *   peers   members it does not hear are told to the shard: nobody may wait for what they wait for
- *   clock   its wall is more than WALL_OFF_MS off the median of the voters': to another voter */
+ *   clock   its wall is more than WALL_OFF_MS off the median of the voters': to the voter whose
+ *           wall is nearest to it */
 
 #include "node/consensus_internal.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "base/log.h"
 #include "base/mailbox.h"
@@ -114,6 +116,13 @@ static void insert_sorted(int64_t *values, size_t count, int64_t value)
     values[at] = value;
 }
 
+/* A voter that was heard lately, whose wall we know. */
+static bool votes_with_clock(const struct consensus *c, const struct peer *p)
+{
+    return p->node != 0 && p->wall_known && node_set_has(&c->config.incoming, p->node) &&
+           c->now_us - p->heard_us < 2 * election_us(c);
+}
+
 /* By how much the median of the voters' walls is ahead of ours, as far as they are known; of two in
  * the middle the one nearer to us. */
 static int64_t median_ahead_ms(const struct consensus *c)
@@ -123,12 +132,30 @@ static int64_t median_ahead_ms(const struct consensus *c)
     insert_sorted(ahead_ms, count++, 0);
     for (size_t i = 0; i < PEERS_MAX; i++) {
         const struct peer *p = &c->peers[i];
-        if (p->node != 0 && p->wall_known && node_set_has(&c->config.incoming, p->node) &&
-            c->now_us - p->heard_us < 2 * election_us(c) && count < ARRAY_COUNT(ahead_ms))
+        if (votes_with_clock(c, p) && count < ARRAY_COUNT(ahead_ms))
             insert_sorted(ahead_ms, count++, p->wall_ahead_ms);
     }
     const int64_t low = ahead_ms[(count - 1) / 2], high = ahead_ms[count / 2];
     return low > 0 ? low : high < 0 ? high : 0;
+}
+
+/* The voter whose wall is nearest to the median; 0 = none is known. With three clocks that all
+ * differ the one with the longest log may be further off than we are, and would hand over again. */
+static raft_node best_clock(const struct consensus *c, int64_t median_ms)
+{
+    raft_node best = 0;
+    int64_t best_off_ms = INT64_MAX;
+    for (size_t i = 0; i < PEERS_MAX; i++) {
+        const struct peer *p = &c->peers[i];
+        if (!votes_with_clock(c, p))
+            continue;
+        const int64_t off_ms = llabs(p->wall_ahead_ms - median_ms);
+        if (off_ms < best_off_ms) {
+            best = p->node;
+            best_off_ms = off_ms;
+        }
+    }
+    return best;
 }
 
 static void look_at_clock(struct consensus *c)
@@ -139,7 +166,7 @@ static void look_at_clock(struct consensus *c)
     if (ahead_ms <= WALL_OFF_MS && ahead_ms >= -WALL_OFF_MS)
         return;
     c->clock_transfer_us = c->now_us;
-    const raft_node to = best_successor(c);
+    const raft_node to = best_clock(c, ahead_ms);
     log_warn("consensus", "this node's clock differs from the others': handing over",
              "ahead_ms=%" PRId64 " to=%" PRIu64, -ahead_ms, to);
     if (to != 0)

@@ -22,6 +22,11 @@ tests_sim_simulate_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_sim_simulate_LDADD = libsim.a libnode.a libmachine.a libcommand.a libkeyspace.a libraft.a \
 	libresp.a libkv.a libbase.a $(ROCKSDB_LIBS) $(LUA_LIBS) -lm
 
+check_PROGRAMS += tests/sim/scenarios
+tests_sim_scenarios_SOURCES = %D%/scenarios.c $(SIM_SOURCES)
+tests_sim_scenarios_CPPFLAGS = $(tests_sim_simulate_CPPFLAGS)
+tests_sim_scenarios_LDADD = $(tests_sim_simulate_LDADD)
+
 noinst_PROGRAMS += tests/sim/replay
 tests_sim_replay_SOURCES = %D%/replay.c
 tests_sim_replay_LDADD = libnode.a libraft.a libbase.a

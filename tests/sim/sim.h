@@ -26,7 +26,9 @@
 
 #define SIM_NODES_MAX 7
 #define SIM_ELECTION_TICKS 20
+#define SIM_HEARTBEAT_TICKS 5
 #define SIM_TICK_MS 10
+#define SIM_LONG_JOB_US 200000 /* of a worker, now and then */
 #define SIM_DISK_RESERVE ((uint64_t)1 << 20)
 
 /* --- network ---------------------------------------------------------------------------------- */
@@ -105,6 +107,7 @@ struct sim_options {
     uint32_t lease_ms, workload;
     uint64_t replace_dead_ms;
     uint64_t log_keep_bytes; /* 0 = the default, never reached: no log is cut, no snapshot sent */
+    bool acked; /* a connection whose answers are cut off ends, as by TCP's user timeout */
     bool verbose;
     bool traced; /* what each raft core is given is recorded */
 };
@@ -117,6 +120,7 @@ struct sim {
     uint64_t now_us;
     struct sim_node nodes[SIM_NODES_MAX];
     bool cut[SIM_NODES_MAX][SIM_NODES_MAX]; /* directed: frames from -> to vanish */
+    uint32_t slow_us[SIM_NODES_MAX][SIM_NODES_MAX]; /* directed: they take so much longer */
     struct sim_client clients[SIM_CLIENTS_MAX];
     struct sim_pipe pipes[SIM_PIPES_MAX];
     struct sim_reader reader;
@@ -161,6 +165,10 @@ struct sim {
 /* sim_cluster.c */
 void sim_run(struct sim *s, const struct sim_options *options); /* failure is empty: all held */
 void sim_clear(struct sim *s);
+bool sim_form(struct sim *s, const struct sim_options *options); /* a cluster, no clients */
+bool sim_run_until(struct sim *s, uint64_t end_us);              /* false: a check failed */
+bool sim_settle(struct sim *s); /* lets the last commits reach all; whether they have */
+void sim_leave(struct sim *s);  /* after sim_form(), before sim_clear() */
 void sim_at(struct sim *s, struct sim_event *e, uint64_t delay_us); /* schedules, anew if need be */
 void sim_soon(struct sim *s, struct sim_event *e, uint64_t delay_us); /* the same, never later */
 void sim_fail(struct sim *s, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -188,6 +196,8 @@ void sim_net_break(struct sim *s, struct sim_peer *peer, enum peer_channel chann
 /* sim_check.c */
 void sim_check_node(struct sim *s, struct sim_node *n); /* after each of its turns */
 void sim_check_liveness(struct sim *s);                 /* some time after the faults ended */
+bool sim_is_settled(struct sim *s);                     /* all have applied the same */
 void sim_check_end(struct sim *s);                      /* all caught up, all equal */
+void sim_check_equal(struct sim *s);                    /* only that */
 
 #endif

@@ -145,6 +145,20 @@ void sim_check_liveness(struct sim *s)
     }
 }
 
+bool sim_is_settled(struct sim *s)
+{
+    for (uint32_t i = 0; i < s->options.node_count; i++) {
+        const struct sim_node *n = &s->nodes[i];
+        struct shard_status at;
+        if (!n->up || n->shard == NULL)
+            return false;
+        shard_status(n->shard, &at);
+        if (at.applied_index != s->highest_applied)
+            return false;
+    }
+    return true;
+}
+
 static void check_settled(struct sim *s)
 {
     for (uint32_t i = 0; i < s->options.node_count; i++) {
@@ -203,6 +217,13 @@ static void check_rows(struct sim *s, struct sim_node *n)
         SIM_RUN_NODE(s, n, compare_rows(s, first, n));
 }
 
+void sim_check_equal(struct sim *s)
+{
+    check_settled(s);
+    for (uint32_t i = 1; i < s->options.node_count; i++)
+        check_rows(s, &s->nodes[i]);
+}
+
 void sim_check_end(struct sim *s)
 {
     if (!sim_clients_idle(s) || !sim_pipes_idle(s))
@@ -212,10 +233,8 @@ void sim_check_end(struct sim *s)
     if (s->highest_applied < 10)
         sim_fail(s, "the cluster applied next to nothing (%" PRIu64 " entries)",
                  s->highest_applied);
-    check_settled(s);
     sim_rot_check(s);
-    for (uint32_t i = 1; i < s->options.node_count; i++)
-        check_rows(s, &s->nodes[i]);
+    sim_check_equal(s);
     sim_clients_check(s);
     sim_wait_check_end(s);
 }

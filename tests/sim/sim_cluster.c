@@ -11,6 +11,7 @@
 #define QUIET_US 3000000   /* clients go on after the faults ended */
 #define SETTLE_US 6000000  /* then their last waits and the last deadlines of keys pass */
 #define LOOK_US 4000000    /* and every key is read on every node */
+#define SETTLED_US (2ull * SIM_HEARTBEAT_TICKS * SIM_TICK_MS * 1000 + 2ull * SIM_LONG_JOB_US)
 #define LEADER_US (10ull * 2 * SIM_ELECTION_TICKS * SIM_TICK_MS * 1000) /* §9: ten timeouts */
 #define EVENTS_MAX 30000000
 
@@ -90,7 +91,7 @@ static void join(struct sim *s, struct sim_event *event)
     sim_node_wake(s, first);
 }
 
-static bool run_until(struct sim *s, uint64_t end_us)
+bool sim_run_until(struct sim *s, uint64_t end_us)
 {
     while (s->failure[0] == 0) {
         const struct heap_node *first = heap_first(&s->events);
@@ -117,7 +118,7 @@ static bool form_cluster(struct sim *s)
     s->join.happen = join;
     sim_at(s, &s->join, 100000);
     for (int i = 0; i < 200 && s->joined < s->options.node_count; i++)
-        if (!run_until(s, s->now_us + 100000))
+        if (!sim_run_until(s, s->now_us + 100000))
             return false;
     if (s->joined < s->options.node_count)
         sim_fail(s, "the cluster did not form within 20 s");
@@ -141,18 +142,30 @@ static bool run_faults(struct sim *s)
     sim_faults_start(s);
     sim_churn_start(s);
     sim_rot_start(s);
-    if (!run_until(s, end_us))
+    if (!sim_run_until(s, end_us))
         return false;
     sim_faults_end(s);
     s->liveness.happen = liveness;
     sim_at(s, &s->liveness, LEADER_US);
-    if (!run_until(s, s->options.duration_us + SETTLE_US))
+    if (!sim_run_until(s, s->options.duration_us + SETTLE_US))
         return false;
     sim_reader_start(s);
-    return run_until(s, s->now_us + LOOK_US);
+    return sim_run_until(s, s->now_us + LOOK_US);
 }
 
-void sim_run(struct sim *s, const struct sim_options *options)
+/* A leader tells a commit with the next heartbeat, if nothing else is to be sent. What it did a
+ * moment ago, when a key's time was over for instance, the others do a moment later; and apply may
+ * wait for a row that a worker reads. */
+bool sim_settle(struct sim *s)
+{
+    const uint64_t end_us = s->now_us + SETTLED_US;
+    while (!sim_is_settled(s) && s->now_us < end_us)
+        if (!sim_run_until(s, s->now_us + 1000))
+            return false;
+    return sim_is_settled(s);
+}
+
+bool sim_form(struct sim *s, const struct sim_options *options)
 {
     memset(s, 0, sizeof(*s));
     s->options = *options;
@@ -162,10 +175,23 @@ void sim_run(struct sim *s, const struct sim_options *options)
     log_set_sink(log_sink, s);
     log_set_level(options->verbose ? LOG_INFO : LOG_OFF);
     s->quiet = true;
-    if (form_cluster(s) && run_faults(s))
-        sim_check_end(s);
+    return form_cluster(s);
+}
+
+void sim_leave(struct sim *s)
+{
+    (void)s;
     log_set_sink(NULL, NULL);
     panic_set_hook(NULL, NULL);
+}
+
+void sim_run(struct sim *s, const struct sim_options *options)
+{
+    if (sim_form(s, options) && run_faults(s)) {
+        sim_settle(s);
+        sim_check_end(s);
+    }
+    sim_leave(s);
 }
 
 static void drop_events(struct sim *s)

@@ -97,7 +97,9 @@ static void retry(struct sim *s, struct sim_event *e)
     struct sim_connection *c = container_of(e, struct sim_connection, retry);
     if (!c->dialer->up || c->peer->node_id == 0)
         return;
-    if (c->state == CONNECTION_DOOMED) {
+    if (c->state == CONNECTION_UP && links_work(s, c)) /* answers come again */
+        return;
+    if (c->state == CONNECTION_UP || c->state == CONNECTION_DOOMED) {
         break_now(s, c);
         return;
     }
@@ -121,6 +123,14 @@ static void retry(struct sim *s, struct sim_event *e)
         tell(s, c, PEER_EMPTY);
 }
 
+/* What was sent arrives, but the answers do not: in the end the dialer gives the connection up. */
+static void miss_answers(struct sim *s, struct sim_connection *c)
+{
+    if (!s->options.acked || links_work(s, c) || c->retry.node.position != 0)
+        return;
+    sim_at(s, &c->retry, DOOMED_MIN_US + sim_random(s, DOOMED_MAX_US - DOOMED_MIN_US));
+}
+
 static void arrive(struct sim *s, struct sim_event *e)
 {
     struct sim_frame *f = container_of(e, struct sim_frame, event);
@@ -132,6 +142,8 @@ static void arrive(struct sim *s, struct sim_event *e)
     if (valid && !f->stray && s->cut[c->dialer->position][to->position]) {
         doom(s, c);
     } else if (valid) {
+        if (connected)
+            miss_answers(s, c);
         SIM_RUN_NODE(s, to, consensus_receive(to->consensus, f->from, block_bytes(f->block)));
         sim_node_wake(s, to);
     }
@@ -198,7 +210,8 @@ static void net_send(void *context, uint64_t to, enum peer_channel channel,
             memcpy(block->data + at, parts[i].data, parts[i].size);
         at += parts[i].size;
     }
-    const uint64_t delay_us = 50 + sim_random(s, s->quiet ? 200 : s->profile->delay_max_us);
+    const uint64_t delay_us = 50 + sim_random(s, s->quiet ? 200 : s->profile->delay_max_us) +
+                              s->slow_us[n->position][peer->target];
     if (sim_random(s, 1000000) < s->profile->frame_copy_ppm)
         deliver(s, c, block_ref(block), delay_us);
     if (sim_random(s, 1000000) < s->profile->frame_stray_ppm)

@@ -10,7 +10,6 @@
 #define SYNC_MIN_US 100
 #define SYNC_MAX_US 1500
 #define JOB_MAX_US 2000
-#define LONG_JOB_MAX_US 200000 /* one in LONG_JOBS */
 #define LONG_JOBS 50
 #define TURN_MAX_US 60
 #define LARGE_WORKLOAD 3 /* in sim_client.c: megabytes of state */
@@ -177,7 +176,7 @@ static void job_submit(void *context, enum worker worker, struct job *job)
     j->job = job;
     j->life = n->life;
     const uint64_t begin_us = MAX(s->now_us, n->worker_free_us[worker]);
-    const uint64_t max_us = sim_random(s, LONG_JOBS) == 0 ? LONG_JOB_MAX_US : JOB_MAX_US;
+    const uint64_t max_us = sim_random(s, LONG_JOBS) == 0 ? SIM_LONG_JOB_US : JOB_MAX_US;
     const uint64_t work_us = begin_us + sim_random(s, max_us);
     j->done_us = work_us + sim_random(s, max_us);
     n->worker_free_us[worker] = j->done_us + 1;
@@ -345,7 +344,7 @@ static enum status open_consensus(struct sim_node *n, const struct log_recovered
         .workers = {n, job_submit},
         .trace = {n, s->options.traced ? record_core : NULL},
         .tick_ms = SIM_TICK_MS,
-        .heartbeat_ticks = 5,
+        .heartbeat_ticks = SIM_HEARTBEAT_TICKS,
         .election_ticks = SIM_ELECTION_TICKS,
         .lease_ms = s->options.lease_ms,
         .replace_dead_ms = s->options.replace_dead_ms,

@@ -60,6 +60,7 @@ static struct sim_options options_of(uint64_t seed, const struct arguments *a)
         options.log_keep_bytes = 2000 + prng_below(&prng, 16000);
     if (prng_below(&prng, 2) == 0)
         options.replace_dead_ms = 600; /* where there are spares */
+    options.acked = prng_below(&prng, 2) == 0;
     if (a->workload >= 0)
         options.workload = (uint32_t)a->workload;
     return options;

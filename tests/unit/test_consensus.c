@@ -449,6 +449,27 @@ static void a_leader_whose_clock_is_wrong_hands_over(void **state)
     net_free(n);
 }
 
+/* All three differ: it stays with the one in the middle (simulate --seed 17959117410086). */
+static void of_three_wrong_clocks_the_middle_one_leads(void **state)
+{
+    (void)state;
+    for (int middle = 1; middle <= 2; middle++) {
+        struct net *n = net_new(17);
+        net_form(n, 3);
+        net_run(n, SECOND);
+        assert_int_equal(net_leader(n), 0);
+        net_skew(n, 0, 34000);
+        net_skew(n, 3 - middle, -40000);
+        net_run(n, 11 * SECOND);
+        assert_int_equal(net_leader(n), middle);
+        const uint64_t term = net_view(n, middle).term;
+        net_run(n, 21 * SECOND);
+        assert_int_equal(net_leader(n), middle);
+        assert_int_equal(net_view(n, middle).term, term);
+        net_free(n);
+    }
+}
+
 /* Half of the reserve is where nothing is written any more (space.c). */
 static void a_full_disk_takes_nothing_while_the_others_go_on(void **state)
 {
@@ -585,6 +606,7 @@ int main(void)
         cmocka_unit_test(a_leader_with_a_dying_disk_hands_over),
         cmocka_unit_test(a_leader_whose_writes_queue_up_goes_on_leading),
         cmocka_unit_test(a_leader_whose_clock_is_wrong_hands_over),
+        cmocka_unit_test(of_three_wrong_clocks_the_middle_one_leads),
         cmocka_unit_test(a_full_disk_takes_nothing_while_the_others_go_on),
         cmocka_unit_test(when_no_disk_has_room_leaders_and_reads_remain),
         cmocka_unit_test(whatever_crashes_batches_are_applied_exactly_once),
