@@ -321,6 +321,13 @@ class Cluster:
                 "%s.%d/32" % (self.network, b))
             self.cuts.remove((a, b))
 
+    def pull_cable(self, node):
+        """Both directions fall silent at once, without any sign at either end."""
+        run("ip", "link", "set", "%sv%d" % (self.prefix, node.number), "nomaster")
+
+    def plug_cable(self, node):
+        run("ip", "link", "set", "%sv%d" % (self.prefix, node.number), "master", self.prefix)
+
     # --- life ------------------------------------------------------------------------------------
 
     def form(self):

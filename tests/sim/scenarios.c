@@ -18,6 +18,8 @@
 #define TIMEOUT_US ((uint64_t)2 * SIM_ELECTION_TICKS * SIM_TICK_MS * MS) /* the longest drawn */
 #define WRITE_EVERY_US (10 * MS)
 #define SILENCE_MAX_US (TIMEOUT_US + 2 * SIM_LONG_JOB_US) /* of a leader that serves */
+#define EXTRA 3                    /* writers more at node 1 */
+#define FLUSHED_US (6000 * MS)     /* by then all that was applied is on disk, and the log is cut */
 #define WATCHED_US (8 * TIMEOUT_US)
 
 struct writer {
@@ -29,7 +31,7 @@ struct writer {
 
 struct stage {
     struct sim sim;
-    struct writer writers[NODES];
+    struct writer writers[NODES], extra[EXTRA];
 };
 
 static struct stage stage; /* one at a time */
@@ -50,9 +52,9 @@ static void answered(struct sim *s, struct sim_call *call, const char *text)
     w->acknowledged_us = s->now_us;
 }
 
-static bool send_words(struct sim *s, uint32_t at, const struct bytes *words, uint32_t count)
+static bool send_words(struct sim *s, uint32_t at, struct writer *w, const struct bytes *words,
+                       uint32_t count)
 {
-    struct writer *w = &stage.writers[at];
     struct sim_node *n = &s->nodes[at];
     if (w->call.waiting || n->shard == NULL)
         return false;
@@ -62,14 +64,14 @@ static bool send_words(struct sim *s, uint32_t at, const struct bytes *words, ui
     return sim_submit(n, &w->call, &r, WAY_WRITE);
 }
 
-static void write_next(struct sim *s, uint32_t at)
+static void write_next(struct sim *s, uint32_t at, struct writer *w)
 {
     char key[16], value[24];
     const struct bytes words[3] = {
         BYTES("SET"), bytes_of(key, (size_t)snprintf(key, sizeof(key), "w:%" PRIu32, at)),
         bytes_of(value, (size_t)snprintf(value, sizeof(value), "%" PRIu64,
-                                         stage.writers[at].count))};
-    stage.writers[at].count += send_words(s, at, words, ARRAY_COUNT(words));
+                                         w->count))};
+    w->count += send_words(s, at, w, words, ARRAY_COUNT(words));
 }
 
 static bool write_for(struct sim *s, uint64_t for_us)
@@ -77,23 +79,30 @@ static bool write_for(struct sim *s, uint64_t for_us)
     const uint64_t end_us = s->now_us + for_us;
     while (s->now_us < end_us) {
         for (uint32_t i = 0; i < NODES; i++)
-            write_next(s, i);
+            write_next(s, i, &stage.writers[i]);
         if (!sim_run_until(s, MIN(end_us, s->now_us + WRITE_EVERY_US)))
             return false;
     }
     return true;
 }
 
-static struct sim *open_stage(uint64_t seed, bool acked)
+static struct sim *open_stage_with(uint64_t seed, bool acked, uint64_t log_keep_bytes,
+                                   const char *profile)
 {
     struct sim *s = &stage.sim;
     memset(stage.writers, 0, sizeof(stage.writers));
+    memset(stage.extra, 0, sizeof(stage.extra));
     const struct sim_options options = {
-        .seed = seed, .profile = sim_profile_find("calm"), .node_count = NODES, .acked = acked,
-        .verbose = is_verbose};
+        .seed = seed, .profile = sim_profile_find(profile), .node_count = NODES, .acked = acked,
+        .log_keep_bytes = log_keep_bytes, .verbose = is_verbose};
     if (sim_form(s, &options))
         write_for(s, TIMEOUT_US);
     return s;
+}
+
+static struct sim *open_stage(uint64_t seed, bool acked)
+{
+    return open_stage_with(seed, acked, 0, "calm");
 }
 
 static bool close_stage(struct sim *s, const char *what)
@@ -105,6 +114,8 @@ static bool close_stage(struct sim *s, const char *what)
     sim_clear(s);
     for (uint32_t i = 0; i < NODES; i++)
         buf_clear(&stage.writers[i].call.reply);
+    for (uint32_t i = 0; i < EXTRA; i++)
+        buf_clear(&stage.extra[i].call.reply);
     return held;
 }
 
@@ -363,7 +374,7 @@ static bool an_expiry_at_the_very_end_reaches_all(void)
                                          {(const uint8_t *)"v", 1}, {(const uint8_t *)"PX", 2},
                                          {(const uint8_t *)"130", 3}};
     sim_run_until(s, s->now_us + TIMEOUT_US);
-    if (!send_words(s, 0, words, ARRAY_COUNT(words)))
+    if (!send_words(s, 0, &stage.writers[0], words, ARRAY_COUNT(words)))
         sim_fail(s, "the write is not taken");
     sim_run_until(s, s->now_us + 100 * MS);
     if (!sim_settle(s))
@@ -392,6 +403,60 @@ static bool who_is_cut_off_does_not_count_as_settled(void)
     return close_stage(s, "cut off");
 }
 
+/* --- a log that another one replaces ---------------------------------------------------------- */
+
+/* What node 1 appended alone is of an old term; the others went on, and have cut their logs. The
+ * snapshot that node 1 gets is of an index that its own log holds too, with another entry. */
+static bool a_snapshot_replaces_a_log_of_another_term(void)
+{
+    struct sim *s = open_stage_with(7000, false, 1, "calm");
+    sim_run_until(s, s->now_us + FLUSHED_US);
+    set_graph(s, 48);
+    for (uint32_t i = 0; i < EXTRA; i++) {
+        write_next(s, 0, &stage.extra[i]);
+        sim_run_until(s, s->now_us + 5 * MS);
+    }
+    sim_run_until(s, s->now_us + 5 * TIMEOUT_US);
+    write_next(s, 1, &stage.writers[1]);
+    sim_run_until(s, s->now_us + FLUSHED_US);
+    const uint64_t installs = s->installs;
+    set_graph(s, GRAPHS - 1);
+    sim_run_until(s, s->now_us + 5 * TIMEOUT_US);
+    if (s->installs == installs)
+        sim_fail(s, "node 1 needed no snapshot: this shows nothing");
+    check_healed(s);
+    return close_stage(s, "snapshot");
+}
+
+/* Of the chunks of a snapshot every fourth arrives damaged, every second twice, and some by way of
+ * a former connection: they come again until all are right. */
+static bool damaged_and_doubled_chunks_of_a_snapshot(void)
+{
+    struct sim_profile bad = *sim_profile_find("calm");
+    bad.chunk_damage_ppm = 250000;
+    bad.frame_copy_ppm = 500000;
+    bad.frame_stray_ppm = 100000;
+    static char large[100000];
+    memset(large, 'x', sizeof(large));
+    const struct bytes words[3] = {BYTES("SET"), BYTES("large"), bytes_of(large, sizeof(large))};
+    struct sim *s = open_stage_with(7100, false, 1, "calm");
+    s->profile = &bad;
+    s->quiet = false;
+    if (!send_words(s, 0, &stage.extra[0], words, ARRAY_COUNT(words)))
+        sim_fail(s, "the write is not taken");
+    write_for(s, TIMEOUT_US);
+    set_graph(s, 48);
+    write_for(s, 10 * TIMEOUT_US);
+    sim_run_until(s, s->now_us + FLUSHED_US);
+    const uint64_t installs = s->installs;
+    set_graph(s, GRAPHS - 1);
+    sim_run_until(s, s->now_us + 10 * TIMEOUT_US);
+    if (s->installs == installs)
+        sim_fail(s, "no snapshot was installed");
+    check_healed(s);
+    return close_stage(s, "chunks");
+}
+
 /* --- main ------------------------------------------------------------------------------------- */
 
 #define SCENARIO(name) {#name, name}
@@ -409,6 +474,8 @@ int main(int argc, char **argv)
         SCENARIO(slow_links_cost_time_but_no_election),
         SCENARIO(an_expiry_at_the_very_end_reaches_all),
         SCENARIO(who_is_cut_off_does_not_count_as_settled),
+        SCENARIO(a_snapshot_replaces_a_log_of_another_term),
+        SCENARIO(damaged_and_doubled_chunks_of_a_snapshot),
     };
     const char *only = NULL;
     for (int i = 1; i < argc; i++) {

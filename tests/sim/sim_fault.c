@@ -17,7 +17,8 @@
 const struct sim_profile sim_profiles[] = {
     {.name = "calm", .delay_max_us = 500, .fault_interval_ms = 0},
     {.name = "lossy", .delay_max_us = 20000, .fault_interval_ms = 400, .break_connection = 5,
-     .frame_loss_ppm = 3000, .frame_copy_ppm = 5000, .frame_stray_ppm = 5000, .transfer = 1},
+     .frame_loss_ppm = 3000, .frame_copy_ppm = 5000, .frame_stray_ppm = 5000,
+     .chunk_damage_ppm = 100000, .transfer = 1},
     {.name = "split", .delay_max_us = 3000, .fault_interval_ms = 700, .cut_link = 4, .cut_node = 4,
      .transfer = 1},
     {.name = "swizzle", .delay_max_us = 3000, .fault_interval_ms = 900, .swizzle = 1},

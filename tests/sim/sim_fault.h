@@ -19,6 +19,7 @@ struct sim_profile {
     uint32_t frame_loss_ppm;     /* a lost frame breaks its connection, late */
     uint32_t frame_copy_ppm;     /* delivered twice */
     uint32_t frame_stray_ppm;    /* and once more much later, as by a former connection */
+    uint32_t chunk_damage_ppm;   /* a snapshot's chunk arrives with a wrong byte */
     uint32_t drift_ppm, skew_ms;
     bool power_loss;             /* crashes lose what was not synced */
     bool churn;                  /* members come and go */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "node/block.h"
+#include "node/wire.h"
 
 #define CONNECT_US 300
 #define RETRY_US 100000
@@ -187,6 +188,13 @@ static struct sim_peer *peer_of(struct sim_node *n, uint64_t node_id)
     return NULL;
 }
 
+static void damage(struct sim *s, struct block *block)
+{
+    if (block->size > 1 && block->data[1] == WIRE_SNAPSHOT_CHUNK && !s->quiet &&
+        sim_random(s, 1000000) < s->profile->chunk_damage_ppm)
+        block->data[block->size - 1] ^= 1;
+}
+
 static void net_send(void *context, uint64_t to, enum peer_channel channel,
                      const struct bytes *parts, size_t part_count)
 {
@@ -210,6 +218,7 @@ static void net_send(void *context, uint64_t to, enum peer_channel channel,
             memcpy(block->data + at, parts[i].data, parts[i].size);
         at += parts[i].size;
     }
+    damage(s, block);
     const uint64_t delay_us = 50 + sim_random(s, s->quiet ? 200 : s->profile->delay_max_us) +
                               s->slow_us[n->position][peer->target];
     if (sim_random(s, 1000000) < s->profile->frame_copy_ppm)

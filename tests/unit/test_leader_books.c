@@ -187,6 +187,7 @@ static void a_newer_boot_starts_anew_and_an_older_one_is_over(void **state)
     assert_true(takes(w, (struct wire_propose){.boot = 3, .previous = 0, .number = 5}));
     assert_true(takes(w, (struct wire_propose){.boot = 4, .previous = 0, .number = 1}));
     assert_false(takes(w, (struct wire_propose){.boot = 3, .previous = 5, .number = 6}));
+    assert_false(takes(w, (struct wire_propose){.boot = 3, .previous = 1, .number = 2}));
     assert_true(takes(w, (struct wire_propose){.boot = 4, .previous = 1, .number = 2}));
     world_free(w);
 }
