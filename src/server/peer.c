@@ -346,6 +346,7 @@ static void take_proof(struct conn *c, const struct reply *r)
         return;
     end_older(c);
     conn_is_up(c);
+    links_dial_now(p, c->hello.from);
     tell_address(c, c->hello.from, &c->hello.announce, peer_socket_their_host);
 }
 

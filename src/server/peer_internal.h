@@ -103,5 +103,6 @@ struct timeval peer_milliseconds(uint32_t ms);
 enum status peer_hints_parse(struct peers *p, const char *hints, struct error *e) MUST_CHECK;
 void link_lost(struct link *l, bool was_up, bool refused, const char *why);
 void link_free(struct link *l);
+void links_dial_now(struct peers *p, uint64_t to); /* it has shown that it is there */
 
 #endif

@@ -154,6 +154,23 @@ void link_lost(struct link *l, bool was_up, bool refused, const char *why)
     p->wake(p->context);
 }
 
+/* Without this a node that starts, or whose cable is back, waits for the end of our pause, or for
+ * the next SYN; and until then it cannot give its vote if the leader dies. */
+void links_dial_now(struct peers *p, uint64_t to)
+{
+    const struct timeval at_once = peer_milliseconds(0);
+    for (size_t i = 0; i < p->link_count; i++) {
+        struct link *l = p->links[i];
+        if (l->to != to || (l->conn != NULL && l->conn->state != CONN_CONNECTING))
+            continue;
+        if (l->conn != NULL)
+            peer_conn_free(l->conn);
+        l->conn = NULL;
+        l->backoff_ms = 0;
+        event_add(l->retry, &at_once);
+    }
+}
+
 void link_free(struct link *l)
 {
     if (l->resolving != NULL)

@@ -156,6 +156,45 @@ def a_transfer_of_the_lead_costs_no_error():
     check("transfer")
 
 
+REPLACED_SECONDS = 3 + 2  # TCP_USER_TIMEOUT; and its granularity, on a busy machine
+
+
+def a_dead_link_is_replaced_in_bounded_time():
+    """One way between two followers' leader and one of them goes dead without a sign: the connection ends by
+    its own time-outs; the others go on in the same term; when the link is back, so is the follower."""
+    if not can_use_namespaces():
+        raise Skipped("needs root for network namespaces")
+    cluster = Cluster()
+    try:
+        cluster.form()
+        leader = cluster.leader()
+        term = leader.info("raft")["raft_term"]
+        for there in (True, False):
+            follower = [n for n in cluster.nodes if n is not leader][0]
+            ends = (leader, follower) if there else (follower, leader)
+            before = leader.log_tail(100000).count("connection lost") + follower.log_tail(100000).count("connection lost")
+            cut = time.monotonic()
+            cluster.cut(ends[0].number, ends[1].number)
+            while (leader.log_tail(100000).count("connection lost") +
+                   follower.log_tail(100000).count("connection lost") == before):
+                assert time.monotonic() - cut < REPLACED_SECONDS, "a dead connection is kept"
+                leader.call("SET", "link", "cut")
+                time.sleep(0.02)
+            lost = time.monotonic()
+            cluster.heal()
+            follower.call("SET", "link", "back")
+            print("    cut %s: a connection ended after %.1f s; served %.2f s after the link was back"
+                  % ("there" if there else "back", lost - cut, time.monotonic() - lost))
+            assert leader.info("raft")["raft_term"] == term, "another term: " + leader.log_tail()
+        cluster.check_equal()
+        cluster.check_logs()
+    except BaseException:
+        cluster.tell_logs()
+        raise
+    finally:
+        cluster.close()
+
+
 class LargePipeline(threading.Thread):
     """SETs of a megabyte, all sent before the first reply is read."""
 
@@ -240,7 +279,7 @@ def all_nodes_move_at_once_and_find_each_other_by_hints():
 TESTS = [all_nodes_move_at_once_and_find_each_other_by_hints,
          writes_go_on_within_half_a_second_of_a_kill_of_the_leader, a_planned_end_of_the_leader_costs_no_error,
          a_leader_that_stands_still_is_replaced, a_leader_whose_cable_is_pulled_is_replaced,
-         a_transfer_of_the_lead_costs_no_error, large_pipelines_do_not_unseat_the_leader]
+         a_transfer_of_the_lead_costs_no_error, a_dead_link_is_replaced_in_bounded_time, large_pipelines_do_not_unseat_the_leader]
 
 
 def main():

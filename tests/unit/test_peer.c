@@ -251,6 +251,34 @@ static void a_dead_peer_is_noticed_at_once_and_found_again(void **state)
     end_close(&b);
 }
 
+/* Whoever comes back says so by dialing; the pause between our own tries has grown long by then. */
+static void who_comes_back_is_dialed_at_once(void **state)
+{
+    (void)state;
+    struct end a, b;
+    const struct peers_options oa = options(1);
+    struct peers_options ob = options(2);
+    end_open(&a, &oa);
+    end_open(&b, &ob);
+    ob.bind_port = peers_port(b.peers);
+    dial_end(&a, 2, &b);
+    RUN_UNTIL(&a, &b, a.consensus.up[0] == 1 && a.consensus.up[1] == 1);
+    end_close(&b);
+    run_for(&a, NULL, 2500000); /* a pause is between one and two seconds now */
+    const unsigned refused = a.consensus.refused[0];
+    while (a.consensus.refused[0] == refused)
+        turn(&a, NULL);
+    end_open(&b, &ob);
+    dial_end(&b, 1, &a);
+    const uint64_t back_us = clock_boot_us();
+    RUN_UNTIL(&a, &b, a.consensus.up[0] == 2 && a.consensus.up[1] == 2);
+    assert_true(clock_boot_us() - back_us < 500000);
+    assert_int_equal(b.consensus.up[0], 1);
+    assert_int_equal(b.consensus.broken[0], 0);
+    end_close(&a);
+    end_close(&b);
+}
+
 static void expect_refused(const struct peers_options *oa, const struct peers_options *ob,
                            uint64_t to)
 {
@@ -571,6 +599,7 @@ int main(void)
         cmocka_unit_test(large_frames_and_many_pass_a_slow_reader),
         cmocka_unit_test(a_peer_that_takes_nothing_is_given_up_not_stored_for),
         cmocka_unit_test(a_dead_peer_is_noticed_at_once_and_found_again),
+        cmocka_unit_test(who_comes_back_is_dialed_at_once),
         cmocka_unit_test(strangers_are_refused),
         cmocka_unit_test(an_older_life_of_a_node_is_refused),
         cmocka_unit_test(an_empty_node_listens_to_whoever_has_the_secret),
