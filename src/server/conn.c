@@ -142,6 +142,7 @@ void slot_block(struct slot *slot)
     take_pushes(slot); /* nothing was said yet, and it may be long until something is */
     if (event_add(&c->close_event, NULL) != 0)
         panic("event_add failed");
+    conn_make_ready(c); /* to be read again, see read_ahead() */
 }
 
 static void unblock(struct conn *c)
@@ -534,11 +535,34 @@ static bool read_into_shared(struct conn *c)
     return more;
 }
 
+/* While blocked: its requests have to wait, but its end is to be noticed. Of a connection that was
+ * reset the kernel tells only those who read or write (libevent makes no EV_CLOSED of EPOLLERR). */
+static void read_ahead(struct conn *c)
+{
+    struct server *s = c->server;
+    if (c->is_readable && c->in.size < CONN_READ_SIZE) {
+        c->is_readable = false;
+        const ssize_t got = stream_read(&c->stream, s->read_buffer, CONN_READ_SIZE);
+        if (got == STREAM_BROKEN) {
+            conn_close(c, "closed by client");
+            return;
+        }
+        if (got > 0) {
+            s->stats.input_bytes += (uint64_t)got;
+            buf_append_bytes(&c->in, bytes_of(s->read_buffer, (size_t)got));
+            c->missing -= MIN(c->missing, (size_t)got);
+        }
+    }
+    c->waits = c->waits || c->in.size > 0;
+}
+
 /* Reading is switched off while nothing more may be taken: the kernel's buffer, and then the
  * client, have to wait. */
 static void watch_socket(struct conn *c)
 {
-    const bool wanted = !c->is_dead && !c->closes && !c->waits && may_take_requests(c);
+    const bool may_read = c->blocked != NULL ? c->in.size < CONN_READ_SIZE
+                                             : !c->waits && may_take_requests(c);
+    const bool wanted = !c->is_dead && !c->closes && may_read;
     if (c->is_dead || wanted == c->reads_enabled)
         return;
     c->reads_enabled = wanted;
@@ -559,6 +583,8 @@ static bool conn_turn(struct conn *c)
             conn_close(c, "done");
         else
             note_output(c);
+    } else if (c->blocked != NULL) {
+        read_ahead(c);
     } else if (!may_take_requests(c)) {
         c->waits = c->waits || c->in.size > 0;
     } else if (c->waits) {
@@ -723,6 +749,14 @@ static void evict_clients(struct server *s)
     }
 }
 
+/* Asked of those alone that are blocked with so much input behind that they are not read. */
+static bool has_failed(const struct conn *c)
+{
+    int error = 0;
+    socklen_t size = sizeof(error);
+    return getsockopt(c->stream.fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0;
+}
+
 void conns_cron(struct server *s)
 {
     evict_clients(s);
@@ -736,6 +770,10 @@ void conns_cron(struct server *s)
             !pubsub_is_subscriber(c)) {
             s->stats.idle_closes++;
             conn_close(c, "idle");
+            continue;
+        }
+        if (c->blocked != NULL && !c->reads_enabled && has_failed(c)) {
+            conn_close(c, "closed by client");
             continue;
         }
         if (c->out.size > 0)

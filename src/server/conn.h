@@ -66,7 +66,7 @@ struct conn {
     struct queue_node out_node;   /* those with something to send */
     struct stream stream;
     struct event read_event, write_event;
-    struct event close_event; /* while blocked, when nothing is read */
+    struct event close_event; /* while blocked, when little is read */
     uint64_t id;
     char address[64], local_address[64];
 
@@ -141,7 +141,7 @@ void slot_pop(struct slot *slot);
 void slot_begin(struct slot *slot);
 /* Where its reply is to be written. */
 struct buf *slot_out(struct slot *slot);
-/* Its request waits for what others do: nothing is read, but its client's end is noticed. Until it
+/* Its request waits for what others do: no more is taken, but its client's end is noticed. Until it
  * completes, or the connection closes. Again for a slot that waits already: nothing. */
 void slot_block(struct slot *slot);
 /* The reply is there: it, and those behind it that waited, go on to out. */
