@@ -35,8 +35,7 @@ enum command_flags {
     CMD_ADMIN = 1 << 7, CMD_PUBSUB = 1 << 8, CMD_NO_SCRIPT = 1 << 9, CMD_NO_MULTI = 1 << 10,
     CMD_NO_AUTH = 1 << 11,  /* allowed before AUTH */
     CMD_LOADING = 1 << 12,  /* allowed while the node is not ready */
-    CMD_STALE = 1 << 13,
-    CMD_MOVABLE_KEYS = 1 << 14,
+    CMD_STALE = 1 << 13, CMD_MOVABLE_KEYS = 1 << 14,
     CMD_ALLOW_BUSY = 1 << 15,
     CMD_NO_MANDATORY_KEYS = 1 << 16,
     CMD_NO_ASYNC_LOADING = 1 << 17,
@@ -49,6 +48,7 @@ enum command_flags {
     CMD_STORE_OPTION = 1 << 26, /* writes only if an argument is STORE or STOREDIST */
     CMD_MACHINE = 1 << 27,  /* runs above this layer: scripts, which run commands themselves */
     CMD_TRY_READ = 1 << 28, /* first as a read; in the log when it comes to a write */
+    CMD_MAY_REPLICATE = 1 << 29, /* as Redis has it: CLIENT PAUSE WRITE holds it back */
 };
 
 /* ACL categories, in the order in which COMMAND INFO names them. */

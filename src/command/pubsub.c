@@ -55,7 +55,7 @@ const struct command pubsub_commands[] = {
      .group = "pubsub", .since = "2.0.0", .complexity = "O(N)",
      .summary = "Subscribes to channels by pattern."},
     {.name = "publish", .run = publish, .arity = 3, .flags = CMD_LOCAL | CMD_BARRIER | CMD_PUBSUB |
-         CMD_LOADING | CMD_STALE | CMD_FAST,
+         CMD_MAY_REPLICATE | CMD_LOADING | CMD_STALE | CMD_FAST,
      .group = "pubsub", .since = "2.0.0", .complexity = "O(N+M)",
      .summary = "Sends a message to a channel."},
     {.name = "pubsub", .arity = -2, .flags = 0,
@@ -67,7 +67,7 @@ const struct command pubsub_commands[] = {
      .group = "pubsub", .since = "2.0.0", .complexity = "O(N+M)",
      .summary = "Ends subscriptions by pattern."},
     {.name = "spublish", .run = spublish, .arity = 3, .flags = CMD_LOCAL | CMD_BARRIER |
-         CMD_PUBSUB | CMD_LOADING | CMD_STALE | CMD_FAST,
+         CMD_PUBSUB | CMD_MAY_REPLICATE | CMD_LOADING | CMD_STALE | CMD_FAST,
      .keys = {KEY(1, KEY_NOT_KEY)},
      .group = "pubsub", .since = "7.0.0", .complexity = "O(N)",
      .summary = "Sends a message to a shard channel."},

@@ -130,7 +130,7 @@ static const struct command script_subcommands[] = {
 
 const struct command scripting_commands[] = {
     {.name = "eval", .arity = -3, .flags = CMD_MACHINE | CMD_TRY_READ | CMD_NO_SCRIPT | CMD_STALE |
-         CMD_SKIP_MONITOR | CMD_NO_MANDATORY_KEYS | CMD_MOVABLE_KEYS,
+         CMD_MAY_REPLICATE | CMD_SKIP_MONITOR | CMD_NO_MANDATORY_KEYS | CMD_MOVABLE_KEYS,
      .keys = {KEY_COUNTED(2, KEY_RW | KEY_ACCESS | KEY_UPDATE, .note = NOTE_SCRIPT_RW)},
      .acl = ACL_SCRIPTING, .group = "scripting", .since = "2.6.0",
          .complexity = "Depends on the script that is executed.",
@@ -144,7 +144,7 @@ const struct command scripting_commands[] = {
      .summary = "Runs a Lua script that only reads."},
     {.name = "evalsha", .arity = -3, .flags = CMD_MACHINE | CMD_TRY_READ | CMD_NO_SCRIPT |
          CMD_STALE |
-         CMD_SKIP_MONITOR | CMD_NO_MANDATORY_KEYS | CMD_MOVABLE_KEYS,
+         CMD_MAY_REPLICATE | CMD_SKIP_MONITOR | CMD_NO_MANDATORY_KEYS | CMD_MOVABLE_KEYS,
      .keys = {KEY_COUNTED(2, KEY_RW | KEY_ACCESS | KEY_UPDATE)},
      .acl = ACL_SCRIPTING, .group = "scripting", .since = "2.6.0",
          .complexity = "Depends on the script that is executed.",
@@ -157,7 +157,7 @@ const struct command scripting_commands[] = {
          .complexity = "Depends on the script that is executed.",
      .summary = "Runs a stored Lua script that only reads."},
     {.name = "fcall", .arity = -3, .flags = CMD_MACHINE | CMD_TRY_READ | CMD_NO_SCRIPT | CMD_STALE |
-         CMD_SKIP_MONITOR | CMD_NO_MANDATORY_KEYS | CMD_MOVABLE_KEYS,
+         CMD_MAY_REPLICATE | CMD_SKIP_MONITOR | CMD_NO_MANDATORY_KEYS | CMD_MOVABLE_KEYS,
      .keys = {KEY_COUNTED(2, KEY_RW | KEY_ACCESS | KEY_UPDATE, .note = NOTE_SCRIPT_RW)},
      .acl = ACL_SCRIPTING, .group = "scripting", .since = "7.0.0",
          .complexity = "Depends on the function that is executed.",

@@ -95,6 +95,9 @@ enum script_way {
     SCRIPT_TRY_READ, /* as a read without REQUEST_READ: READ_WANTS_LOG may come of it */
     SCRIPT_TO_LOG,
 };
+/* Whether the script or function of r is there and says itself that it writes nothing. */
+bool machine_script_only_reads(struct machine *m, const struct command *c,
+                               const struct request *r);
 /* *store: EVAL of a source that is not stored yet: machine_script_store() goes to the log too. */
 enum script_way machine_script_way(struct machine *m, const struct command *c,
                                    const struct request *r, bool *store);

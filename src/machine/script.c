@@ -627,13 +627,29 @@ static bool is_declared_to_read(struct bytes source)
     return good && (flags & SCRIPT_NO_WRITES);
 }
 
+static bool is_eval(const struct command *c)
+{
+    return strncmp(c->name, "eval", 4) == 0 && strncmp(c->name, "evalsha", 7) != 0;
+}
+
+bool machine_script_only_reads(struct machine *m, const struct command *c, const struct request *r)
+{
+    uint8_t sha[SHA1_SIZE];
+    if (strncmp(c->name, "fcall", 5) == 0)
+        return function_only_reads(m, r->args[1]);
+    if (is_eval(c))
+        return is_declared_to_read(r->args[1]);
+    return sha_parse(r->args[1], sha) && is_stored(m, sha) &&
+           is_declared_to_read(source_load(m->keyspace, sha));
+}
+
 enum script_way machine_script_way(struct machine *m, const struct command *c,
                                    const struct request *r, bool *store)
 {
     uint8_t sha[SHA1_SIZE];
     char hex[SHA1_HEX_SIZE + 1];
     const bool is_ro = (c->flags & CMD_READ) != 0;
-    const bool is_eval = strncmp(c->name, "eval", 4) == 0 && strncmp(c->name, "evalsha", 7) != 0;
+    const bool has_source = is_eval(c);
     *store = false;
     if (strncmp(c->name, "fcall", 5) == 0) {
         if (is_ro)
@@ -643,15 +659,15 @@ enum script_way machine_script_way(struct machine *m, const struct command *c,
         arena_reset(&m->arena);
         return known ? SCRIPT_TO_LOG : SCRIPT_TRY_READ;
     }
-    if (is_eval) {
+    if (has_source) {
         sha1(r->args[1], sha);
         *store = !is_stored(m, sha);
     } else if (!sha_parse(r->args[1], sha)) {
         return SCRIPT_READS; /* NOSCRIPT */
     }
-    const bool stored = is_eval || is_stored(m, sha);
-    if (stored && (is_ro || is_declared_to_read(is_eval ? r->args[1]
-                                                        : source_load(m->keyspace, sha))))
+    const bool stored = has_source || is_stored(m, sha);
+    if (stored && (is_ro || is_declared_to_read(has_source ? r->args[1]
+                                                           : source_load(m->keyspace, sha))))
         return SCRIPT_READS;
     sha_print(sha, hex);
     const bool writes = is_known_to_write(m->scripts, bytes_of(hex, SHA1_HEX_SIZE));

@@ -83,6 +83,7 @@ bool script_keys_parse(struct exec *x, struct script_run *run);
 void function_command(struct machine *m, struct exec *x);
 /* Under which name it is kept whether this function writes; empty: there is none such. */
 struct bytes function_hint_of(struct machine *m, struct bytes name);
+bool function_only_reads(struct machine *m, struct bytes name); /* there, and declared to */
 
 /* --- script_call.c ---------------------------------------------------------------------------- */
 

@@ -609,6 +609,15 @@ struct bytes function_hint_of(struct machine *m, struct bytes name)
     return function_hint(x.arena, library_key(x.arena, f.library, number), f.name);
 }
 
+bool function_only_reads(struct machine *m, struct bytes name)
+{
+    struct exec x = {.keyspace = m->keyspace, .arena = &m->arena};
+    struct function_row f;
+    const bool reads = function_find(&x, name, &f) && (f.flags & SCRIPT_NO_WRITES) != 0;
+    arena_reset(&m->arena);
+    return reads;
+}
+
 static void fcall(struct machine *m, struct exec *x)
 {
     struct function_row f;

@@ -6,6 +6,7 @@
 #include "node/wire.h"
 #include "resp/resp_write.h"
 #include "server/local.h"
+#include "server/pause.h"
 #include "server/route.h"
 
 /* A request on its way through the checks. */
@@ -314,6 +315,24 @@ static bool is_out_of_memory(const struct server *s)
     return keyspace_is_full(shard_keyspace(s->shard), s->settings->maxmemory);
 }
 
+/* What it may do: a transaction what any of its commands may. With CMD_MAY_REPLICATE is what Redis
+ * calls a write (CMD_PLAIN: SCRIPT LOAD is none there), without it a script that says that it only
+ * reads. */
+static uint32_t flags_of(const struct incoming *in)
+{
+    const struct server *s = in->conn->server;
+    const uint32_t flags = in->command->flags;
+    if (in->info->op == OP_EXEC)
+        return flags | in->conn->session.flags_any;
+    if ((flags & CMD_WRITE) && !(flags & CMD_PLAIN))
+        return flags | CMD_MAY_REPLICATE;
+    if (!(flags & CMD_TRY_READ) || s->shard == NULL)
+        return flags;
+    const struct request request = plain_request(in, in->conn->session.db);
+    return machine_script_only_reads(shard_machine(s->shard), in->command, &request)
+               ? flags & ~(uint32_t)CMD_MAY_REPLICATE : flags;
+}
+
 static enum dispatch queue_command(struct incoming *in)
 {
     struct session *session = &in->conn->session;
@@ -328,13 +347,18 @@ static enum dispatch queue_command(struct incoming *in)
     if (is_out_of_memory(in->conn->server))
         return reject_text(in, "OOM command not allowed when used memory > 'maxmemory'.");
     const struct request request = plain_request(in, session->multi_db);
-    if (!session_multi_add(session, &request, in->command->flags))
+    if (!session_multi_add(session, &request, flags_of(in)))
         return reject_text(in, "ERR too many commands in one transaction");
     int64_t db;
     if (strcmp(in->info->name, "select") == 0 && bytes_to_int64(in->parsed[1], &db) && db >= 0 &&
         (uint64_t)db < in->conn->server->settings->databases)
         session->multi_db = (uint32_t)db;
-    return answer_ok(in, "QUEUED");
+    struct slot *slot = push(in);
+    struct exec x;
+    begin_exec(&x, slot, in);
+    reply_simple(&x, "QUEUED");
+    slot_complete(slot); /* and no account of it: EXEC calls it */
+    return DISPATCH_TAKEN;
 }
 
 static enum dispatch exec_empty(struct incoming *in)
@@ -374,16 +398,6 @@ static enum dispatch exec_nil(struct incoming *in)
     return DISPATCH_TAKEN;
 }
 
-static bool is_exec_paused(struct conn *c)
-{
-    switch (c->server->pause) {
-    case PAUSE_NONE: return false;
-    case PAUSE_WRITES: c->is_paused = (c->session.flags_any & CMD_WRITE) != 0; break;
-    case PAUSE_ALL: c->is_paused = true; break;
-    }
-    return c->is_paused;
-}
-
 static enum dispatch dispatch_exec(struct incoming *in)
 {
     struct session *session = &in->conn->session;
@@ -400,8 +414,6 @@ static enum dispatch dispatch_exec(struct incoming *in)
     }
     if (session->queue_count == 0 && session->watch_count == 0)
         return exec_empty(in);
-    if (is_exec_paused(in->conn))
-        return DISPATCH_LATER;
     struct request request;
     session_exec_request(session, &in->conn->server->arena, &request);
     const bool is_barrier = session->watch_count > 0 || session->flags_any & CMD_LOCAL;
@@ -557,15 +569,6 @@ static bool admit(struct incoming *in, enum dispatch *outcome)
     return true;
 }
 
-/* CLIENT PAUSE, as Redis: ALL holds everything back. */
-static bool is_paused(struct incoming *in)
-{
-    const enum pause pause = in->conn->server->pause;
-    in->conn->is_paused = pause == PAUSE_ALL ||
-                          (pause == PAUSE_WRITES && (in->command->flags & CMD_WRITE) != 0);
-    return in->conn->is_paused;
-}
-
 static bool is_http(struct bytes name)
 {
     return bytes_equal_nocase_string(name, "post") || bytes_equal_nocase_string(name, "host:");
@@ -614,10 +617,6 @@ static enum dispatch dispatch_script(struct incoming *in)
     bool store;
     const enum script_way way = machine_script_way(m, in->command, &request, &store);
     const bool reads = way == SCRIPT_READS;
-    if (!reads && s->pause == PAUSE_WRITES && !(in->command->flags & CMD_READ)) {
-        c->is_paused = true;
-        return DISPATCH_LATER;
-    }
     const struct request storing = store ? machine_script_store(&request, &s->arena) : request;
     enum dispatch outcome;
     if (reads) {
@@ -654,8 +653,6 @@ static enum dispatch dispatch_plain(struct incoming *in)
     const uint32_t flags = in->command->flags;
     if (flags & CMD_NOT_YET)
         return answer_now(in);
-    if (is_paused(in))
-        return DISPATCH_LATER;
     if (flags & CMD_PURE)
         return answer_now(in);
     if (flags & CMD_LOCAL) {
@@ -711,8 +708,10 @@ enum dispatch dispatch_request(struct conn *c, const struct resp_request *r, siz
         return outcome;
     if (s->busy.script != NULL && !(in.command->flags & CMD_ALLOW_BUSY))
         return refuse_busy(&in);
+    if (pause_holds(c, s->pause == PAUSE_NONE ? 0 : flags_of(&in)))
+        return DISPATCH_LATER;
     if (in.info->op != OP_NONE)
-        outcome = is_paused(&in) ? DISPATCH_LATER : dispatch_op(&in);
+        outcome = dispatch_op(&in);
     else if (c->session.in_multi)
         outcome = queue_command(&in);
     else

@@ -1,4 +1,4 @@
-/* local_client.c -- CLIENT: connections seen, named, paused and closed. */
+/* local_client.c -- CLIENT: connections seen, named and closed. */
 
 #include "server/local.h"
 
@@ -301,47 +301,7 @@ void client_kill(struct server *s, struct conn *c, struct exec *x)
     reply_int64(x, (int64_t)kill_all(s, c, &filter));
 }
 
-/* --- PAUSE, UNBLOCK --------------------------------------------------------------------------- */
-
-void client_pause(struct server *s, struct conn *c, struct exec *x)
-{
-    (void)c;
-    enum pause pause = PAUSE_ALL;
-    if (x->arg_count > 3) {
-        if (arg_is(x, 3, "write"))
-            pause = PAUSE_WRITES;
-        else if (!arg_is(x, 3, "all") || x->arg_count > 4) {
-            reply_error(x, "ERR CLIENT PAUSE mode must be WRITE or ALL");
-            return;
-        }
-    }
-    int64_t timeout_ms;
-    uint64_t until_ms;
-    if (!bytes_to_int64(x->args[2], &timeout_ms)) {
-        reply_error(x, "ERR timeout is not an integer or out of range");
-        return;
-    }
-    if (timeout_ms < 0) {
-        reply_error(x, "ERR timeout is negative");
-        return;
-    }
-    if (__builtin_add_overflow(s->now_ms, (uint64_t)timeout_ms, &until_ms)) {
-        reply_error(x, "ERR timeout is out of range");
-        return;
-    }
-    s->pause = MAX(pause, s->pause);
-    s->pause_until_ms = MAX(until_ms, s->pause_until_ms);
-    reply_ok(x);
-}
-
-void client_unpause(struct server *s, struct conn *c, struct exec *x)
-{
-    (void)c;
-    s->pause = PAUSE_NONE;
-    s->pause_until_ms = 0;
-    conns_resume(s);
-    reply_ok(x);
-}
+/* --- UNBLOCK ---------------------------------------------------------------------------------- */
 
 /* A client of this node that waits for others. NULL: there is no such here. */
 static struct conn *blocked_conn(struct server *s, uint64_t id)

@@ -16,6 +16,7 @@
 #include "server/local.h"
 #include "server/loop.h"
 #include "server/node.h"
+#include "server/pause.h"
 #include "server/pending.h"
 
 #define CRON_US 100000
@@ -166,15 +167,6 @@ static void look_at_shard(struct server *s)
     }
 }
 
-static void end_pause(struct server *s)
-{
-    if (s->pause == PAUSE_NONE || s->now_ms < s->pause_until_ms)
-        return;
-    s->pause = PAUSE_NONE;
-    s->pause_until_ms = 0;
-    conns_resume(s);
-}
-
 static void cron(struct server *s)
 {
     if (s->now_us < s->next_cron_us)
@@ -195,7 +187,7 @@ uint64_t server_turn(struct server *s)
 {
     s->now_us = clock_boot_us();
     s->now_ms = clock_wall_ms();
-    end_pause(s);
+    pause_turn(s);
     cron(s);
     node_run_workers(s->node);
     if (s->shard == NULL)
@@ -209,8 +201,7 @@ uint64_t server_turn(struct server *s)
         look_at_shard(s);
     }
     due_us = MIN(due_us, pending_turn(s));
-    if (s->pause != PAUSE_NONE)
-        due_us = MIN(due_us, s->now_us + (s->pause_until_ms - s->now_ms) * 1000);
+    due_us = MIN(due_us, pause_due_us(s));
     if (!queue_is_empty(&s->ready)) { /* replies have made room for what was waiting */
         conns_turn(s);
         busy = true; /* what came of it is the shard's next turn */

@@ -383,6 +383,34 @@ static void a_node_that_is_not_ready_says_loading(void **state)
     assert_int_equal(fake.count, 0);
 }
 
+/* Even when it was reset (its side closed with bytes unread) after it had waited once before, and
+ * with requests behind: what epoll then says is no EV_CLOSED. */
+static void the_end_of_a_blocked_client_is_noticed(void **state)
+{
+    struct world *w = *state;
+    for (int behind = 0; behind < 3; behind++) {
+        int other;
+        struct conn *c = connect_one(w->server, &other);
+        assert_int_equal(send(other, "BLPOP a 0\r\n", 11, 0), 11);
+        turn(w);
+        slot_block(c->first);
+        turn(w);
+        static char requests[CONN_READ_SIZE * 2] = "GET ";
+        memset(requests + 4, 'a', sizeof(requests) - 4);
+        const size_t sizes[] = {0, 5, sizeof(requests)};
+        send(other, requests, sizes[behind], 0);
+        turn(w);
+        assert_true(c->in.size <= 2 * CONN_READ_SIZE); /* the rest waits in the kernel's buffer */
+        conn_push(c, BYTES("+not read by the other side\r\n"));
+        conns_flush(w->server);
+        close(other);
+        turn(w);
+        conns_cron(w->server);
+        assert_int_equal(w->server->conn_count, 1);
+        conns_reap(w->server);
+    }
+}
+
 static void a_pause_holds_writes_back(void **state)
 {
     struct world *w = *state;
@@ -395,6 +423,27 @@ static void a_pause_holds_writes_back(void **state)
     conns_resume(w->server);
     turn(w);
     check_call(1, WRITE, "SET a 1 ");
+}
+
+/* What Redis would show its replicas waits too, and a transaction with such a command in it. */
+static void a_pause_holds_back_what_replicas_would_see(void **state)
+{
+    struct world *w = *state;
+    send_text(w, "MULTI\r\nSET a 1\r\n");
+    w->server->pause = PAUSE_WRITES;
+    send_text(w, "EXEC\r\n");
+    assert_int_equal(fake.count, 0);
+    assert_true(w->conn->is_paused);
+    w->server->pause = PAUSE_NONE;
+    conns_resume(w->server);
+    turn(w);
+    assert_int_equal(fake.count, 1);
+    assert_false(w->conn->is_paused);
+    fake_answer(w->server, 0, "*1\r\n+OK\r\n");
+    w->server->pause = PAUSE_WRITES;
+    send_text(w, "PFCOUNT a\r\n");
+    assert_int_equal(fake.count, 1);
+    assert_true(w->conn->is_paused);
 }
 
 /* Others see neither in the slow log nor by MONITOR what was a password. */
@@ -613,7 +662,9 @@ int main(void)
         TEST(silent_replies_are_left_out),
         TEST(a_password_keeps_others_out),
         TEST(a_node_that_is_not_ready_says_loading),
+        TEST(the_end_of_a_blocked_client_is_noticed),
         TEST(a_pause_holds_writes_back),
+        TEST(a_pause_holds_back_what_replicas_would_see),
         TEST(passwords_are_not_shown),
         TEST(commands_of_an_exec_are_counted_and_noted_one_by_one),
         TEST(exec_is_one_request),
