@@ -18,6 +18,7 @@
 #include "command/settings.h"
 #include "command/stream_group.h"
 #include "command/table.h"
+#include "keyspace/expire.h"
 
 #define DIGEST_SIZE 20
 
@@ -183,13 +184,12 @@ static size_t serialized_length(const struct exec *x, struct object *o)
     return length;
 }
 
-/* DEBUG OBJECT key: there is no address, and what is used is not noted */
+/* DEBUG OBJECT key: there is no address, and what is used is not noted. As in Redis a key that is
+ * due is there as long as nobody has deleted it. */
 static void debug_object(struct exec *x)
 {
     struct object o;
-    if (!open_key(x, 2, TYPE_NONE, &o))
-        return;
-    if (o.type == TYPE_NONE) {
+    if (!object_open_due(x->keyspace, x->db, x->args[2], &o)) {
         reply_no_such_key(x);
     } else {
         char text[160];

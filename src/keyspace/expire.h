@@ -5,6 +5,8 @@
 
 #include "keyspace/keyspace.h"
 
+struct object;
+
 /* The earliest deadline of any key or field, 0 when there is none. Cheap when asked again. */
 uint64_t expire_next_deadline(struct keyspace *k);
 
@@ -14,6 +16,9 @@ uint32_t expire_due(struct keyspace *k, uint32_t limit);
 
 /* Deletes the key if it is due now, or its fields that are. internal_db as in keyspace_met_due. */
 bool expire_key(struct keyspace *k, uint32_t internal_db, struct bytes name);
+
+/* object_open(), but as the store has it, due or not: for DEBUG OBJECT, which only looks. */
+bool object_open_due(struct keyspace *k, uint32_t db, struct bytes name, struct object *o);
 
 /* What was due: a key, fields of a hash, or fields and with the last of them the hash. */
 enum expired { EXPIRED_KEY, EXPIRED_FIELDS, EXPIRED_LAST_FIELDS };

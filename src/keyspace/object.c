@@ -118,8 +118,7 @@ bool object_open(struct keyspace *k, uint32_t db, struct bytes name, struct obje
     return object_open_some(k, db, name, &left, o);
 }
 
-bool object_open_some(struct keyspace *k, uint32_t db, struct bytes name, uint32_t *left,
-                      struct object *o)
+bool object_open_due(struct keyspace *k, uint32_t db, struct bytes name, struct object *o)
 {
     o->keyspace = k;
     o->row_key_large = NULL;
@@ -133,6 +132,14 @@ bool object_open_some(struct keyspace *k, uint32_t db, struct bytes name, uint32
         return false;
     }
     load(o, row);
+    return true;
+}
+
+bool object_open_some(struct keyspace *k, uint32_t db, struct bytes name, uint32_t *left,
+                      struct object *o)
+{
+    if (!object_open_due(k, db, name, o))
+        return false;
     if (!deadline_is_due(k, o->deadline))
         return !deadline_is_due(k, object_earliest(o)) ||
                open_hash_with_due(o, left);
