@@ -78,10 +78,8 @@ struct sim_node {
     struct consensus *consensus;
     struct shard *shard;
     struct lease lease;
-    bool introduced;            /* open the shard after this turn */
-    bool heal_due;              /* wipe it after this turn */
-    bool quarantined;           /* over restarts */
-    bool lost_state;            /* dropped, and not known to be there again */
+    bool introduced, heal_due;  /* after this turn: open the shard, wipe it */
+    bool quarantined, lost_state; /* over restarts; dropped, and not known to be there again */
     bool damaged;               /* a row of its state was changed: it may differ until wiped */
     struct sim_event consensus_turn, shard_turn, log_done, restart;
     struct queue log_queue;     /* struct sim_log_job */
@@ -92,8 +90,7 @@ struct sim_node {
     uint64_t disk_slow_us;      /* added to each sync */
     uint64_t boot;              /* of the last start: must rise */
     struct buf trace;           /* of all its lives (raft_trace.h) */
-    /* what was seen of it in this life: never goes back */
-    struct sim_relay relay;     /* of this life */
+    struct sim_relay relay;     /* of this life, as what was seen in it, which never goes back */
     uint64_t seen_applied, seen_commit, seen_clock, seen_term, seen_installs, seen_cuts;
 };
 
