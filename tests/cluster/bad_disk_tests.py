@@ -301,6 +301,34 @@ def a_state_that_is_gone_is_made_anew():
     damaged_state(harm)
 
 
+def a_lone_voter_with_a_damaged_state_throws_nothing_away():
+    cluster = Cluster(1, namespaces=False, options=SMALL_LOGS + ("--cache-size", "8mb"))
+    node = cluster.nodes[0]
+    try:
+        cluster.form()
+        write_much(node, 20, random.Random(9))
+        node.call("SAVE")
+        wait_for("the log was not cut", lambda: int(node.info("raft")["raft_log_first_index"]) > 1, 20)
+        node.kill()
+        flip(max(files_of(node, "state/1", ".sst"), key=os.path.getsize), 5000)
+        node.start(wait=False)
+        time.sleep(1)
+        if node.running():
+            read_all(node)
+        node.process.wait(20)
+        files = files_of(node, "state/1", ".sst")
+        for _ in range(2):
+            node.start(wait=False)
+            assert node.process.wait(20) != 0
+            assert "No other member has the state" in node.log_tail(), node.log_tail()
+            assert files_of(node, "state/1", ".sst") == files
+    except BaseException:
+        cluster.tell_logs()
+        raise
+    finally:
+        cluster.close()
+
+
 def unreadable_rows_end_the_node_and_it_goes_on_when_they_can_be_read():
     def scenario(cluster):
         chance = random.Random(4)
@@ -404,7 +432,8 @@ TESTS = [
     slow_syncs_of_a_follower_hold_nobody_up, all_nodes_lose_power_and_what_was_acknowledged_is_there,
     all_nodes_lose_power_and_tails_are_torn, a_disk_that_lies_about_syncs_is_found_out,
     flipped_bits_in_the_log_are_not_believed, flipped_bits_in_rows_are_found_and_the_state_is_made_anew,
-    a_state_that_is_gone_is_made_anew, unreadable_rows_end_the_node_and_it_goes_on_when_they_can_be_read,
+    a_state_that_is_gone_is_made_anew, a_lone_voter_with_a_damaged_state_throws_nothing_away,
+    unreadable_rows_end_the_node_and_it_goes_on_when_they_can_be_read,
     flipped_bits_in_a_snapshot_are_not_installed,
     a_leader_that_finds_its_state_damaged_leaves_the_sending_to_another, a_snapshot_for_which_there_is_no_room_waits_for_it,
 ]
