@@ -186,6 +186,10 @@ static void copy(struct exec *x)
     }
     struct object source;
     bool done = object_open(x->keyspace, x->db, from, &source);
+    if (done && source.type != TYPE_STRING && !may_write_rows(x, object_count(&source))) {
+        object_close(&source);
+        return;
+    }
     if (done) {
         struct object old;
         if (object_open(x->keyspace, db, to, &old)) {

@@ -43,15 +43,15 @@ void level_clear(struct level *l)
     *l = (struct level){0};
 }
 
-/* Items: "I" version. Keys: "K" db and 12 bits of the slot. Expiry: "X" and a deadline cut to 65
- * s. */
+/* Items: "I" version space, so that a walk of scores does not sort members. Keys: "K" db and 12
+ * bits of the slot. Expiry: "X" and a deadline cut to 65 s. */
 size_t group_prefix_size(struct bytes key)
 {
     if (key.size == 0)
         return 0;
     size_t size = 1;
     switch (bytes_data(key)[0]) {
-    case 'I': size = 9; break;
+    case 'I': size = 10; break;
     case 'K': size = 8; break;
     case 'X': size = 7; break;
     }

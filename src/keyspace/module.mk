@@ -31,6 +31,8 @@ tests_unit_test_fences_SOURCES = tests/unit/test_fences.c tests/unit/test.h \
 tests_unit_test_fences_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_fences_LDADD = $(KEYSPACE_LIBS)
 
-EXTRA_PROGRAMS += utils/bench/cache_bench
+EXTRA_PROGRAMS += utils/bench/cache_bench utils/bench/fence_bench
 utils_bench_cache_bench_SOURCES = utils/bench/cache_bench.c
 utils_bench_cache_bench_LDADD = $(KEYSPACE_LIBS)
+utils_bench_fence_bench_SOURCES = utils/bench/fence_bench.c
+utils_bench_fence_bench_LDADD = $(KEYSPACE_LIBS)

@@ -105,6 +105,12 @@ static bool open_hash_with_due(struct object *o, uint32_t *left)
             become_absent(o);
         return o->type != TYPE_NONE;
     }
+    if (object_is_all_due(o)) {
+        (*left)--;
+        expire_note_deleted(k, o->selected, o->name, EXPIRED_LAST_FIELDS);
+        object_delete(o);
+        return false;
+    }
     *left -= object_delete_due(o, *left);
     expire_note_deleted(k, o->selected, o->name,
                         o->count > 0 ? EXPIRED_FIELDS : EXPIRED_LAST_FIELDS);

@@ -4,23 +4,38 @@
  * second one sorts them, (deadline, field) -> nothing. Values stay as they are, so that the first
  * deadline of a large hash costs no more than the others. The earliest of all stands in the meta
  * row: it tells at the opening whether any field is due, and is what the expiry index of keys leads
- * by; so a hash has one row there, and RENAME, MOVE and SWAPDB move it as they move a key's. */
+ * by; so a hash has one row there, and RENAME, MOVE and SWAPDB move it as they move a key's. Beside
+ * it stands how many fields have deadlines: a large hash of which all are due goes as a key does.
+ *
+ *     earliest:8 timed:8, little-endian */
 
 #include "keyspace/object_rows.h"
 
 #define DEADLINE_SIZE 8
+#define TIMED 8 /* where their number stands */
+#define FIELDS_SIZE 16
+#define DROPPED_MIN 1024 /* fields; fewer are deleted one by one, and told apart by limits */
 
 static void set_earliest(struct object *o, uint64_t deadline)
 {
-    CHECK(o->fields_size == DEADLINE_SIZE);
+    CHECK(o->fields_size == FIELDS_SIZE);
     put_le64(o->fields, deadline);
+}
+
+/* One field more has a deadline, or one less. */
+static void count_timed(struct object *o, bool more)
+{
+    const uint64_t timed = get_le64(o->fields + TIMED);
+    CHECK(more || timed > 0);
+    put_le64(o->fields + TIMED, more ? timed + 1 : timed - 1);
 }
 
 static void make_timed(struct object *o)
 {
     if (object_is_packed(o))
         packed_make_timed(o);
-    o->fields_size = DEADLINE_SIZE;
+    o->fields_size = FIELDS_SIZE;
+    put_le64(o->fields + TIMED, 0);
     set_earliest(o, 0);
 }
 
@@ -48,6 +63,8 @@ void object_set_field_deadline(struct object *o, struct bytes field, uint64_t de
         put_be64(value, deadline_ms);
         object_put(o, SPACE_DEADLINE, field, bytes_of(value, sizeof(value)));
     }
+    if ((old == 0) != (deadline_ms == 0))
+        count_timed(o, old == 0);
     const uint64_t earliest = object_earliest(o); /* or before it, if that is old */
     if (deadline_ms != 0 && (earliest == 0 || deadline_ms < earliest)) {
         set_earliest(o, deadline_ms);
@@ -128,6 +145,18 @@ void object_hide_due(struct object *o)
     }
     object_cursor_close(&cursor);
     o->hides_due = true;
+}
+
+bool object_is_all_due(struct object *o)
+{
+    if (object_is_packed(o) || o->count < DROPPED_MIN || get_le64(o->fields + TIMED) != o->count)
+        return false;
+    struct object_cursor cursor;
+    struct bytes field;
+    object_seek(o, &cursor, SPACE_DUE, BYTES_NONE, BACKWARD); /* the last to be due */
+    const bool is_due = walk_due(&cursor, &field);
+    object_cursor_close(&cursor);
+    return is_due;
 }
 
 uint32_t object_delete_due(struct object *o, uint32_t limit)

@@ -40,6 +40,8 @@ static inline uint64_t object_earliest(const struct object *o)
 bool object_hides(struct object *o, struct bytes field);
 /* Fields that are due are no longer seen or counted. */
 void object_hide_due(struct object *o);
+/* A large hash has no field that is not due: it can be dropped as a whole. */
+bool object_is_all_due(struct object *o);
 /* Deletes up to limit fields that are due; returns how many. o is to be saved. */
 uint32_t object_delete_due(struct object *o, uint32_t limit);
 /* Before the meta row is written: makes object_earliest() true again. */

@@ -367,6 +367,31 @@ static void due_fields_are_deleted_in_portions(void **state)
 }
 
 /* A key's own deadline and its fields' share the index: the earlier leads to it. */
+/* A request that meets many due fields: all of a hash go as one row, and not if one may stay. */
+static void a_large_hash_is_dropped_when_all_is_due(void **state)
+{
+    (void)state;
+    for (int one_stays = 0; one_stays < 2; one_stays++) {
+        struct world w;
+        struct cache_stats before, after;
+        world_open(&w, CACHE_BYTES);
+        for (int i = 0; i < 3000; i++)
+            run(&w, "hsetex h px %d fields 1 f%d x", 10 + i % 3, i);
+        run(&w, one_stays ? "hset h last 1" : "hset h f5 1");
+        run(&w, one_stays ? "hlen h" : "hsetex h px 11 fields 1 f5 x");
+        w.clock_ms += 12;
+        cache_stats(w.cache, &before);
+        check(&w, "hset h new 1", ":1\r\n");
+        cache_stats(w.cache, &after);
+        check(&w, "hlen h", one_stays ? ":2\r\n" : ":1\r\n");
+        const uint64_t lookups = after.hits + after.misses - before.hits - before.misses;
+        assert_true((lookups < 32) == (one_stays == 0));
+        assert_int_equal(keyspace_timed(w.keyspace, 0), 0);
+        assert_int_equal(expire_next_deadline(w.keyspace), 0);
+        world_close(&w);
+    }
+}
+
 static void the_earlier_of_key_and_field_leads_to_a_hash(void **state)
 {
     (void)state;
@@ -399,6 +424,7 @@ int main(void)
         cmocka_unit_test(a_reader_waits_for_due_fields_and_never_sees_them),
         cmocka_unit_test(a_hash_whose_fields_are_all_due_is_absent),
         cmocka_unit_test(due_fields_are_deleted_in_portions),
+        cmocka_unit_test(a_large_hash_is_dropped_when_all_is_due),
         cmocka_unit_test(the_earlier_of_key_and_field_leads_to_a_hash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
