@@ -4,7 +4,8 @@ libbase_a_SOURCES = \
 	%D%/panic.h %D%/panic.c %D%/log.h %D%/log.c %D%/clock.h %D%/clock.c %D%/crc32c.h %D%/crc32c.c \
 	%D%/crc64.h %D%/crc64.c %D%/lzf.h %D%/lzf.c \
 	%D%/siphash.h %D%/siphash.c %D%/prng.h %D%/prng.c %D%/queue.h %D%/heap.h %D%/heap.c \
-	%D%/dict.h %D%/dict.c %D%/mailbox.h %D%/mailbox.c %D%/encode.h %D%/real.h %D%/real.c %D%/sha1.h %D%/sha1.c
+	%D%/dict.h %D%/dict.c %D%/mailbox.h %D%/mailbox.c %D%/encode.h %D%/real.h %D%/real.c %D%/sha1.h %D%/sha1.c \
+	%D%/sha256.h %D%/sha256.c
 
 
 BASE_TESTS = tests/unit/test_base tests/unit/test_base_mailbox tests/unit/test_base_log \

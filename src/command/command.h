@@ -23,6 +23,7 @@
 #include "command/host.h"
 #include "command/reply.h"
 
+struct acl;
 struct command;
 struct keyspace;
 struct object;
@@ -100,6 +101,8 @@ struct exec {
     struct block *block;             /* block.h; NULL: it may not wait */
     bool in_exec, in_script;
     const struct exec *script;       /* in_script: the one that runs the script */
+    uint32_t user;                   /* whose request it is */
+    struct acl *acl;                 /* all users (acl_user.h); NULL: nobody asks for rights */
 };
 
 typedef void command_run(struct exec *x);
@@ -135,6 +138,12 @@ struct bytes command_full_name(const struct command *c, char name[static COMMAND
 /* The container of a subcommand; NULL: c is none. */
 const struct command *command_container(const struct command *c);
 
+/* A number for each row, of containers and subcommands too: those of a container follow it. Rows of
+ * CMD_UNLISTED have their container's. Good within this process only. */
+#define COMMAND_NUMBERS_MAX 1024
+uint32_t command_number(const struct command *c);
+const struct command *command_by_number(uint32_t n); /* NULL behind the last */
+
 /* All ACL categories of a command, those of its flags too. */
 uint32_t command_acl(const struct command *c);
 /* "keyspace" ... of the n-th bit; NULL behind the last. */
@@ -163,19 +172,5 @@ bool command_is_out_of_memory(const struct exec *x);
 /* Tells the host of keys that were found due and deleted. Commands do it before their own events;
  * whoever runs them, afterwards. */
 void tell_expired(struct exec *x);
-
-/* The keys among args; memory of arena. */
-struct key_position {
-    uint32_t position; /* in args */
-    uint32_t flags;    /* enum key_flags */
-};
-struct key_list {
-    struct key_position *keys;
-    size_t count;
-};
-/* False: the arguments make no sense ("Invalid arguments specified for command"); the list is empty
- * then, as it is for a command without keys. */
-bool keyspec_extract(const struct command *c, const struct bytes *args, uint32_t arg_count,
-                     struct arena *arena, struct key_list *list);
 
 #endif

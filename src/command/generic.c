@@ -2,6 +2,7 @@
 
 #include "command/args.h"
 #include "command/glob.h"
+#include "command/keyspec.h"
 #include "command/scan.h"
 #include "command/settings.h"
 #include "command/table.h"

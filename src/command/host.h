@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "command/events.h"
 
+struct acl_denial;
 struct exec;
 
 /* A key was changed; with name not NULL also a keyspace event of that class. */
@@ -36,6 +37,8 @@ struct exec_host {
     bool (*script_poll)(void *context, const struct exec *x, bool may_end);
     /* A script's command was refused (x->command NULL: unknown), at its client. Or NULL. */
     void (*refused)(void *context, const struct exec *x, const char *code);
+    /* Its user has no right to run x->command, at its client. Or NULL. */
+    void (*denied)(void *context, const struct exec *x, const struct acl_denial *denial);
 };
 
 #endif

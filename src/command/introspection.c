@@ -6,6 +6,7 @@
 
 #include "command/args.h"
 #include "command/glob.h"
+#include "command/keyspec.h"
 #include "command/table.h"
 
 static const struct {

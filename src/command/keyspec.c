@@ -4,8 +4,9 @@
  * anywhere, flags that depend on options) a function of the command's own does it, as Redis's
  * getkeys_proc. */
 
+#include "command/keyspec.h"
+
 #include "base/panic.h"
-#include "command/command.h"
 
 static void add(struct key_list *f, uint32_t position, uint32_t flags)
 {

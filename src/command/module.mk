@@ -1,11 +1,12 @@
 noinst_LIBRARIES += libcommand.a
 libcommand_a_SOURCES = \
 	%D%/command.h %D%/events.h %D%/host.h %D%/command.c %D%/table.h %D%/table.c %D%/args.h %D%/args.c %D%/reply.h \
-	%D%/reply.c %D%/settings.h %D%/settings.c %D%/keyspec.c %D%/scan.h \
+	%D%/reply.c %D%/settings.h %D%/settings.c %D%/keyspec.h %D%/keyspec.c %D%/scan.h \
 	%D%/scan.c %D%/elements.h %D%/elements.c %D%/distinct.h %D%/distinct.c %D%/glob.h %D%/glob.c \
 	%D%/decimal.h %D%/decimal.c %D%/introspection.c %D%/string.h %D%/string.c %D%/counter.c \
 	%D%/lcs.c %D%/generic.c %D%/expire.c %D%/transaction.c %D%/debug.c %D%/server.c \
-	%D%/connection.c %D%/acl.c %D%/bits.h %D%/bitmap.c %D%/bitfield.c %D%/cluster.c \
+	%D%/connection.c %D%/acl.c %D%/acl_user.h %D%/acl_rules.c \
+	%D%/acl_describe.c %D%/acl_check.c %D%/acl_table.c %D%/bits.h %D%/bitmap.c %D%/bitfield.c %D%/cluster.c \
 	%D%/raft.c %D%/geo.c %D%/hash.c %D%/hll.c %D%/list.h %D%/list.c \
 	%D%/list_positions.c %D%/list_fences.c %D%/list_range.c \
 	%D%/pubsub.c %D%/scripting.c %D%/set.c %D%/sort.c %D%/stream.c %D%/zset.h %D%/zset.c \

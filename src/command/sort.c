@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/panic.h"
+#include "command/acl_user.h"
 #include "command/list.h"
 #include "command/table.h"
 #include "command/zset.h"
@@ -68,9 +69,17 @@ static uint32_t parse_option(struct exec *x, uint32_t n, bool may_store, struct 
     if (behind >= 1 && arg_is(x, n, "by")) {
         s->by = n + 1;
         s->unsorted = s->unsorted || !has_star(x->args[s->by]);
+        if (has_star(x->args[s->by]) && !acl_reads_all_keys(x)) {
+            reply_error(x, "ERR BY option of SORT denied due to insufficient ACL permissions.");
+            return 0;
+        }
         return 2;
     }
     if (behind >= 1 && arg_is(x, n, "get")) {
+        if (!acl_reads_all_keys(x)) {
+            reply_error(x, "ERR GET option of SORT denied due to insufficient ACL permissions.");
+            return 0;
+        }
         s->gets[s->get_count++] = n + 1;
         return 2;
     }

@@ -5,6 +5,7 @@
 #include "command/table.h"
 
 #include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -37,6 +38,12 @@ static struct {
     const struct command *slots[SLOTS];
     const struct command *by_name[COMMANDS_MAX];
     size_t count;
+    struct place {
+        const struct command *command, *container;
+        uint32_t number;
+    } places[SLOTS]; /* by address: where a row stands */
+    const struct command *by_number[COMMAND_NUMBERS_MAX];
+    uint32_t numbers;
 } table;
 
 static uint8_t lower(uint8_t c)
@@ -68,12 +75,37 @@ static void add(const struct command *c)
     table.by_name[table.count++] = c;
 }
 
+static struct place *place_of(const struct command *c)
+{
+    size_t slot = (uintptr_t)c / sizeof(*c) % SLOTS;
+    while (table.places[slot].command != NULL && table.places[slot].command != c)
+        slot = (slot + 1) % SLOTS;
+    return &table.places[slot];
+}
+
+/* A subcommand of which Redis has no row is its container, to the rules of users. */
+static void number(const struct command *c, const struct command *container)
+{
+    const bool is_part = (c->flags & CMD_UNLISTED) != 0;
+    CHECK(table.numbers < COMMAND_NUMBERS_MAX);
+    *place_of(c) = (struct place){c, container,
+                                  is_part ? place_of(container)->number : table.numbers};
+    if (!is_part)
+        table.by_number[table.numbers++] = c;
+}
+
 static void build(void)
 {
     for (size_t i = 0; i < ARRAY_COUNT(topics); i++)
         for (const struct command *c = topics[i]; c->name != NULL; c++)
             add(c);
     qsort(table.by_name, table.count, sizeof(*table.by_name), compare_names);
+    for (size_t i = 0; i < table.count; i++) {
+        number(table.by_name[i], NULL);
+        for (const struct command *c = table.by_name[i]->subcommands; c != NULL && c->name != NULL;
+             c++)
+            number(c, table.by_name[i]);
+    }
 }
 
 static void need_table(void)
@@ -142,13 +174,21 @@ size_t command_count(void)
 const struct command *command_container(const struct command *c)
 {
     need_table();
-    for (size_t i = 0; i < table.count; i++) {
-        const struct command *sub = table.by_name[i]->subcommands;
-        for (; sub != NULL && sub->name != NULL; sub++)
-            if (sub == c)
-                return table.by_name[i];
-    }
-    return NULL;
+    return place_of(c)->container;
+}
+
+uint32_t command_number(const struct command *c)
+{
+    need_table();
+    const struct place *place = place_of(c);
+    CHECK(place->command == c);
+    return place->number;
+}
+
+const struct command *command_by_number(uint32_t n)
+{
+    need_table();
+    return n < table.numbers ? table.by_number[n] : NULL;
 }
 
 struct bytes command_full_name(const struct command *c, char name[static COMMAND_NAME_MAX])

@@ -12,6 +12,7 @@
 void exec_begin(struct machine *m, struct exec *x, const struct request *r)
 {
     settings_refresh(&m->settings, m->keyspace);
+    acl_refresh(m->acl, m->keyspace);
     *x = (struct exec){
         .keyspace = m->keyspace,
         .settings = &m->settings,
@@ -21,7 +22,36 @@ void exec_begin(struct machine *m, struct exec *x, const struct request *r)
         .arena = &m->arena,
         .host = &m->exec_host,
         .host_context = m,
+        .user = r->user,
+        .acl = m->acl,
     };
+}
+
+/* Whether its user may, by the rules at this place of the log: every node asks the same of the same
+ * rows. The origin has asked before, by those it knew then; that spares the log what is refused. */
+static bool is_allowed(struct exec *x)
+{
+    static const char *const reasons[] = {
+        [ACL_NO_COMMAND] = "no permission to execute the command or subcommand",
+        [ACL_NO_KEY] = "no permission to touch the specified keys",
+        [ACL_NO_CHANNEL] = "no permission to access one of the channels used as arguments",
+    };
+    struct acl_denial denial;
+    if (acl_allows(x, &denial))
+        return true;
+    if (x->client != NULL && x->host->denied != NULL)
+        x->host->denied(x->host_context, x, &denial);
+    if (x->in_exec) {
+        reply_errorf(x, "NOPERM ACLs rules changed between the moment the transaction was "
+                        "accumulated and the EXEC call. This command is no longer allowed for the "
+                        "following reason: %s", reasons[denial.verdict]);
+        return false;
+    }
+    struct buf text = {0};
+    acl_denial_text(&denial, x->command, &text);
+    reply_error_bytes(x, buf_bytes(&text));
+    buf_clear(&text);
+    return false;
 }
 
 /* By the node's host, which may look at rows but not touch them: only the origin runs it. */
@@ -55,6 +85,8 @@ void exec_command(struct machine *m, struct exec *x, const struct request *r)
         reply_error(x, "ERR DB index is out of range");
         return;
     }
+    if (!is_allowed(x))
+        return;
     if (x->command->flags & CMD_LOCAL && !command_is_effect(x)) {
         run_local(x);
         return;
@@ -124,6 +156,13 @@ static void refuse_setting(struct exec *x, const struct setting *setting, const 
                  why);
 }
 
+static void set_setting(struct exec *x, const char *name, struct bytes value)
+{
+    keyspace_set_setting(x->keyspace, name, value);
+    if (strcmp(name, "requirepass") == 0)
+        acl_set_default_password(x->acl, x->keyspace, value);
+}
+
 /* All or nothing: the first that is wrong is named, as CONFIG SET does. */
 static void run_setting(struct exec *x, const struct request *r)
 {
@@ -144,7 +183,7 @@ static void run_setting(struct exec *x, const struct request *r)
         return;
     }
     for (uint32_t i = 0; i < r->arg_count; i += 2)
-        keyspace_set_setting(x->keyspace, setting_find(r->args[i])->name, r->args[i + 1]);
+        set_setting(x, setting_find(r->args[i])->name, r->args[i + 1]);
     keyspace_set_database_count(x->keyspace, (uint32_t)tried.databases);
     reply_ok(x);
 }

@@ -64,6 +64,12 @@ static void host_refused(void *context, const struct exec *x, const char *code)
     m->options.host->exec.refused(m->options.exec_context, x, code);
 }
 
+static void host_denied(void *context, const struct exec *x, const struct acl_denial *denial)
+{
+    struct machine *m = context;
+    m->options.host->exec.denied(m->options.exec_context, x, denial);
+}
+
 static bool host_script_poll(void *context, const struct exec *x, bool may_end)
 {
     struct machine *m = context;
@@ -103,11 +109,13 @@ struct machine *machine_new(const struct machine_options *options)
         .publish = options->host->exec.publish == NULL ? NULL : host_publish,
         .ran = options->host->exec.ran == NULL ? NULL : host_ran,
         .refused = options->host->exec.refused == NULL ? NULL : host_refused,
+        .denied = options->host->exec.denied == NULL ? NULL : host_denied,
         .script_poll = options->host->exec.script_poll == NULL ? NULL : host_script_poll,
     };
     waiters_init(&m->waiters);
     arena_init(&m->arena);
     m->scripts = scripts_new();
+    m->acl = acl_new();
     prng_seed(&m->local_chance, options->local_seed);
     machine_reload(m);
     return m;
@@ -120,6 +128,7 @@ void machine_free(struct machine *m)
     waiters_clear(&m->waiters);
     arena_clear(&m->arena);
     scripts_free(m->scripts);
+    acl_free(m->acl);
     free(m);
 }
 
@@ -127,6 +136,7 @@ void machine_reload(struct machine *m)
 {
     settings_init(&m->settings);
     settings_refresh(&m->settings, m->keyspace);
+    acl_refresh(m->acl, m->keyspace);
     const uint32_t level = machine_feature_level(m);
     if (level > FEATURE_LEVEL_MAX)
         panic("the state has feature level %u; this build knows %u: run the newer version", level,
@@ -335,6 +345,12 @@ const struct settings *machine_settings(struct machine *m)
 {
     settings_refresh(&m->settings, m->keyspace);
     return &m->settings;
+}
+
+const struct acl *machine_acl(struct machine *m)
+{
+    acl_refresh(m->acl, m->keyspace);
+    return m->acl;
 }
 
 bool machine_active_expire(struct machine *m)

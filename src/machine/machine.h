@@ -137,4 +137,7 @@ bool machine_active_expire(struct machine *m);
 /* The replicated limits as of the last applied entry. */
 const struct settings *machine_settings(struct machine *m);
 
+/* The users as of the last applied entry. */
+const struct acl *machine_acl(struct machine *m);
+
 #endif

@@ -4,6 +4,7 @@
 #define MACHINE_INTERNAL_H
 
 #include "base/prng.h"
+#include "command/acl_user.h"
 #include "command/settings.h"
 #include "keyspace/keyspace.h"
 #include "machine/machine.h"
@@ -13,6 +14,7 @@ struct machine {
     struct machine_options options;
     struct keyspace *keyspace;
     struct settings settings;
+    struct acl *acl;
     struct prng local_chance; /* of plain reads */
     struct arena arena;       /* dies with each request */
     struct waiters waiters;

@@ -681,7 +681,7 @@ struct request machine_script_store(const struct request *r, struct arena *arena
     args[1] = BYTES("load");
     args[2] = r->args[1];
     return (struct request){.kind = REQ_COMMAND, .flags = REQUEST_SHA, .db = r->db,
-                            .user = r->user, .args = args, .arg_count = 3};
+                            .user = ACL_NODE_USER, .args = args, .arg_count = 3};
 }
 
 void machine_script_shorten(struct machine *m, struct request *r, struct arena *arena)

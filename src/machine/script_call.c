@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/panic.h"
+#include "command/acl_user.h"
 #include "command/settings.h"
 #include "keyspace/keyspace.h"
 #include "machine/machine_internal.h"
@@ -157,6 +158,25 @@ static bool is_denied(const struct script_run *run, const struct command *c)
     return (c->flags & CMD_NO_SCRIPT) != 0;
 }
 
+/* By the rules at this place of the log, as apply.c's is_allowed(). */
+static const char *right_lacking(const struct script_run *run, const struct exec *x)
+{
+    static const char *const reasons[] = {
+        [ACL_NO_COMMAND] = "The user executing the script can't run this command or subcommand",
+        [ACL_NO_KEY] = "The user executing the script can't access at least one of the keys "
+                       "mentioned in the command arguments",
+        [ACL_NO_CHANNEL] = "The user executing the script can't publish to the channel mentioned "
+                           "in the command",
+    };
+    struct acl_denial denial;
+    const struct exec *outer = run->outer;
+    if (acl_allows(x, &denial))
+        return NULL;
+    if (x->client != NULL && outer->host->denied != NULL)
+        outer->host->denied(outer->host_context, x, &denial);
+    return reasons[denial.verdict];
+}
+
 /* What Redis says, in its order; NULL: it may run. */
 static const char *refusal_of(const struct script_run *run, const struct exec *x)
 {
@@ -165,6 +185,9 @@ static const char *refusal_of(const struct script_run *run, const struct exec *x
         return "Wrong number of args calling Redis command from script";
     if (is_denied(run, x->command))
         return "This Redis command is not allowed from script";
+    const char *lacking = right_lacking(run, x);
+    if (lacking != NULL)
+        return lacking;
     if (run->read_only && ((flags & CMD_WRITE) || is_publish(x->command)))
         return "Write commands are not allowed from read-only scripts.";
     if (!(run->flags & SCRIPT_ALLOW_OOM) && !run->has_written && run->was_full &&
@@ -273,6 +296,8 @@ static void fill(struct script_run *run, struct exec *x, struct buf *reply)
         .in_exec = outer->in_exec,
         .in_script = true,
         .script = run->outer,
+        .user = outer->user,
+        .acl = outer->acl,
     };
 }
 
@@ -290,7 +315,9 @@ static void tell_refused(const struct script_run *run, const struct exec *x, con
 bool script_call(struct script_run *run, const struct bytes *args, uint32_t arg_count,
                  struct buf *reply, struct buf *error)
 {
-    struct exec x = {.args = args, .arg_count = arg_count};
+    struct exec x = {.args = args, .arg_count = arg_count, .user = run->outer->user,
+                     .acl = run->outer->acl, .client = run->outer->client, .in_script = true,
+                     .arena = &run->effects->arena};
     x.command = command_find(args, arg_count, NULL);
     const char *refusal = x.command == NULL ? "Unknown Redis command called from script"
                                             : refusal_of(run, &x);

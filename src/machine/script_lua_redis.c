@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
-#include "command/command.h"
+#include "command/acl_user.h"
 
 #define VERSION_TEXT "7.0.15"
 #define VERSION_NUMBER 0x0007000f
@@ -236,17 +236,21 @@ static int redis_debug(lua_State *L)
 
 static int redis_acl_check_cmd(lua_State *L)
 {
-    run_of(L, "redis.acl_check_cmd");
+    const struct script_run *run = run_of(L, "redis.acl_check_cmd");
     struct script_engine *e = engine_of(L);
-    uint32_t count = 0;
-    const struct bytes *args = take_args(L, &count);
-    const bool known = args != NULL && command_find(args, count, NULL) != NULL;
+    struct exec x = {.user = run->outer->user, .acl = run->outer->acl, .arena = &e->arena};
+    struct acl_denial denial;
+    x.args = take_args(L, &x.arg_count);
+    const struct bytes *args = x.args;
+    x.command = args == NULL ? NULL : command_find(args, x.arg_count, NULL);
+    const bool known = x.command != NULL;
+    const bool allowed = known && acl_allows(&x, &denial);
     if (args != NULL && !known)
         lua_push_error(L, BYTES("Invalid command passed to redis.acl_check_cmd()"));
     arena_reset(&e->arena);
     if (!known)
         return lua_error(L);
-    lua_pushboolean(L, true);
+    lua_pushboolean(L, allowed);
     return 1;
 }
 

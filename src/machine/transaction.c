@@ -69,6 +69,7 @@ void transaction_exec(struct machine *m, struct exec *x, const struct request *r
         if (!exec_decode_command(r->args[i], &m->arena, &command))
             panic("command %u of a committed transaction is malformed", i);
         settings_refresh(&m->settings, m->keyspace);
+        acl_refresh(m->acl, m->keyspace);
         exec_command(m, x, &command);
         if (x->client != NULL && x->host->ran != NULL)
             x->host->ran(x->host_context, x);

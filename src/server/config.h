@@ -81,7 +81,7 @@ struct config {
     int64_t loops;
     int64_t enable_debug_command;
     int64_t busy_reply_threshold; /* ms; 0: never */
-    int64_t slowlog_log_slower_than, slowlog_max_len;
+    int64_t slowlog_log_slower_than, slowlog_max_len, acllog_max_len;
     int64_t latency_threshold_ms; /* 0 = nothing is watched */
     bool latency_tracking;
 

@@ -40,6 +40,7 @@ enum slot_kind {
     SLOT_COMMAND, /* its reply is the command's */
     SLOT_WATCH,   /* a read that only confirms; then the stamps are taken */
     SLOT_SETTING, /* CONFIG SET: local part to be assigned when the log has taken the other */
+    SLOT_LOGIN,   /* AUTH, HELLO AUTH: a read that only confirms */
     SLOT_GET_SETTINGS, /* CONFIG GET of replicated ones: a read that only confirms */
 };
 enum slot_flight { FLIGHT_NONE, FLIGHT_READ, FLIGHT_WRITE };

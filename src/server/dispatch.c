@@ -8,6 +8,7 @@
 #include "server/local.h"
 #include "server/pause.h"
 #include "server/route.h"
+#include "server/secrets.h"
 
 /* A request on its way through the checks. */
 struct incoming {
@@ -67,41 +68,9 @@ static void begin_exec(struct exec *x, struct slot *slot, const struct incoming 
     };
 }
 
-/* Whether args[i] is one of count words behind word. */
-static bool follows(const struct bytes *args, uint32_t i, const char *word, uint32_t count)
-{
-    for (uint32_t n = 1; n <= count && n < i; n++)
-        if (bytes_equal_nocase_string(args[i - n], word))
-            return true;
-    return false;
-}
-
-static bool is_secret(const char *name, const struct bytes *args, uint32_t i)
-{
-    if (strcmp(name, "config|set") == 0)
-        return i > 2 && (follows(args, i, "requirepass", 1) || follows(args, i, "masterauth", 1));
-    if (strcmp(name, "hello") == 0)
-        return follows(args, i, "auth", 2);
-    if (strcmp(name, "migrate") == 0)
-        return i > 6 && (follows(args, i, "auth", 1) || follows(args, i, "auth2", 2));
-    return i > 0;
-}
-
-/* The arguments as others may see them. */
-static const struct bytes *without_secrets(struct server *s, const struct command_info *info,
-                                           const struct bytes *args, uint32_t count)
-{
-    if (!info->has_secret)
-        return args;
-    struct bytes *shown = arena_alloc(&s->arena, count * sizeof(*shown));
-    for (uint32_t i = 0; i < count; i++)
-        shown[i] = is_secret(info->name, args, i) ? BYTES("(redacted)") : args[i];
-    return shown;
-}
-
 static const struct bytes *shown_args(const struct incoming *in)
 {
-    return without_secrets(in->conn->server, in->info, in->parsed, in->arg_count);
+    return secrets_hidden(in->conn->server, in->info, in->parsed, in->arg_count);
 }
 
 static struct slot *push(struct incoming *in)
@@ -262,6 +231,7 @@ static struct request plain_request(const struct incoming *in, uint32_t db)
             request_flags = REQUEST_READ;
     }
     return (struct request){.kind = REQ_COMMAND, .flags = request_flags, .db = (uint8_t)db,
+                            .user = in->conn->session.user,
                             .args = in->parsed, .arg_count = in->arg_count};
 }
 
@@ -361,13 +331,17 @@ static enum dispatch queue_command(struct incoming *in)
     return DISPATCH_TAKEN;
 }
 
-static enum dispatch exec_empty(struct incoming *in)
+/* Ends the transaction with an empty array or, is_nil, without having run it. */
+static enum dispatch exec_nothing(struct incoming *in, bool is_nil)
 {
     session_multi_end(&in->conn->session);
     struct slot *slot = push(in);
     struct exec x;
     begin_exec(&x, slot, in);
-    reply_array(&x, 0);
+    if (is_nil)
+        reply_null_array(&x);
+    else
+        reply_array(&x, 0);
     dispatch_account(slot, &x.reply);
     slot_complete(slot);
     return DISPATCH_TAKEN;
@@ -386,18 +360,6 @@ static bool has_missed_change(const struct conn *c)
     return false;
 }
 
-static enum dispatch exec_nil(struct incoming *in)
-{
-    session_multi_end(&in->conn->session);
-    struct slot *slot = push(in);
-    struct exec x;
-    begin_exec(&x, slot, in);
-    reply_null_array(&x);
-    dispatch_account(slot, &x.reply);
-    slot_complete(slot);
-    return DISPATCH_TAKEN;
-}
-
 static enum dispatch dispatch_exec(struct incoming *in)
 {
     struct session *session = &in->conn->session;
@@ -413,7 +375,7 @@ static enum dispatch dispatch_exec(struct incoming *in)
         return answer_error(in, bytes_from_string(space_exec_text(in->conn->server)));
     }
     if (session->queue_count == 0 && session->watch_count == 0)
-        return exec_empty(in);
+        return exec_nothing(in, false);
     struct request request;
     session_exec_request(session, &in->conn->server->arena, &request);
     const bool is_barrier = session->watch_count > 0 || session->flags_any & CMD_LOCAL;
@@ -421,7 +383,7 @@ static enum dispatch dispatch_exec(struct incoming *in)
     if (outcome != DISPATCH_TAKEN)
         return outcome;
     if (has_missed_change(in->conn)) /* all earlier replies of the connection are made: a barrier */
-        return exec_nil(in);
+        return exec_nothing(in, true);
     if (session->only_reads && session->watch_count == 0 && in->conn->writes_in_flight == 0)
         outcome = submit(in, &request, route_read);
     else
@@ -494,7 +456,7 @@ static enum dispatch dispatch_op(struct incoming *in)
 
 bool dispatch_needs_auth(const struct conn *c)
 {
-    return !c->session.is_authenticated && c->server->settings->requirepass.size > 0;
+    return !c->session.is_authenticated && !acl_is_open(c->server);
 }
 
 static bool may_debug(const struct conn *c)
@@ -507,6 +469,43 @@ static bool may_debug(const struct conn *c)
     return false;
 }
 
+/* By the rules of this moment; apply asks again, by those of the request's place in the log. */
+static bool is_permitted(struct incoming *in, const struct command *command,
+                         enum dispatch *outcome)
+{
+    if (dispatch_needs_auth(in->conn) && !(command->flags & CMD_NO_AUTH)) {
+        *outcome = reject_text(in, "NOAUTH Authentication required.");
+        return false;
+    }
+    struct buf text = {0};
+    const bool permitted = acl_permits(in->conn, command, in->parsed, in->arg_count, &text);
+    if (!permitted)
+        *outcome = reject(in, buf_bytes(&text));
+    buf_clear(&text);
+    return permitted;
+}
+
+/* A subcommand that is DEBUG's own matter is unknown only to those who may use DEBUG. */
+static enum dispatch reject_unknown(struct incoming *in, const struct command *parent)
+{
+    enum dispatch outcome;
+    struct buf text = {0};
+    const bool is_known = parent != NULL && (parent->subcommands->flags & CMD_UNLISTED) != 0;
+    if (is_known && !is_permitted(in, parent, &outcome))
+        return outcome;
+    command_unknown_text(in->parsed, in->arg_count, &text);
+    outcome = reject(in, buf_bytes(&text));
+    buf_clear(&text);
+    return outcome;
+}
+
+/* Rows of the state are at work: not before it is there. */
+static bool needs_state(const struct command *c)
+{
+    return (c->flags & (CMD_READ | CMD_WRITE)) != 0 ||
+           !(c->flags & (CMD_LOADING | CMD_NOT_YET | CMD_PURE));
+}
+
 /* What may be said before anything is looked at in the session's state; false: it was answered. */
 static bool admit(struct incoming *in, enum dispatch *outcome)
 {
@@ -514,10 +513,7 @@ static bool admit(struct incoming *in, enum dispatch *outcome)
     const struct command *parent;
     in->command = command_find(in->parsed, in->arg_count, &parent);
     if (in->command == NULL) {
-        struct buf text = {0};
-        command_unknown_text(in->parsed, in->arg_count, &text);
-        *outcome = reject(in, buf_bytes(&text));
-        buf_clear(&text);
+        *outcome = reject_unknown(in, parent);
         return false;
     }
     in->info = commands_info_of(s->commands, in->command);
@@ -539,21 +535,19 @@ static bool admit(struct incoming *in, enum dispatch *outcome)
                                    "configuration file, and then restart the server.");
         return false;
     }
-    if (dispatch_needs_auth(in->conn) && !(in->command->flags & CMD_NO_AUTH)) {
-        *outcome = reject_text(in, "NOAUTH Authentication required.");
+    if (!is_permitted(in, in->command, outcome))
         return false;
-    }
     char refusal[SUBSCRIBER_REFUSAL_SIZE];
     if (subscriber_refusal(in->conn, in->info->name, refusal)) {
         *outcome = reject_text(in, refusal);
         return false;
     }
-    if (s->status.service != SERVICE_FULL &&
-        !(in->command->flags & (CMD_LOCAL | CMD_LOADING | CMD_NOT_YET | CMD_PURE))) {
+    if (s->status.service != SERVICE_FULL && !(in->command->flags & CMD_LOCAL) &&
+        needs_state(in->command)) {
         *outcome = reject_text(in, service_text(s));
         return false;
     }
-    if (!s->is_ready && !(in->command->flags & (CMD_LOADING | CMD_NOT_YET | CMD_PURE))) {
+    if (!s->is_ready && needs_state(in->command)) {
         *outcome = reject_text(in, s->shard == NULL
                                        ? "LOADING this node belongs to no cluster yet: RAFT ADD "
                                          "it on a member"
@@ -564,7 +558,7 @@ static bool admit(struct incoming *in, enum dispatch *outcome)
         *outcome = reject_text(in, space_text(s));
         return false;
     }
-    if (s->is_ready && s->settings->requirepass.size == 0)
+    if (s->is_ready && acl_is_open(s)) /* stays so, even if a password is asked for later */
         in->conn->session.is_authenticated = true;
     return true;
 }
@@ -789,7 +783,7 @@ void dispatch_account_part(struct server *s, const struct exec *x)
     info->failed += x->reply.errors > s->part_errors;
     if (ticks >= s->slow_ticks) {
         struct buf words = {0};
-        slowlog_words(&words, without_secrets(s, info, x->args, x->arg_count), x->arg_count);
+        slowlog_words(&words, secrets_hidden(s, info, x->args, x->arg_count), x->arg_count);
         note_slow(x->client, info, ticks, buf_bytes(&words));
         buf_clear(&words);
     }

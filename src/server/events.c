@@ -1,5 +1,6 @@
 #include "server/events.h"
 
+#include "command/keyspec.h"
 #include "keyspace/keyspace.h"
 #include "keyspace/object.h"
 

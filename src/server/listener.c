@@ -95,7 +95,7 @@ static void admit(struct server *s, int fd, const struct sockaddr_storage *addre
         turn_away(fd, "-ERR max number of clients reached\r\n");
         return;
     }
-    if (s->config.protected_mode && s->settings->requirepass.size == 0 && !is_loopback(address)) {
+    if (s->config.protected_mode && acl_is_open(s) && !is_loopback(address)) {
         s->stats.rejected_connections++;
         turn_away(fd, PROTECTED_TEXT);
         return;

@@ -43,6 +43,10 @@ void client_describe(const struct conn *c, struct buf *to);
 /* local_connection.c */
 local_run local_ping, local_echo, local_auth, local_hello, local_select, local_wait, local_time,
     local_lastsave, local_role, local_no_cluster, local_replicaof, local_lolwut;
+/* local_acl.c: AUTH and HELLO too */
+local_run acl_whoami, acl_genpass, acl_log, acl_no_file;
+/* The node has what was acknowledged anywhere: AUTH, HELLO AUTH. */
+struct reply login_finish(struct slot *slot);
 /* local_client.c */
 local_run client_id, client_info, client_list, client_getname, client_setname, client_kill,
     client_pause, client_unpause, client_no_evict, client_reply, client_unblock, client_help;

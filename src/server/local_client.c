@@ -119,9 +119,12 @@ void client_describe(const struct conn *c, struct buf *to)
                session->queue.capacity, MIN(c->out.capacity, OUT_BLOCK),
                MIN(c->out.capacity, OUT_BLOCK), own, (beyond + OUT_BLOCK - 1) / OUT_BLOCK, beyond,
                conn_memory(c));
-    buf_printf(to, "events=%s%s cmd=%s user=default redir=%lld resp=%d",
-               c->reads_enabled ? "r" : "", c->writes_enabled ? "w" : "",
-               c->last_command == NULL ? "NULL" : c->last_command->name,
+    const struct acl_user *user = conn_user(c);
+    buf_printf(to, "events=%s%s cmd=%s user=", c->reads_enabled ? "r" : "",
+               c->writes_enabled ? "w" : "",
+               c->last_command == NULL ? "NULL" : c->last_command->name);
+    buf_append_bytes(to, user == NULL ? BYTES("(deleted)") : user->name);
+    buf_printf(to, " redir=%lld resp=%d",
                c->tracker.is_on ? (long long)c->tracker.redirect : -1, session->protocol);
 }
 
@@ -205,10 +208,12 @@ struct kill_filter {
     struct bytes address, local_address;
     int64_t id;
     int type; /* -1 = any */
-    bool has_address, has_local_address, has_id, skip_me;
+    uint32_t user;
+    bool has_address, has_local_address, has_id, has_user, skip_me;
 };
 
-static bool parse_kill_option(struct exec *x, uint32_t i, struct kill_filter *filter)
+static bool parse_kill_option(const struct server *s, struct exec *x, uint32_t i,
+                              struct kill_filter *filter)
 {
     const struct bytes value = x->args[i + 1];
     if (arg_is(x, i, "id")) {
@@ -237,7 +242,10 @@ static bool parse_kill_option(struct exec *x, uint32_t i, struct kill_filter *fi
         return true;
     }
     if (arg_is(x, i, "user")) {
-        if (bytes_equal(value, BYTES("default")))
+        const struct acl_user *user = acl_user_by_name(s->acl, value);
+        filter->has_user = true;
+        filter->user = user == NULL ? 0 : user->id;
+        if (user != NULL)
             return true;
         reply_errorf(x, "ERR No such user '%.*s'", (int)MIN(value.size, 128),
                      (const char *)value.data);
@@ -257,7 +265,8 @@ static bool kill_fits(const struct kill_filter *filter, const struct conn *c)
            !(filter->has_local_address &&
              !bytes_equal(filter->local_address, bytes_from_string(c->local_address))) &&
            !(filter->has_id && (uint64_t)filter->id != c->id) &&
-           !(filter->type >= 0 && filter->type != (int)conn_class(c));
+           !(filter->type >= 0 && filter->type != (int)conn_class(c)) &&
+           !(filter->has_user && filter->user != c->session.user);
 }
 
 static size_t kill_all(struct server *s, struct conn *self, const struct kill_filter *filter)
@@ -296,7 +305,7 @@ void client_kill(struct server *s, struct conn *c, struct exec *x)
         return;
     }
     for (uint32_t i = 2; i < x->arg_count; i += 2)
-        if (!parse_kill_option(x, i, &filter))
+        if (!parse_kill_option(s, x, i, &filter))
             return;
     reply_int64(x, (int64_t)kill_all(s, c, &filter));
 }

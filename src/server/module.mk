@@ -6,7 +6,8 @@ libserver_a_SOURCES = \
 	%D%/session.h %D%/session.c %D%/dispatch.h %D%/dispatch.c %D%/route.h %D%/route.c \
 	%D%/pending.h %D%/pending.c %D%/stats.h %D%/stats.c %D%/slowlog.h %D%/slowlog.c \
 	%D%/key_changes.h %D%/key_changes.c %D%/raft_trace_file.h %D%/raft_trace_file.c %D%/histogram.h %D%/histogram.c %D%/latency.h %D%/latency.c \
-	%D%/local.h %D%/local.c %D%/local_connection.c %D%/local_client.c %D%/local_config.c \
+	%D%/local.h %D%/local.c %D%/local_connection.c %D%/acl.h %D%/acl.c %D%/local_acl.c \
+	%D%/secrets.h %D%/secrets.c %D%/local_client.c %D%/local_config.c \
 	%D%/local_server.c %D%/local_latency.c %D%/local_debug.c %D%/local_raft.c %D%/local_members.c %D%/local_pubsub.c \
 	%D%/pubsub.h %D%/pubsub.c %D%/pubsub_relay.c %D%/events.h %D%/events.c \
 	%D%/tracking.h %D%/tracking.c %D%/local_tracking.c \

@@ -34,6 +34,7 @@ bool route_confirm(struct slot *slot)
 {
     static const struct bytes dbsize = {(const uint8_t *)"dbsize", 6};
     return route_read(slot, &(struct request){.kind = REQ_COMMAND, .flags = REQUEST_READ,
+                                              .user = ACL_NODE_USER,
                                               .args = &dbsize, .arg_count = 1});
 }
 
@@ -49,7 +50,8 @@ bool route_watch(struct slot *slot, const struct bytes *args, uint32_t arg_count
         buf_append_bytes(watching, args[i]);
     }
     const struct request request = {.kind = REQ_COMMAND, .flags = REQUEST_READ,
-                                    .db = (uint8_t)slot->conn->session.db, .args = exists,
+                                    .db = (uint8_t)slot->conn->session.db,
+                                    .user = ACL_NODE_USER, .args = exists,
                                     .arg_count = arg_count};
     return route_read(slot, &request);
 }
@@ -102,12 +104,17 @@ static void take_stamps(struct slot *slot)
         resp_error(&c->out, BYTES("ERR too many watched keys"));
 }
 
-/* Slots whose reply is not the command's: it is in the discard buffer. */
-static void finish_special(struct slot *slot, const struct reply *reply)
+/* Slots whose reply is not the command's: it is in the discard buffer. *reply becomes theirs where
+ * it is to be counted. */
+static void finish_special(struct slot *slot, struct reply *reply)
 {
     struct conn *c = slot->conn;
     const bool failed = reply->errors > 0;
     CHECK(slot == c->first);
+    if (slot->kind == SLOT_LOGIN) {
+        *reply = login_finish(slot);
+        return;
+    }
     if (failed && !slot->is_silent)
         buf_append_bytes(&c->out, buf_bytes(&c->server->discard));
     if (slot->kind == SLOT_SETTING)
@@ -125,9 +132,10 @@ static void host_reply_end(void *context, struct reply_slot *shard, const struct
     struct slot *slot = slot_of(shard);
     server_end_script(context);
     slot->shard.pending = NULL;
+    struct reply own = *reply;
     if (slot->kind != SLOT_COMMAND)
-        finish_special(slot, reply);
-    dispatch_account(slot, reply);
+        finish_special(slot, &own);
+    dispatch_account(slot, &own);
     slot_complete(slot);
 }
 
@@ -199,6 +207,12 @@ static void host_refused(void *context, const struct exec *x, const char *code)
         commands_info_of(s->commands, x->command)->rejected++;
 }
 
+static void host_denied(void *context, const struct exec *x, const struct acl_denial *denial)
+{
+    (void)context;
+    acl_log_command(x->client, x, denial);
+}
+
 static void host_ran(void *context, const struct exec *x)
 {
     if (x->in_script) {
@@ -259,7 +273,8 @@ const struct shard_host server_shard_host = {
              .publish = host_publish,
              .ran = host_ran,
              .script_poll = host_script_poll,
-             .refused = host_refused},
+             .refused = host_refused,
+             .denied = host_denied},
     .status = host_status,
     .admin_done = host_admin_done,
     .stopped = host_stopped,

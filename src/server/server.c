@@ -152,6 +152,8 @@ static void look_at_shard(struct server *s)
         tracking_flushed(s); /* nobody knows what has changed */
     }
     s->settings = machine_settings(shard_machine(s->shard));
+    s->acl = machine_acl(shard_machine(s->shard));
+    server_acl_turn(s);
     if (status->ready && !s->initial_sent)
         propose_initial(s);
     if (status->ready && !s->is_ready && initial_applied(s)) {

@@ -16,6 +16,7 @@
 #include "command/settings.h"
 #include "node/consensus.h"
 #include "node/shard.h"
+#include "server/acl.h"
 #include "server/config.h"
 #include "server/conn.h"
 #include "server/key_changes.h"
@@ -60,6 +61,10 @@ struct server {
     struct shard *shard;         /* NULL until this node has been introduced to a cluster */
     const struct settings *settings;
     struct settings defaults;    /* while there is no shard */
+    const struct acl *acl;       /* the users, as of this turn */
+    struct acl *first_acl;       /* while there is no shard */
+    uint64_t acl_version;        /* for which connections were looked at */
+    struct acl_log acl_log;
     struct shard_status status;  /* as of this turn */
     struct consensus_status consensus; /* as last told (pending.c) */
 

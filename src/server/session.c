@@ -28,6 +28,7 @@ void session_reset(struct session *s)
     s->db = 0;
     s->protocol = 2;
     s->is_silent = s->skips_next = s->no_evict = false;
+    s->user = 0;
     s->is_authenticated = false; /* the caller knows whether a password is asked for */
 }
 
@@ -128,5 +129,6 @@ void session_exec_request(const struct session *s, struct arena *arena, struct r
         start = s->ends[i];
     }
     *request = (struct request){
-        .kind = REQ_EXEC, .db = (uint8_t)s->db, .args = args, .arg_count = 1 + s->queue_count};
+        .kind = REQ_EXEC, .db = (uint8_t)s->db, .user = s->user, .args = args,
+        .arg_count = 1 + s->queue_count};
 }

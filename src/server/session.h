@@ -23,6 +23,7 @@ struct session {
     uint32_t db;
     uint8_t protocol; /* 2 or 3 */
     bool is_authenticated;
+    uint32_t user; /* id, command/acl_user.h */
     bool is_silent;    /* CLIENT REPLY OFF */
     bool skips_next;   /* CLIENT REPLY SKIP: the next reply */
     bool no_evict;

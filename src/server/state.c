@@ -21,6 +21,8 @@ void server_init(struct server *s)
     slowlog_init(&s->slowlog);
     settings_init(&s->defaults);
     s->settings = &s->defaults;
+    s->acl = s->first_acl = acl_new();
+    acl_log_init(&s->acl_log);
     s->read_buffer = xmalloc(CONN_READ_SIZE);
     s->commands = commands_info_new(local_rows, local_row_count);
     s->now_us = s->started_us = clock_boot_us();
@@ -61,6 +63,8 @@ void server_clear(struct server *s)
     pubsub_clear(&s->pubsub);
     tracking_clear(&s->tracking);
     slowlog_clear(&s->slowlog);
+    acl_log_clear(&s->acl_log);
+    acl_free(s->first_acl);
     commands_info_free(s->commands);
     arena_clear(&s->arena);
     buf_clear(&s->discard);

@@ -49,7 +49,9 @@ static void add(struct commands_info *all, const struct command *command,
     info->op = op_of(info->name);
     info->has_secret = strcmp(info->name, "auth") == 0 || strcmp(info->name, "hello") == 0 ||
                        strcmp(info->name, "config|set") == 0 ||
-                       strcmp(info->name, "migrate") == 0;
+                       strcmp(info->name, "migrate") == 0 ||
+                       strcmp(info->name, "acl|setuser") == 0;
+    info->has_passwords = strcmp(info->name, "acl|setuser") == 0;
     info->is_debug = strncmp(info->name, "debug|", 6) == 0;
     for (size_t i = 0; i < count && info->local == NULL; i++)
         if (strcmp(locals[i].name, info->name) == 0)

@@ -27,6 +27,7 @@ struct command_info {
     const struct local_row *local; /* CMD_LOCAL: who answers; NULL: nobody yet */
     uint8_t op;
     bool is_debug;   /* a subcommand of DEBUG */
+    bool has_passwords; /* that travel as hashes: ACL SETUSER */
     bool has_secret; /* its arguments may be passwords: not for slow log and MONITOR */
     uint64_t calls, failed, rejected, ticks;
     struct histogram *latency; /* NULL: never called, or latency-tracking is off */

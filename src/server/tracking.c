@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/panic.h"
+#include "command/keyspec.h"
 #include "resp/resp_write.h"
 #include "server/server.h"
 

@@ -18,6 +18,7 @@
 #include "base/prng.h"
 #include "base/queue.h"
 #include "base/sha1.h"
+#include "base/sha256.h"
 #include "base/siphash.h"
 
 /* Outcomes of string2ll() in Redis 7.0's util.c and of its tests. */
@@ -436,6 +437,39 @@ static void siphash_gives_the_values_of_its_paper(void **state)
 
 /* First numbers of xoshiro256** from the state 1, 2, 3, 4, and of splitmix64 from 1234567, as their
  * authors' C code prints them. */
+/* FIPS 180's examples, and sizes around the ends of a block against sha256sum. */
+static void sha256_gives_the_published_digests(void **state)
+{
+    static const struct {
+        size_t size; /* of 'a' repeated; 0: text */
+        const char *text, *hex;
+    } examples[] = {
+        {0, "", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+        {0, "abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+        {0, "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+         "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
+        {55, "", "9f4390f8d30c2dd92ec9f095b65e2b9ae9b0a925a5258e241c9f1e910f734318"},
+        {56, "", "b35439a4ac6f0948b6d6f9e3c6af0f5f590ce20f1bde7090ef7970686ec6738a"},
+        {63, "", "7d3e74a05d7db15bce4ad9ec0658ea98e3f06eeecf16b4c6fff2da457ddc2f34"},
+        {64, "", "ffe054fe7ae0cb6dc65c3af9b61d5209f439851db43d0ba5997337df154668eb"},
+        {65, "", "635361c48bb9eab14198e76ea8ab7f1a41685d6ad62aa9146d301d4f17eb0ae0"},
+        {119, "", "31eba51c313a5c08226adf18d4a359cfdfd8d2e816b13f4af952f7ea6584dcfb"},
+        {120, "", "2f3d335432c70b580af0e8e1b3674a7c020d683aa5f73aaaedfdc55af904c21c"},
+        {1000, "", "41edece42d63e8d9bf515a9ba6932e1c20cbc9f5a5d134645adb5db1b9737ea3"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(examples); i++) {
+        struct buf b = {0};
+        char hex[SHA256_HEX_SIZE + 1];
+        buf_append_string(&b, examples[i].text);
+        for (size_t n = 0; n < examples[i].size; n++)
+            buf_append_u8(&b, 'a');
+        sha256_hex(buf_bytes(&b), hex);
+        assert_string_equal(hex, examples[i].hex);
+        buf_clear(&b);
+    }
+}
+
 /* FIPS 180's examples, and sizes around the ends of a block against sha1sum. */
 static void sha1_gives_the_published_digests(void **state)
 {
@@ -670,6 +704,7 @@ int main(void)
         cmocka_unit_test(crc32c_continues_over_pieces_and_both_ways_agree),
         cmocka_unit_test(siphash_gives_the_values_of_its_paper),
         cmocka_unit_test(sha1_gives_the_published_digests),
+        cmocka_unit_test(sha256_gives_the_published_digests),
         cmocka_unit_test(prng_gives_the_published_numbers),
         cmocka_unit_test(prng_stays_below_its_limit_and_reaches_all),
         cmocka_unit_test(a_dict_holds_what_was_put_in),
