@@ -166,7 +166,10 @@ static void dryrun(struct exec *x)
                      (const char *)x->args[2].data);
         return;
     }
-    asked.command = command_find(asked.args, asked.arg_count, NULL);
+    const struct command *parent;
+    asked.command = command_find(asked.args, asked.arg_count, &parent);
+    if (parent != NULL && parent->subcommands->flags & CMD_UNLISTED)
+        asked.command = parent;
     if (asked.command == NULL) {
         reply_errorf(x, "ERR Command '%.*s' not found", shown(asked.args[0]),
                      (const char *)asked.args[0].data);

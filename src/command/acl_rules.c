@@ -466,45 +466,52 @@ static bool begins_selector(struct bytes rule)
     return rule.size > 0 && *bytes_data(rule) == '(' && bytes_data(rule)[rule.size - 1] != ')';
 }
 
-/* How many arguments from n on are one selector; 0: its end is missing. */
-static uint32_t selector_words(const struct bytes *rules, uint32_t count, uint32_t n)
+/* The selector that begins at *n ends before *end; one that begins before its end takes its place,
+ * as in Redis. false: there is no end. */
+static bool find_selector(const struct bytes *rules, uint32_t count, uint32_t *n, uint32_t *end)
 {
-    for (uint32_t i = n + 1; i < count; i++)
-        if (rules[i].size > 0 && bytes_data(rules[i])[rules[i].size - 1] == ')')
-            return i + 1 - n;
-    return 0;
+    for (uint32_t i = *n + 1; i < count; i++) {
+        *end = i + 1;
+        if (begins_selector(rules[i]))
+            *n = i;
+        else if (rules[i].size > 0 && bytes_data(rules[i])[rules[i].size - 1] == ')')
+            return true;
+    }
+    return false;
+}
+
+/* A parenthesis without an end: nothing is done. */
+static bool selectors_end(const struct bytes *rules, uint32_t count, struct buf *error)
+{
+    for (uint32_t n = 0, end; n < count; n = end) {
+        end = n + 1;
+        if (!begins_selector(rules[n]) || find_selector(rules, count, &n, &end))
+            continue;
+        buf_append_string(error, "Unmatched parenthesis in acl selector starting at '");
+        say_word(error, rules[n]);
+        buf_append_string(error, "'.");
+        return false;
+    }
+    return true;
 }
 
 bool acl_user_apply(struct acl_user *u, const struct bytes *rules, uint32_t count,
                     bool all_channels, struct buf *error)
 {
-    for (uint32_t n = 0; n < count; n++) { /* a parenthesis without an end: nothing is done */
-        const uint32_t words = begins_selector(rules[n]) ? selector_words(rules, count, n) : 1;
-        if (words == 0) {
-            buf_append_string(error, "Unmatched parenthesis in acl selector starting at '");
-            say_word(error, rules[n]);
-            buf_append_string(error, "'.");
-            return false;
+    bool good = selectors_end(rules, count, error);
+    struct buf joined = {0};
+    for (uint32_t n = 0, end; n < count && good; n = end) {
+        end = n + 1;
+        if (begins_selector(rules[n]) && !find_selector(rules, count, &n, &end))
+            break;
+        buf_reset(&joined);
+        for (uint32_t i = n; i < end; i++) {
+            buf_append_string(&joined, i > n ? " " : "");
+            buf_append_bytes(&joined, rules[i]);
         }
-        n += words - 1;
-    }
-    bool good = true;
-    for (uint32_t n = 0; n < count && good; n++) {
-        if (!begins_selector(rules[n])) {
-            good = apply_one(u, rules[n], all_channels, error);
-            continue;
-        }
-        struct buf joined = {0};
-        const uint32_t end = n + selector_words(rules, count, n);
-        buf_append_bytes(&joined, rules[n]);
-        while (++n < end) {
-            buf_append_u8(&joined, ' ');
-            buf_append_bytes(&joined, rules[n]);
-        }
-        n--;
         good = apply_one(u, buf_bytes(&joined), all_channels, error);
-        buf_clear(&joined);
     }
+    buf_clear(&joined);
     return good;
 }
 

@@ -30,7 +30,7 @@ tests_unit_command_shell_SOURCES = tests/unit/command_shell.c $(COMMAND_WORLD)
 tests_unit_command_shell_LDADD = $(COMMAND_LIBS)
 
 dist_check_SCRIPTS += redis-tests/check
-EXTRA_DIST += redis-tests/random-commands redis-tests/exchange-dumps
+EXTRA_DIST += redis-tests/random-commands redis-tests/exchange-dumps redis-tests/random-acl
 
 COMMAND_TESTS = tests/unit/test_command tests/unit/test_command_replies tests/unit/test_elements \
 	tests/unit/test_list tests/unit/test_stream tests/fuzz/fuzz_hll tests/fuzz/fuzz_restore
@@ -70,3 +70,7 @@ check_PROGRAMS += tests/unit/test_field_expiry
 tests_unit_test_field_expiry_SOURCES = tests/unit/test_field_expiry.c $(COMMAND_WORLD)
 tests_unit_test_field_expiry_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_field_expiry_LDADD = $(COMMAND_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_acl
+tests_unit_test_acl_SOURCES = tests/unit/test_acl.c $(COMMAND_WORLD)
+tests_unit_test_acl_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_acl_LDADD = $(COMMAND_LIBS) $(CMOCKA_LIBS)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/panic.h"
+#include "command/acl_user.h"
 #include "keyspace/cache.h"
 #include "keyspace/keyspace.h"
 #include "kv/kv.h"
@@ -24,12 +25,14 @@ void world_open(struct world *w, size_t cache_bytes)
     w->cache = cache_new(w->kv, cache_bytes);
     w->keyspace = keyspace_open(w->cache, hash_key);
     settings_init(&w->settings);
+    w->acl = acl_new();
     prng_seed(&w->chance, 1);
     arena_init(&w->arena);
 }
 
 void world_close(struct world *w)
 {
+    acl_free(w->acl);
     keyspace_close(w->keyspace);
     cache_free(w->cache);
     kv_close(w->kv);
@@ -125,6 +128,7 @@ struct bytes world_run(struct world *w, const struct bytes *args, uint32_t arg_c
         .reply = {.out = w->null_sink ? NULL : &w->reply, .protocol = w->protocol},
         .host = &host,
         .host_context = w,
+        .acl = w->acl,
     };
     buf_reset(&w->reply);
     buf_reset(&w->events);

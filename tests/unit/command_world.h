@@ -8,6 +8,7 @@
 #include "command/command.h"
 #include "command/settings.h"
 
+struct acl;
 struct kv_mem_disk;
 struct kv;
 struct cache;
@@ -21,6 +22,7 @@ struct world {
     struct cache *cache;
     struct keyspace *keyspace;
     struct settings settings;
+    struct acl *acl;    /* everything runs as the default user */
     struct prng chance;
     struct arena arena;
     uint64_t next_index, clock_ms;

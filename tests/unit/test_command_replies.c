@@ -225,6 +225,12 @@ static void sort_replies_as_redis(void **state)
     check_file("sort", 0);
 }
 
+static void users_reply_as_redis(void **state)
+{
+    (void)state;
+    check_file("acl", CACHE_BYTES);
+}
+
 static void places_reply_as_redis(void **state)
 {
     (void)state;
@@ -272,6 +278,7 @@ int main(void)
         cmocka_unit_test(sort_replies_as_redis),
         cmocka_unit_test(groups_of_streams_reply_as_redis),
         cmocka_unit_test(places_reply_as_redis),
+        cmocka_unit_test(users_reply_as_redis),
         cmocka_unit_test(fields_of_hashes_expire),
         cmocka_unit_test(refusals_are_those_of_redis),
         cmocka_unit_test(command_info_is_that_of_redis),
