@@ -64,6 +64,17 @@ enum status disk_replace(struct disk *d, const char *path, struct bytes data, st
     return d->ops->replace(d, path, data, e);
 }
 
+enum status disk_link(struct disk *d, const char *from, const char *to, struct error *e)
+{
+    return d->ops->link(d, from, to, e);
+}
+
+enum status disk_resolve(struct disk *d, const char *path, char to[static DISK_PATH_MAX],
+                         struct error *e)
+{
+    return d->ops->resolve(d, path, to, e);
+}
+
 enum status disk_space(struct disk *d, const char *path, uint64_t *free_bytes, struct error *e)
 {
     return d->ops->space(d, path, free_bytes, e);

@@ -62,6 +62,14 @@ enum status disk_sync(struct disk *d, const char *path, struct error *e) MUST_CH
 enum status disk_replace(struct disk *d, const char *path, struct bytes data,
                          struct error *e) MUST_CHECK;
 
+/* Gives the file from a second name, durably: neither may be written to any more. IO where the file
+ * system has no hard links, or no room for one: then copy. */
+enum status disk_link(struct disk *d, const char *from, const char *to, struct error *e) MUST_CHECK;
+
+/* The absolute path of what is at path, without links on the way. NOT_FOUND. */
+enum status disk_resolve(struct disk *d, const char *path, char to[static DISK_PATH_MAX],
+                         struct error *e) MUST_CHECK;
+
 /* Bytes that may still be written under path. */
 enum status disk_space(struct disk *d, const char *path, uint64_t *free_bytes,
                        struct error *e) MUST_CHECK;

@@ -233,6 +233,29 @@ static enum status real_replace(struct disk *d, const char *path, struct bytes d
     return status == STATUS_OK ? real_rename(d, temp, path, e) : status;
 }
 
+static enum status real_link(struct disk *d, const char *from, const char *to, struct error *e)
+{
+    (void)d;
+    if (link(from, to) != 0)
+        return system_failed(e, "link", from);
+    return sync_parent(to, e);
+}
+
+static enum status real_resolve(struct disk *d, const char *path, char to[static DISK_PATH_MAX],
+                                struct error *e)
+{
+    (void)d;
+    char *resolved = realpath(path, NULL);
+    if (resolved == NULL)
+        return system_failed(e, "resolve", path);
+    const size_t size = strlen(resolved);
+    if (size < DISK_PATH_MAX)
+        memcpy(to, resolved, size + 1);
+    free(resolved);
+    return size < DISK_PATH_MAX ? STATUS_OK
+                                : fail(e, STATUS_INVALID, "the path %.100s is too long", path);
+}
+
 static enum status real_space(struct disk *d, const char *path, uint64_t *free_bytes,
                               struct error *e)
 {
@@ -342,6 +365,8 @@ struct disk *disk_real(void)
         .write = real_write,
         .sync = real_sync,
         .replace = real_replace,
+        .link = real_link,
+        .resolve = real_resolve,
         .space = real_space,
         .mark_open = real_mark_open,
         .mark_close = real_mark_close,

@@ -51,6 +51,9 @@ struct disk_ops {
                          struct error *e);
     enum status (*sync)(struct disk *d, const char *path, struct error *e);
     enum status (*replace)(struct disk *d, const char *path, struct bytes data, struct error *e);
+    enum status (*link)(struct disk *d, const char *from, const char *to, struct error *e);
+    enum status (*resolve)(struct disk *d, const char *path, char to[static DISK_PATH_MAX],
+                           struct error *e);
     enum status (*space)(struct disk *d, const char *path, uint64_t *free_bytes, struct error *e);
     enum status (*mark_open)(struct disk *d, const char *path, struct disk_mark **mark,
                              struct error *e);

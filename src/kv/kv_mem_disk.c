@@ -441,6 +441,24 @@ static enum status mem_replace(struct disk *d, const char *path, struct bytes da
     return status;
 }
 
+/* A copy: nobody writes to either. */
+static enum status mem_link(struct disk *d, const char *from, const char *to, struct error *e)
+{
+    const struct mem_entry *source = find_file(mem_of(d), from);
+    if (source == NULL)
+        return fail(e, STATUS_NOT_FOUND, "%s: no such file", from);
+    return mem_replace(d, to, buf_bytes(&source->now), e);
+}
+
+static enum status mem_resolve(struct disk *d, const char *path, char to[static DISK_PATH_MAX],
+                               struct error *e)
+{
+    if (mem_find(mem_of(d), path) == NULL)
+        return fail(e, STATUS_NOT_FOUND, "%s: no such file", path);
+    snprintf(to, DISK_PATH_MAX, "%s", path);
+    return STATUS_OK;
+}
+
 static enum status mem_space(struct disk *d, const char *path, uint64_t *free_bytes,
                              struct error *e)
 {
@@ -484,6 +502,8 @@ static const struct disk_ops mem_disk_ops = {
     .write = mem_write,
     .sync = mem_sync,
     .replace = mem_replace,
+    .link = mem_link,
+    .resolve = mem_resolve,
     .space = mem_space,
     .mark_open = mem_mark_open,
     .mark_close = mem_mark_close,

@@ -7,10 +7,11 @@ libkv_a_SOURCES = \
 	%D%/tree.h %D%/tree.c %D%/kv_mem.h %D%/kv_mem_internal.h %D%/kv_mem.c %D%/kv_mem_disk.c \
 	%D%/log_format.h %D%/log_format.c %D%/log_store.h %D%/log_store_internal.h \
 	%D%/log_store.c %D%/log_recover.c \
-	%D%/state_store.h %D%/state_store.c
+	%D%/state_store.h %D%/state_store.c \
+	%D%/segment.h %D%/segment.c %D%/backup_set.h %D%/backup_set.c %D%/backup_write.c
 
 KV_TESTS = tests/unit/test_kv tests/unit/test_kv_rocks tests/unit/test_log_store \
-	tests/unit/test_state_store
+	tests/unit/test_state_store tests/unit/test_backup
 KV_TEST_LIBS = libkv.a libbase.a $(ROCKSDB_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += $(KV_TESTS)
 
@@ -25,6 +26,10 @@ tests_unit_test_kv_LDADD = $(KV_TEST_LIBS)
 tests_unit_test_state_store_SOURCES = tests/unit/test_state_store.c tests/unit/kv_place.h
 tests_unit_test_state_store_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_state_store_LDADD = $(KV_TEST_LIBS)
+
+tests_unit_test_backup_SOURCES = tests/unit/test_backup.c tests/unit/kv_place.h
+tests_unit_test_backup_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_backup_LDADD = $(KV_TEST_LIBS)
 
 tests_unit_test_kv_rocks_SOURCES = tests/unit/test_kv_rocks.c tests/unit/kv_place.h
 tests_unit_test_kv_rocks_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
