@@ -400,6 +400,9 @@ static void raft_fields(struct server *s, struct buf *to)
     number(to, "raft_log_compactions", status->compactions);
     number(to, "raft_snapshots_sent", status->snapshots_sent);
     number(to, "raft_snapshots_installed", status->snapshots_installed);
+    number(to, "raft_backups", status->backups);
+    number(to, "raft_backup_last_index", status->backup_index);
+    number(to, "raft_backup_ms", status->backup_age_ms);
     number(to, "raft_ready", s->is_ready);
     text(to, "raft_service", service_names[s->status.service]);
     buf_printf(to, "raft_digest:%016llx\r\n", U(s->status.digest));

@@ -55,4 +55,22 @@ int check_recover(struct node_dir *n, bool confirmed);
 
 int check_failed(const struct error *e);
 
+/* A configuration of self alone, for a new cluster: the payload of its CONFIG entry. */
+void members_alone(const struct members *m, uint64_t self, struct buf *payload);
+
+/* --- backups: no node's directory, nothing is locked ------------------------------------------ */
+
+struct restore_options {
+    const char *backup, *dir; /* a backup, or a series: the newest that will do */
+    const char *archive;      /* NULL: none */
+    uint64_t to_index;        /* 0: as far as there are entries */
+    uint64_t to_time_ms;      /* 0: the same */
+};
+int check_restore(const struct restore_options *options);
+/* Whether path is a backup or a series: then verify means that. */
+bool is_backup(const char *path);
+int check_verify_backup(const char *path);
+/* "2026-11-29T01:02:03.004Z". */
+void print_time_of(uint64_t ms);
+
 #endif

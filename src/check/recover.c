@@ -33,12 +33,11 @@ static void explain(const struct node_dir *n)
     buf_clear(&others);
 }
 
-static void new_members(const struct node_dir *n, struct buf *payload)
+void members_alone(const struct members *m, uint64_t self, struct buf *payload)
 {
-    const uint64_t self = n->recovered.identity.node_id;
-    struct members alone = n->members; /* their addresses go: members_encode takes members' only */
+    struct members alone = *m; /* their addresses go: members_encode takes members' only */
     alone.config = (struct raft_config){.incoming = {.count = 1, .node = {self}}};
-    alone.next_node = MAX(n->members.next_node, self + 1);
+    alone.next_node = MAX(m->next_node, self + 1);
     members_encode(&alone, payload);
 }
 
@@ -51,7 +50,7 @@ static enum status write_new(struct node_dir *n, struct error *e)
     const uint64_t index = r->last_index + 1;
     const uint64_t term = MAX(r->hard_state.current_term, node_dir_term(n, r->last_index)) + 1;
     struct buf payload = {0};
-    new_members(n, &payload);
+    members_alone(&n->members, r->identity.node_id, &payload);
     const struct log_hard_state hard = {.current_term = term};
     const struct log_entry entry = {term, RAFT_CONFIG, buf_bytes(&payload)};
     const struct log_config config = {index, buf_bytes(&payload)};

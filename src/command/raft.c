@@ -7,6 +7,8 @@
 static const struct command raft_subcommands[] = {
     {.name = "add", .arity = -3, .flags = HOST, .group = "cluster", .since = "7.0.0",
      .complexity = "O(N)", .summary = "Makes an empty node a member."},
+    {.name = "backup", .arity = 3, .flags = HOST, .group = "cluster", .since = "7.0.0",
+     .complexity = "O(N)", .summary = "Copies this node's state and log to a directory of it."},
     {.name = "digest", .arity = 2, .flags = HOST, .group = "cluster", .since = "7.0.0",
      .complexity = "O(1)", .summary = "Applied index and running digest of this node."},
     {.name = "doctor", .arity = 2, .flags = HOST, .group = "cluster", .since = "7.0.0",

@@ -137,7 +137,7 @@ static bool asks_too_much(const struct consensus *c)
     return count >= CHANGES_MAX / 2;
 }
 
-static void answer_at_once(struct consensus *c, struct admin *admin, bool ok, const char *text)
+void admin_answer(struct consensus *c, struct admin *admin, bool ok, const char *text)
 {
     admin->ok = ok;
     snprintf(admin->text, sizeof(admin->text), "%s", text);
@@ -149,27 +149,31 @@ void admin_mail(struct consensus *c, struct admin *admin)
     if (admin->op == ADMIN_STATUS) {
         admin->status = xcalloc(1, sizeof(*admin->status));
         consensus_fill_status(c, admin->status);
-        answer_at_once(c, admin, true, "OK");
+        admin_answer(c, admin, true, "OK");
         return;
     }
     if (c->raft == NULL) {
-        answer_at_once(c, admin, false, "this node is not part of a cluster yet");
+        admin_answer(c, admin, false, "this node is not part of a cluster yet");
         return;
     }
     if (c->is_removed) {
-        answer_at_once(c, admin, false, "this node was removed from its cluster: ask a member");
+        admin_answer(c, admin, false, "this node was removed from its cluster: ask a member");
+        return;
+    }
+    if (admin->op == ADMIN_BACKUP) {
+        backup_admin(c, admin);
         return;
     }
     char text[ADMIN_TEXT_MAX];
     if (admin->op == ADMIN_HOLDING && is_leader(c)) {
         count_holding(c, c->identity.node_id, admin->node, text);
-        answer_at_once(c, admin, true, text);
+        admin_answer(c, admin, true, text);
         return;
     }
     struct change *change = admin->op == ADMIN_HOLDING && asks_too_much(c)
                                 ? NULL : change_new(c, admin->op, admin->node);
     if (change == NULL) {
-        answer_at_once(c, admin, false, TOO_MANY);
+        admin_answer(c, admin, false, TOO_MANY);
         return;
     }
     change->admin = admin;
@@ -230,7 +234,7 @@ void admin_close(struct consensus *c)
 {
     for (size_t i = 0; i < CHANGES_MAX; i++)
         if (c->changes[i].step != CHANGE_FREE && c->changes[i].admin != NULL)
-            answer_at_once(c, c->changes[i].admin, false, "this node stops");
+            admin_answer(c, c->changes[i].admin, false, "this node stops");
     admin_give_back(c);
     buf_clear(&c->answered);
 }

@@ -72,6 +72,8 @@ void admin_reply(struct consensus *c, const struct wire_admin_reply *reply);
 void admin_turn(struct consensus *c);
 void admin_give_back(struct consensus *c);
 void admin_close(struct consensus *c);
+/* Gives it back, now or when there is room. */
+void admin_answer(struct consensus *c, struct admin *admin, bool ok, const char *text);
 void admin_stop(struct consensus *c);
 void admin_leader_up(struct consensus *c); /* what was forwarded may have been lost: again */
 raft_node best_successor(const struct consensus *c); /* voter with the longest log; 0 = none */

@@ -63,6 +63,8 @@ static void cut(struct consensus *c, const struct raft_status *at)
     const raft_index pin = snapshot_send_pin(c, at);
     if (pin != 0)
         to = MIN(to, pin);
+    if (backup_pin(c) != 0)
+        to = MIN(to, backup_pin(c));
     struct raft_entry last;
     if (to < at->first_index || !raft_entry_at(c->raft, to, &last))
         return;
@@ -82,7 +84,8 @@ void compact_tick(struct consensus *c)
     follow_tail(c, at.first_index, at.last_index);
     if (k->reclaim_due)
         compact_reclaim(c);
-    if (!k->due || k->writing || c->send.step == SEND_CHECKPOINT)
+    if (!k->due || k->writing || c->send.step == SEND_CHECKPOINT ||
+        c->backup.step == BACKUP_CHECKPOINT)
         return;
     k->due = false;
     cut(c, &at);

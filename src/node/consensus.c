@@ -144,6 +144,7 @@ static void turn_core(struct consensus *c)
     peers_turn(c);
     snapshot_send_turn(c);
     snapshot_receive_turn(c);
+    backup_turn(c);
     batches_turn(c);
     rounds_turn(c);
     output_flush(c);
@@ -521,6 +522,7 @@ void consensus_close(struct consensus *c)
     struct consensus_mail mail; /* what was sent to us and not taken holds references */
     while (mailbox_receive(c->o.inbox, &mail, 1) == 1)
         block_unref(mail.block);
+    backup_close(c);
     admin_close(c);
     output_close(c);
     peers_close_all(c);
@@ -590,6 +592,8 @@ static void fill_ages(const struct consensus *c, struct consensus_status *status
     if (c->send.step != SEND_IDLE)
         status->snapshot_age_ms = (c->now_us - c->send.begun_us) / 1000;
     memcpy(status->snapshot_refused, c->receive.refused, sizeof(status->snapshot_refused));
+    if (c->backup.step != BACKUP_IDLE)
+        status->backup_age_ms = (c->now_us - c->backup.begun_us) / 1000;
 }
 
 void consensus_fill_status(struct consensus *c, struct consensus_status *status)
@@ -609,6 +613,8 @@ void consensus_fill_status(struct consensus *c, struct consensus_status *status)
         .snapshots_sent = c->send.count,
         .snapshots_installed = c->receive.count,
         .compactions = c->compaction.count,
+        .backups = c->backup.count,
+        .backup_index = c->backup.last_index,
         .waiting = c->raft == NULL,
         .removed = c->is_removed,
         .quarantined = c->digests.is_quarantined,

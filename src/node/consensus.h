@@ -127,6 +127,8 @@ struct consensus_status {
     uint64_t write_age_ms;    /* of the oldest log write under way; 0 = none */
     uint64_t change_age_ms;   /* of the oldest administration request under way here */
     uint64_t snapshot_age_ms; /* of the transfer under way */
+    uint64_t backups, backup_index; /* made by this node since its start; where the last one ends */
+    uint64_t backup_age_ms;         /* of the one under way */
 };
 
 #endif

@@ -87,10 +87,12 @@ enum admin_op {
     ADMIN_REPLACE,  /* node goes, the new empty one at address comes, in one change */
     ADMIN_PROMOTE,  /* node, a learner, is to vote */
     ADMIN_HOLDING,  /* node is a log index: text is how many other members have it on disk */
-    ADMIN_OPS
+    ADMIN_OPS,      /* peers send those before it; these are for the node itself: */
+    ADMIN_BACKUP    /* path: a directory here */
 };
 
 #define ADMIN_TEXT_MAX 256
+#define ADMIN_PATH_MAX 512
 struct raft_status;
 
 /* Made by the server, carried out by consensus (forwarded to the leader where it must be), given
@@ -100,6 +102,7 @@ struct admin {
     uint64_t node;
     char host[256];
     uint16_t port;
+    char path[ADMIN_PATH_MAX];
     void *context; /* the server's own */
     bool ok;
     char text[ADMIN_TEXT_MAX]; /* "OK", or an error that says what to do */

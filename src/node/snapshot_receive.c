@@ -352,7 +352,7 @@ static void hand_over(struct consensus *c)
         forget(r);
         return;
     }
-    if (c->send.step != SEND_IDLE)
+    if (c->send.step != SEND_IDLE || !backup_gives_way(c))
         return;
     const struct shard_mail m = {.kind = MAIL_INSTALL, .index = r->index, .term = r->log_term};
     if (mailbox_send(c->o.outbox, &m))

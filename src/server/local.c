@@ -87,6 +87,7 @@ const struct local_row local_rows[] = {
     {"pubsub|help", pubsub_help, true},
     {"raft|status", raft_status_command, false},
     {"raft|doctor", raft_doctor, false},
+    {"raft|backup", raft_backup, false},
     {"raft|log", raft_log, false},
     {"raft|add", raft_add, false},
     {"raft|remove", raft_remove, false},

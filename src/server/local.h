@@ -75,7 +75,7 @@ const char *busy_text(const struct server *s);
 local_run raft_status_command, raft_doctor, raft_log, raft_digest, raft_help;
 void raft_not_in_a_cluster(struct exec *x); /* the error reply */
 /* local_members.c */
-local_run raft_add, raft_remove, raft_replace, raft_promote, raft_transfer, cluster_meet,
-    cluster_forget, cluster_failover;
+local_run raft_backup, raft_add, raft_remove, raft_replace, raft_promote, raft_transfer,
+    cluster_meet, cluster_forget, cluster_failover;
 
 #endif

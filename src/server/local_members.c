@@ -1,5 +1,6 @@
 /* local_members.c -- RAFT ADD, REMOVE, REPLACE, PROMOTE, TRANSFER, and CLUSTER MEET, FORGET,
- * FAILOVER, the names that Redis has for three of them. Any node takes them: the leader decides. */
+ * FAILOVER, the names that Redis has for three of them. Any node takes them: the leader decides.
+ * And RAFT BACKUP, which the node that is asked does itself. */
 
 #include "server/local.h"
 
@@ -14,7 +15,7 @@
 static const int64_t node_numbers[] = {1, INT64_MAX};
 static const int64_t ports[] = {1, 65535};
 
-/* --- on the way to the leader ----------------------------------------------------------------- */
+/* --- on the way to the consensus half --------------------------------------------------------- */
 
 static void submit(struct server *s, struct exec *x, enum admin_op op, const struct admin *what)
 {
@@ -108,6 +109,26 @@ void raft_promote(struct server *s, struct conn *c, struct exec *x)
     struct admin what = {0};
     if (!local_refuse_in_exec(x) && parse_node(x, 2, &what))
         submit(s, x, ADMIN_PROMOTE, &what);
+}
+
+/* The consensus half says what is wrong with the directory itself. */
+void raft_backup(struct server *s, struct conn *c, struct exec *x)
+{
+    (void)c;
+    struct admin what = {0};
+    if (local_refuse_in_exec(x))
+        return;
+    const struct bytes dir = x->args[2];
+    bool is_text = dir.size > 0 && dir.size < sizeof(what.path);
+    for (size_t i = 0; is_text && i < dir.size; i++)
+        is_text = bytes_data(dir)[i] >= ' ' && bytes_data(dir)[i] != 0x7f;
+    if (!is_text || bytes_data(dir)[0] != '/') {
+        reply_errorf(x, "ERR the directory must be an absolute path on this node, of less than %d "
+                     "bytes", ADMIN_PATH_MAX);
+        return;
+    }
+    memcpy(what.path, dir.data, dir.size);
+    submit(s, x, ADMIN_BACKUP, &what);
 }
 
 void raft_transfer(struct server *s, struct conn *c, struct exec *x)

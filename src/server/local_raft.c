@@ -164,6 +164,8 @@ void raft_help(struct server *s, struct conn *c, struct exec *x)
     static const char *const lines[] = {
         "STATUS",
         "    This node's view of the cluster: role, term, leader, indexes, peers.",
+        "BACKUP <dir>",
+        "    Add a backup to the series in a directory of this node (absolute path).",
         "DOCTOR",
         "    What is wrong with the cluster as this node sees it, and what to do.",
         "LOG <from> [<count>]",
