@@ -196,11 +196,26 @@ static void check_changes(struct doctor *d)
             "There are two voters: if either goes down, nothing is decided.");
 }
 
+static void check_archive(struct doctor *d)
+{
+    const struct consensus_status *status = d->status;
+    if (status->archive_failing_ms > 0)
+        say(d, "look at the disk of archive-dir and at the log of this node; the log is kept for a "
+            "while, then the archive gets a gap",
+            "The log has not been archived for %llu s, since entry %llu.",
+            U(status->archive_failing_ms / 1000), U(status->archive_index));
+    if (status->archive_gaps > 0)
+        say(d, "RAFT BACKUP now: points behind it can be restored again; then remove the segments "
+            "before the gap",
+            "The archive of this node lacks entries %llu to %llu.", U(status->archive_gap_first),
+            U(status->archive_gap_last));
+}
+
 void doctor_text(struct server *s, struct buf *to)
 {
     static void (*const checks[])(struct doctor *) = {
         check_service, check_leader, check_members, check_disk, check_lag, check_clock,
-        check_changes,
+        check_changes, check_archive,
     };
     struct doctor d = {.s = s, .status = &s->consensus, .to = to};
     if (node_id(s->node) == 0) {

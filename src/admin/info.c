@@ -403,6 +403,11 @@ static void raft_fields(struct server *s, struct buf *to)
     number(to, "raft_backups", status->backups);
     number(to, "raft_backup_last_index", status->backup_index);
     number(to, "raft_backup_ms", status->backup_age_ms);
+    number(to, "raft_archive", status->archives);
+    number(to, "raft_archive_index", status->archive_index);
+    number(to, "raft_archive_segments", status->archive_segments);
+    number(to, "raft_archive_failing_ms", status->archive_failing_ms);
+    number(to, "raft_archive_gaps", status->archive_gaps);
     number(to, "raft_ready", s->is_ready);
     text(to, "raft_service", service_names[s->status.service]);
     buf_printf(to, "raft_digest:%016llx\r\n", U(s->status.digest));

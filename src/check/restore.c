@@ -199,7 +199,7 @@ static enum status add_entry(struct restore *r, const struct segment_entry *foun
                     "use a newer backup", ENTRIES_MAX);
     r->index++;
     r->term = entry->term;
-    r->clock_ms = found->clock_ms;
+    r->clock_ms = MAX(r->clock_ms, found->clock_ms);
     if (entry->kind == RAFT_CONFIG) {
         if (!members_decode(entry->payload, &r->members))
             return fail(e, STATUS_CORRUPT, "entry %" PRIu64 " is no configuration", r->index);
@@ -260,7 +260,7 @@ static enum status open_sources(struct restore *r, struct error *e)
     if (status == STATUS_OK)
         status = restore_log_open(&r->source, path, e);
     if (status == STATUS_OK && r->o->archive != NULL)
-        status = restore_log_open(&r->source, r->o->archive, e);
+        status = restore_log_archive(&r->source, r->o->archive, e);
     return status;
 }
 

@@ -9,13 +9,33 @@
 
 enum status restore_log_open(struct restore_log *l, const char *dir, struct error *e)
 {
-    CHECK(l->source_count < LOG_SOURCES);
+    if (l->source_count == LOG_SOURCES)
+        return fail(e, STATUS_INVALID, "an archive of more than %d nodes", LOG_SOURCES);
     struct log_source *source = &l->sources[l->source_count];
     if (strlen(dir) >= sizeof(source->dir))
         return fail(e, STATUS_INVALID, "the path %.100s is too long", dir);
     strcpy(source->dir, dir);
     const enum status status = segment_list(l->disk, dir, l->cluster, &source->names, e);
     l->source_count += status == STATUS_OK;
+    return status;
+}
+
+enum status restore_log_archive(struct restore_log *l, const char *dir, struct error *e)
+{
+    struct buf names = {0};
+    char path[DISK_PATH_MAX];
+    enum status status = restore_log_open(l, dir, e);
+    if (status == STATUS_OK)
+        status = disk_list(l->disk, dir, &names, e);
+    const char *name = (const char *)buf_data(&names), *end = name + names.size;
+    for (; status == STATUS_OK && name < end; name += strlen(name) + 1) {
+        if (strncmp(name, "node-", 5) != 0)
+            continue;
+        status = disk_join(path, dir, name, e);
+        if (status == STATUS_OK)
+            status = restore_log_open(l, path, e);
+    }
+    buf_clear(&names);
     return status;
 }
 

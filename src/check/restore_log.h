@@ -6,7 +6,7 @@
 #include "kv/disk.h"
 #include "kv/segment.h"
 
-#define LOG_SOURCES 2 /* the backup's own, the archive */
+#define LOG_SOURCES 64 /* the backup's own, the archive, node-<id> in it of every node */
 
 struct log_source {
     char dir[DISK_PATH_MAX];
@@ -23,6 +23,8 @@ struct restore_log {
 };
 
 enum status restore_log_open(struct restore_log *l, const char *dir, struct error *e) MUST_CHECK;
+/* An archive-dir, or that of one node in it. */
+enum status restore_log_archive(struct restore_log *l, const char *dir, struct error *e) MUST_CHECK;
 void restore_log_close(struct restore_log *l);
 
 /* The next entry, borrowed until the next call. NOT_FOUND: no source has it; first_behind is then

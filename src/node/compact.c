@@ -63,6 +63,7 @@ static void cut(struct consensus *c, const struct raft_status *at)
     const raft_index pin = snapshot_send_pin(c, at);
     if (pin != 0)
         to = MIN(to, pin);
+    to = MIN(to, archive_limit(c, at));
     if (backup_pin(c) != 0)
         to = MIN(to, backup_pin(c));
     struct raft_entry last;

@@ -134,6 +134,7 @@ static void take_ticks(struct consensus *c)
         health_tick(c);
         space_tick(c);
         compact_tick(c);
+        archive_tick(c);
         caretaker_tick(c);
         digest_tick(c);
     }
@@ -523,6 +524,7 @@ void consensus_close(struct consensus *c)
     while (mailbox_receive(c->o.inbox, &mail, 1) == 1)
         block_unref(mail.block);
     backup_close(c);
+    archive_close(c);
     admin_close(c);
     output_close(c);
     peers_close_all(c);
@@ -596,6 +598,19 @@ static void fill_ages(const struct consensus *c, struct consensus_status *status
         status->backup_age_ms = (c->now_us - c->backup.begun_us) / 1000;
 }
 
+static void fill_archive(const struct consensus *c, struct consensus_status *status)
+{
+    const struct archive *a = &c->archive;
+    status->archives = c->o.archive_dir != NULL && *c->o.archive_dir != '\0';
+    status->archive_index = a->archived;
+    status->archive_segments = a->segments;
+    status->archive_gaps = a->gaps;
+    status->archive_gap_first = a->gap_first;
+    status->archive_gap_last = a->gap_last;
+    if (a->failing_us != 0)
+        status->archive_failing_ms = MAX(1, (c->now_us - a->failing_us) / 1000);
+}
+
 void consensus_fill_status(struct consensus *c, struct consensus_status *status)
 {
     *status = (struct consensus_status){
@@ -630,4 +645,5 @@ void consensus_fill_status(struct consensus *c, struct consensus_status *status)
     status->log_last = status->raft.last_index;
     fill_members(c, status);
     fill_ages(c, status);
+    fill_archive(c, status);
 }

@@ -27,6 +27,8 @@ struct consensus_options {
     struct state_store *state;           /* on disk, for snapshots; NULL: none sent or taken, and
                                             the log is never cut */
     uint32_t snapshot_chunk_bytes;       /* at once; 0 = WIRE_CHUNK_MAX, and not more */
+    const char *archive_dir;             /* NULL, "": nothing is archived; archive.h */
+    uint64_t archive_interval_ms;        /* from one segment to the next, at most */
     uint64_t log_keep_bytes;             /* newest entries that stay in the log; 0 = 128 MiB */
     const struct log_recovered *recovered; /* borrowed for the open; node_id 0: waits */
     uint64_t applied_index, applied_term; /* of the state store */
@@ -129,6 +131,10 @@ struct consensus_status {
     uint64_t snapshot_age_ms; /* of the transfer under way */
     uint64_t backups, backup_index; /* made by this node since its start; where the last one ends */
     uint64_t backup_age_ms;         /* of the one under way */
+    bool archives;
+    uint64_t archive_index, archive_segments; /* archived up to here; written since the start */
+    uint64_t archive_failing_ms;              /* since when it cannot be written; 0 = it can */
+    uint64_t archive_gaps, archive_gap_first, archive_gap_last; /* the newest */
 };
 
 #endif

@@ -9,7 +9,7 @@
  *   snapshot.h     snapshots sent and taken, the log cut: snapshot_*.c, compact.c
  *   change.h       members, leadership: admin.c (asked for), membership.c (steps), caretaker.c
  *   relay_peers.c  bytes between the data halves of nodes: pub/sub
- *   backup.c       RAFT BACKUP
+ *   backup.c       RAFT BACKUP; archive.c: archive-dir
  *   health.c       when a leader hands over by itself: slow disk, wrong clock
  *   space.c        what a disk that is nearly full stops */
 
@@ -109,6 +109,7 @@ struct consensus {
     struct snapshot_receive receive;
     struct compaction compaction;
     struct backup backup;
+    struct archive archive;
     struct digests digests;
 
     bool ineligible; /* the core was told not to campaign */

@@ -5,7 +5,7 @@
 #define NODE_CONSENSUS_PARTS_H
 
 #include "base/queue.h"
-#include "node/backup.h"
+#include "node/archive.h"
 #include "node/change.h"
 #include "node/consensus.h"
 #include "node/snapshot.h"

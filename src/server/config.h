@@ -63,14 +63,14 @@ struct config {
     struct output_limit output_limits[CLIENT_CLASSES];
     int64_t query_buffer_limit;
     /* files and log */
-    const char *dir, *logfile, *pidfile, *raft_trace;
+    const char *dir, *logfile, *pidfile, *raft_trace, *archive_dir;
     int64_t loglevel; /* debug verbose notice warning */
     bool daemonize;   /* refused */
     /* cluster */
     bool cluster_init;
     const char *cluster_secret, *cluster_secret_file;
     int64_t tick_ms, heartbeat_ticks, election_ticks, lease_ms;
-    int64_t replace_dead_after_ms, digest_every;
+    int64_t replace_dead_after_ms, digest_every, archive_interval;
     const char *peer_hints;
     bool auto_heal;
     bool read_lease;

@@ -352,6 +352,8 @@ enum status config_finish(struct config *c, struct error *e)
         status = check_file_is_free("pidfile", c->pidfile, c->dir, e);
     if (status == STATUS_OK)
         status = check_file_is_free("raft-trace", c->raft_trace, c->dir, e);
+    if (status == STATUS_OK)
+        status = check_file_is_free("archive-dir", c->archive_dir, c->dir, e);
     return status;
 }
 

@@ -102,6 +102,8 @@ const struct config_row config_rows[] = {
     MEMORY("flush-log-bytes", flush_log_bytes, "268435456", 1 << 20, INT64_MAX, FIXED),
     MEMORY("log-keep", log_keep, "134217728", 1 << 20, INT64_MAX, FIXED),
     INT("flush-interval", flush_interval, "60", 1, 86400, FIXED),
+    STRING("archive-dir", archive_dir, "", FIXED),
+    INT("archive-interval", archive_interval, "10", 1, 3600, FIXED),
     STRING("raft-trace", raft_trace, "", FIXED),
     INT("loops", loops, "2", 1, 2, FIXED),
     ENUM("enable-debug-command", enable_debug_command, "no", debug_commands, FIXED),
