@@ -22,6 +22,7 @@
 #define WRITE_BYTES ((size_t)8 << 20)
 #define WRITE_ENTRIES 1024
 #define ENTRIES_MAX (1u << 21) /* between state and point: half of what a node's log takes */
+#define TERMS_MAX 1000         /* the same: a log has at most 1024 */
 
 struct restore {
     const struct restore_options *o;
@@ -32,6 +33,7 @@ struct restore {
     struct log_store *log;
     struct members members; /* the newest configuration up to here */
     uint64_t index, term, clock_ms; /* what is written so far */
+    uint64_t terms;
     /* one write */
     struct log_entry entries[WRITE_ENTRIES];
     struct log_config configs[WRITE_ENTRIES];
@@ -194,9 +196,10 @@ static enum status add_entry(struct restore *r, const struct segment_entry *foun
     if (entry->term < r->term)
         return fail(e, STATUS_CORRUPT, "entry %" PRIu64 " has term %" PRIu64 ", behind one of term "
                     "%" PRIu64 ": these are not of one log", r->index + 1, entry->term, r->term);
-    if (r->index - r->manifest.index >= ENTRIES_MAX)
-        return fail(e, STATUS_INVALID, "more than %u entries lie between the backup and the point: "
-                    "use a newer backup", ENTRIES_MAX);
+    r->terms += entry->term != r->term;
+    if (r->index - r->manifest.index >= ENTRIES_MAX || r->terms > TERMS_MAX)
+        return fail(e, STATUS_INVALID, "more than %u entries or %d terms lie between the backup "
+                    "and the point: use a newer backup", ENTRIES_MAX, TERMS_MAX);
     r->index++;
     r->term = entry->term;
     r->clock_ms = MAX(r->clock_ms, found->clock_ms);

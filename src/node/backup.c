@@ -10,7 +10,6 @@
 #include "kv/state_store.h"
 #include "machine/entry.h"
 
-#define BACKUP_RATE ((uint64_t)64 << 20) /* bytes per second, read; half of what a snapshot may */
 #define BACKUP_CHUNK ((size_t)1 << 20)
 #define BACKUP_ID_BIT ((uint64_t)1 << 63) /* its checkpoints are not those of transfers */
 #define LOG_WAIT_US (30 * 1000000ull)     /* for a slow disk to hold what is committed */
@@ -183,6 +182,10 @@ static const char *refusal(const struct consensus *c)
 {
     if (c->o.state == NULL || c->o.disk == NULL)
         return "this node has no state on a disk";
+    struct raft_status at;
+    raft_status(c->raft, &at);
+    if (at.state_lost)
+        return "the state of this node is gone (RAFT DOCTOR): back up another node";
     if (c->backup.step != BACKUP_IDLE)
         return "a backup is under way on this node already";
     if (c->digests.wrong_index != 0 || c->digests.is_quarantined)
@@ -283,7 +286,7 @@ static void copy_turn(struct consensus *c)
 {
     struct backup *b = &c->backup;
     const uint64_t us = MIN(c->now_us - b->budget_us, 1000000);
-    b->budget = MIN(b->budget + us * BACKUP_RATE / 1000000, 4 * BACKUP_CHUNK);
+    b->budget = MIN(b->budget + us * c->o.backup_rate / 1000000, 4 * BACKUP_CHUNK);
     b->budget_us = c->now_us;
     if (b->file == b->files.count) {
         submit(c, BACKUP_COMMIT, commit_work);
@@ -300,7 +303,7 @@ static void job_results(struct consensus *c)
     if (b->step == BACKUP_ABORT)
         answer(c, false, b->called_off != NULL ? b->called_off : b->error.text);
     else if (b->status != STATUS_OK)
-        give_up(c, NULL);
+        give_up(c, b->called_off);
     else if (b->step == BACKUP_COMMIT)
         made(c);
     else if (b->step == BACKUP_CHECKPOINT)
@@ -327,6 +330,8 @@ void backup_turn(struct consensus *c)
         return;
     if (c->stopping)
         give_up(c, "this node stops");
+    else if (b->called_off != NULL)
+        give_up(c, b->called_off);
     else if (b->step == BACKUP_WAIT)
         wait_turn(c);
     else if (b->step == BACKUP_LOG)
@@ -340,8 +345,8 @@ bool backup_gives_way(struct consensus *c)
     struct backup *b = &c->backup;
     if (b->step == BACKUP_IDLE || b->step == BACKUP_WAIT || b->step == BACKUP_OPEN)
         return true; /* it has no checkpoint yet, and waits for the install */
-    if (!b->job_runs)
-        give_up(c, "this node was too far behind and gets a snapshot: try again");
+    /* Its next job would be submitted in the turn that takes the result of this one. */
+    b->called_off = "this node was too far behind and gets a snapshot: try again";
     return false;
 }
 

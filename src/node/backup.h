@@ -6,7 +6,7 @@
  *
  * The checkpoint is hard links; the log follows from its last entry to what was committed when it
  * was made, so the backup ends with everything that was acknowledged before it was asked for.
- * All disk work is the snapshot worker's, in small jobs, not more than BACKUP_RATE bytes a second.
+ * All disk work is the snapshot worker's, in small jobs, not more than backup-rate bytes a second.
  * An install of a snapshot ends a backup: the state it copies goes. */
 
 #ifndef NODE_BACKUP_H
@@ -15,6 +15,8 @@
 #include "kv/backup_set.h"
 #include "kv/segment.h"
 #include "node/snapshot.h"
+
+#define BACKUP_RATE_DEFAULT ((uint64_t)64 << 20) /* half of what a snapshot may */
 
 struct admin;
 

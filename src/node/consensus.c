@@ -456,6 +456,8 @@ enum status consensus_open(const struct consensus_options *options, struct conse
         c->o.snapshot_chunk_bytes = WIRE_CHUNK_MAX;
     if (c->o.log_keep_bytes == 0)
         c->o.log_keep_bytes = LOG_KEEP_BYTES_DEFAULT;
+    if (c->o.backup_rate == 0)
+        c->o.backup_rate = BACKUP_RATE_DEFAULT;
     if (c->o.cache_bytes == 0)
         c->o.cache_bytes = CACHE_BYTES_DEFAULT;
     c->identity = options->recovered->identity;

@@ -27,6 +27,7 @@ struct consensus_options {
     struct state_store *state;           /* on disk, for snapshots; NULL: none sent or taken, and
                                             the log is never cut */
     uint32_t snapshot_chunk_bytes;       /* at once; 0 = WIRE_CHUNK_MAX, and not more */
+    uint64_t backup_rate;                /* bytes read per second; 0 = 64 MiB */
     const char *archive_dir;             /* NULL, "": nothing is archived; archive.h */
     uint64_t archive_interval_ms;        /* from one segment to the next, at most */
     uint64_t log_keep_bytes;             /* newest entries that stay in the log; 0 = 128 MiB */

@@ -6,10 +6,9 @@
  *   peers.c        frames from peers, frames to peers, old entries fetched for them, who is up
  *   batches.c      proposals: our own batches on their way, the leader's books and clock
  *   rounds.c       read rounds: ours and our peers'
- *   snapshot.h     snapshots sent and taken, the log cut: snapshot_*.c, compact.c
+ *   snapshot.h     snapshots sent and taken, the log cut: snapshot_*.c, compact.c; backup, archive
  *   change.h       members, leadership: admin.c (asked for), membership.c (steps), caretaker.c
  *   relay_peers.c  bytes between the data halves of nodes: pub/sub
- *   backup.c       RAFT BACKUP; archive.c: archive-dir
  *   health.c       when a leader hands over by itself: slow disk, wrong clock
  *   space.c        what a disk that is nearly full stops */
 

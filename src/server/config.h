@@ -70,7 +70,7 @@ struct config {
     bool cluster_init;
     const char *cluster_secret, *cluster_secret_file;
     int64_t tick_ms, heartbeat_ticks, election_ticks, lease_ms;
-    int64_t replace_dead_after_ms, digest_every, archive_interval;
+    int64_t replace_dead_after_ms, digest_every, archive_interval, backup_rate;
     const char *peer_hints;
     bool auto_heal;
     bool read_lease;

@@ -103,6 +103,7 @@ const struct config_row config_rows[] = {
     MEMORY("log-keep", log_keep, "134217728", 1 << 20, INT64_MAX, FIXED),
     INT("flush-interval", flush_interval, "60", 1, 86400, FIXED),
     STRING("archive-dir", archive_dir, "", FIXED),
+    MEMORY("backup-rate", backup_rate, "67108864", 1 << 20, INT64_MAX / 2, FIXED),
     INT("archive-interval", archive_interval, "10", 1, 3600, FIXED),
     STRING("raft-trace", raft_trace, "", FIXED),
     INT("loops", loops, "2", 1, 2, FIXED),

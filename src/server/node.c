@@ -391,6 +391,7 @@ static enum status open_consensus(struct node *n, const struct log_recovered *re
         .log = n->log,
         .state = n->state,
         .log_keep_bytes = (uint64_t)config->log_keep,
+        .backup_rate = (uint64_t)config->backup_rate,
         .archive_dir = config->archive_dir,
         .archive_interval_ms = (uint64_t)config->archive_interval * 1000,
         .recovered = recovered,

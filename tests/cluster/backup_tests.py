@@ -293,6 +293,55 @@ def any_point_is_restored():
         cluster.close()
 
 
+def a_snapshot_calls_a_backup_off():
+    cluster = Cluster(namespaces=False, options=["--flush-interval", "1", "--log-keep", "1mb", "--backup-rate", "1mb"])
+    try:
+        cluster.form()
+        series = os.path.join(cluster.directory, "series")
+        client = Client(cluster.nodes[0].address)
+        for i in range(100):  # does not compress: a backup takes ten seconds
+            client.call("SET", "bulk:%d" % i, os.urandom(100000))
+        client.close()
+        cluster.check_equal()
+        late = cluster.nodes[2]
+        late.call("SAVE")
+        late.kill()
+        fill(cluster.nodes[0], "missed", 3000)
+        for node in cluster.nodes[:2]:
+            node.call("SAVE")
+        late.start()
+        try:
+            answer = late.call("RAFT", "BACKUP", series, timeout=60)
+            raise AssertionError("nothing called it off: %r" % answer)
+        except ReplyError as e:
+            assert "gets a snapshot" in str(e), e
+        cluster.check_equal()
+        assert int(late.info("raft")["raft_snapshots_installed"]) == 1
+        assert os.listdir(series) == ["SERIES"]
+        try:  # one at a time
+            first = Client(late.address)
+            first.send("RAFT", "BACKUP", series)
+            while late.info("raft")["raft_backup_ms"] == "0":
+                time.sleep(0.01)
+            first.close()
+            late.call("RAFT", "BACKUP", series)
+            raise AssertionError("two at once")
+        except ReplyError as e:
+            assert "under way" in str(e), e
+        # Nobody waits for its answer, but it is made.
+        end = time.monotonic() + 60
+        while late.info("raft")["raft_backups"] == "0":
+            assert time.monotonic() < end, late.info("raft")
+            time.sleep(0.1)
+        assert "sound" in check("verify", series)
+        cluster.check_logs()
+    except BaseException:
+        cluster.tell_logs()
+        raise
+    finally:
+        cluster.close()
+
+
 def an_archive_that_cannot_be_written_is_told():
     cluster = Cluster(1, namespaces=False, options=["--flush-interval", "1", "--log-keep", "1mb", "--archive-interval", "1"])
     try:
@@ -341,4 +390,5 @@ def an_archive_that_cannot_be_written_is_told():
         cluster.close()
 
 
-TESTS = [backups_are_made_under_load_and_restored, any_point_is_restored, an_archive_that_cannot_be_written_is_told]
+TESTS = [backups_are_made_under_load_and_restored, a_snapshot_calls_a_backup_off, any_point_is_restored,
+         an_archive_that_cannot_be_written_is_told]
