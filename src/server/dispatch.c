@@ -689,6 +689,20 @@ static enum dispatch refuse_busy(struct incoming *in)
     return outcome;
 }
 
+/* To MONITOR. Scripts too, though Redis's flag says no: it shows them by itself. */
+static void show(const struct incoming *in)
+{
+    struct server *s = in->conn->server;
+    const uint32_t flags = in->command->flags;
+    if ((flags & CMD_ADMIN) || ((flags & CMD_SKIP_MONITOR) && !(flags & CMD_TRY_READ)))
+        return;
+    struct buf line = {0};
+    monitor_line(s, &line, &(struct monitored){in->conn->session.db, in->conn->address,
+                                               shown_args(in), in->arg_count});
+    monitor_send(s, buf_bytes(&line));
+    buf_clear(&line);
+}
+
 enum dispatch dispatch_request(struct conn *c, const struct resp_request *r, size_t offset,
                                size_t *rewind)
 {
@@ -712,9 +726,8 @@ enum dispatch dispatch_request(struct conn *c, const struct resp_request *r, siz
         outcome = dispatch_plain(&in);
     if (outcome == DISPATCH_TAKEN)
         tracking_dispatched(c, in.info->name);
-    if (outcome == DISPATCH_TAKEN && s->monitor_count > 0 && !c->is_dead &&
-        !(in.command->flags & (CMD_SKIP_MONITOR | CMD_ADMIN)))
-        monitor_feed(s, c, shown_args(&in), in.arg_count);
+    if (outcome == DISPATCH_TAKEN && s->monitor_count > 0 && !c->is_dead)
+        show(&in);
     return outcome;
 }
 
@@ -754,17 +767,6 @@ void dispatch_account(struct slot *slot, const struct reply *reply)
     }
     if (ticks >= slot->conn->server->slow_ticks)
         note_slow(slot->conn, slot->info, ticks, buf_bytes(&slot->words));
-}
-
-void dispatch_account_script(struct server *s, const struct exec *x)
-{
-    struct command_info *info = commands_info_of(s->commands, x->command);
-    s->stats.commands++;
-    info->calls++;
-    if (x->reply.errors > 0) {
-        info->failed++;
-        stats_count_errors(&s->stats, x->reply.error_code, x->reply.errors);
-    }
 }
 
 void dispatch_begin_parts(const struct slot *slot)

@@ -30,9 +30,6 @@ enum dispatch dispatch_end(struct conn *c, size_t *rewind);
 /* Whether the connection has to authenticate first. */
 bool dispatch_needs_auth(const struct conn *c);
 
-/* A script's command has run at its client. */
-void dispatch_account_script(struct server *s, const struct exec *x);
-
 /* The script of slot goes on to the log; not NULL: why it may not. */
 const char *dispatch_moves(struct slot *slot);
 

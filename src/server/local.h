@@ -21,8 +21,15 @@ void local_execute(struct server *s, struct conn *c, struct exec *x);
 bool local_refuse_in_exec(struct exec *x);
 
 
-/* Sends MONITOR's line to those that watch. */
-void monitor_feed(struct server *s, const struct conn *c, const struct bytes *args, size_t count);
+/* What MONITOR shows of a command: where and whose ("lua": a script's) it was. */
+struct monitored {
+    uint32_t db;
+    const char *who;
+    const struct bytes *args;
+    uint32_t count;
+};
+void monitor_line(const struct server *s, struct buf *to, const struct monitored *m);
+void monitor_send(struct server *s, struct bytes lines); /* to those that watch */
 
 /* The reply to CONFIG SET's replicated part was made: ok = the log has taken it. */
 void config_set_finish(struct slot *slot, bool ok);

@@ -134,23 +134,25 @@ static void append_shown(struct buf *to, struct bytes b)
     buf_append_u8(to, '"');
 }
 
-void monitor_feed(struct server *s, const struct conn *c, const struct bytes *args, size_t count)
+void monitor_line(const struct server *s, struct buf *to, const struct monitored *m)
 {
-    struct buf line = {0};
-    buf_printf(&line, "+%llu.%06llu [%u %s]", (unsigned long long)(s->now_ms / 1000),
-               (unsigned long long)(s->now_ms % 1000 * 1000), c->session.db, c->address);
-    for (size_t i = 0; i < count; i++) {
-        buf_append_u8(&line, ' ');
-        append_shown(&line, args[i]);
+    buf_printf(to, "+%llu.%06llu [%u %s]", (unsigned long long)(s->now_ms / 1000),
+               (unsigned long long)(s->now_ms % 1000 * 1000), m->db, m->who);
+    for (uint32_t i = 0; i < m->count; i++) {
+        buf_append_u8(to, ' ');
+        append_shown(to, m->args[i]);
     }
-    buf_append_string(&line, "\r\n");
+    buf_append_string(to, "\r\n");
+}
+
+void monitor_send(struct server *s, struct bytes lines)
+{
     struct queue_node *node = queue_first(&s->conns);
     for (; node != NULL; node = queue_next(&s->conns, node)) {
         struct conn *other = container_of(node, struct conn, node);
         if (other->is_monitor && !other->is_dead)
-            conn_push(other, buf_bytes(&line));
+            conn_push(other, lines);
     }
-    buf_clear(&line);
 }
 
 /* --- MEMORY ----------------------------------------------------------------------------------- */

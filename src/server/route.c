@@ -7,6 +7,7 @@
 #include "server/events.h"
 #include "server/local.h"
 #include "server/pending.h"
+#include "server/script_trail.h"
 
 /* --- down ------------------------------------------------------------------------------------- */
 
@@ -66,13 +67,13 @@ static struct slot *slot_of(struct reply_slot *shard)
 static void host_reply_begin(void *context, struct reply_slot *shard, struct reply *reply,
                              void **client)
 {
-    (void)context;
     struct slot *slot = slot_of(shard);
     reply->out = slot_out(slot);
     reply->protocol = slot->protocol;
     *client = slot->conn;
     slot->begun = ticks_now();
     slot->conn->server->script_begun = slot->begun;
+    script_trail_forget(context, slot->conn);
     slot_begin(slot);
     dispatch_begin_parts(slot);
 }
@@ -131,6 +132,7 @@ static void host_reply_end(void *context, struct reply_slot *shard, const struct
     (void)command;
     struct slot *slot = slot_of(shard);
     server_end_script(context);
+    script_trail_tell(context, slot->conn);
     slot->shard.pending = NULL;
     struct reply own = *reply;
     if (slot->kind != SLOT_COMMAND)
@@ -151,6 +153,7 @@ static const char *host_read_moves(void *context, struct reply_slot *shard)
     struct slot *slot = slot_of(shard);
     struct conn *c = slot->conn;
     server_end_script(c->server);
+    script_trail_forget(c->server, c);
     const char *refusal = dispatch_moves(slot);
     if (refusal != NULL)
         return refusal;
@@ -216,9 +219,10 @@ static void host_denied(void *context, const struct exec *x, const struct acl_de
 static void host_ran(void *context, const struct exec *x)
 {
     if (x->in_script) {
-        dispatch_account_script(context, x);
+        script_trail_note(context, x);
         return;
     }
+    script_trail_tell(context, x->client);
     server_end_script(context);
     dispatch_account_part(context, x);
     ((struct server *)context)->script_begun = ticks_now();

@@ -22,6 +22,7 @@
 #include "server/key_changes.h"
 #include "server/latency.h"
 #include "server/pubsub.h"
+#include "server/script_trail.h"
 #include "server/slowlog.h"
 #include "server/stats.h"
 #include "server/tracking.h"
@@ -105,6 +106,7 @@ struct server {
     } busy;
     uint64_t part_begun;         /* ticks: where the running EXEC's next command begins, */
     uint32_t part_errors;        /* and the error replies before it */
+    struct script_trail script_trail;
     uint32_t monitor_count;
 
     enum pause pause;

@@ -65,6 +65,7 @@ void server_clear(struct server *s)
     slowlog_clear(&s->slowlog);
     acl_log_clear(&s->acl_log);
     acl_free(s->first_acl);
+    buf_clear(&s->script_trail.lines);
     commands_info_free(s->commands);
     arena_clear(&s->arena);
     buf_clear(&s->discard);

@@ -474,6 +474,39 @@ static void passwords_are_not_shown(void **state)
     close(monitor);
 }
 
+/* Tried as a read, a script runs again in the log: its commands count once, and MONITOR shows them
+ * once, behind the script. */
+static void commands_of_a_script_are_told_once(void **state)
+{
+    struct world *w = *state;
+    int monitor;
+    connect_one(w->server, &monitor);
+    assert_int_equal(send(monitor, "MONITOR\r\n", 9, 0), 9);
+    turn(w);
+    send_text(w, "MGET k\r\n"); /* stands for EVAL: the fake shard has no machine */
+    const struct bytes args[] = {BYTES("GET"), BYTES("a")};
+    for (int run = 0; run < 2; run++) {
+        struct exec x = {.args = args, .arg_count = 2, .in_script = true};
+        x.command = command_find(args, 2, NULL);
+        server_shard_host.reply_begin(w->server, fake.calls[0].slot, &x.reply, &x.client);
+        server_shard_host.exec.ran(w->server, &x);
+        if (run == 0)
+            assert_null(server_shard_host.read_moves(w->server, fake.calls[0].slot));
+        else
+            server_shard_host.reply_end(w->server, fake.calls[0].slot, &x.reply, NULL);
+    }
+    turn(w);
+    const struct command *get = command_find(args, 2, NULL);
+    assert_int_equal(commands_info_of(w->server->commands, get)->calls, 1);
+    char seen[1024] = "";
+    assert_true(recv(monitor, seen, sizeof(seen) - 1, 0) > 0);
+    const char *first = strstr(seen, "[0 lua] \"GET\" \"a\"\r\n");
+    assert_non_null(first);
+    assert_null(strstr(first + 7, "lua"));
+    assert_true(strstr(seen, "\"MGET\" \"k\"") < first);
+    close(monitor);
+}
+
 /* --- transactions ----------------------------------------------------------------------------- */
 
 /* Queued command n (from 0) of call as "db flags words". */
@@ -673,6 +706,7 @@ int main(void)
         TEST(a_pause_holds_back_what_replicas_would_see),
         TEST(passwords_are_not_shown),
         TEST(commands_of_an_exec_are_counted_and_noted_one_by_one),
+        TEST(commands_of_a_script_are_told_once),
         TEST(exec_is_one_request),
         TEST(errors_while_queueing_abort),
         TEST(a_transaction_of_reads_is_a_read),
