@@ -78,13 +78,17 @@ static void host_reply_begin(void *context, struct reply_slot *shard, struct rep
     dispatch_begin_parts(slot);
 }
 
-/* The keys of the slot's request are seen now, between two entries. */
+/* The keys of the slot's request are seen now, between two entries: as a read, since object_open()
+ * would delete one that is due, here and on no other node. */
 static void take_stamps(struct slot *slot)
 {
     struct conn *c = slot->conn;
     struct keyspace *k = shard_keyspace(c->server->shard);
     struct reader words;
     reader_init(&words, buf_bytes(&c->watching));
+    const bool within_read = keyspace_is_read_only(k);
+    if (!within_read)
+        keyspace_read_begin(k, keyspace_now(k));
     bool is_good = true;
     while (is_good && reader_left(&words) > 0) {
         const uint32_t size = reader_le32(&words);
@@ -99,6 +103,8 @@ static void take_stamps(struct slot *slot)
         object_close(&o);
         is_good = session_watch(&c->session, &watch);
     }
+    if (!within_read)
+        keyspace_read_end(k);
     if (is_good)
         resp_simple(&c->out, BYTES("OK"));
     else
