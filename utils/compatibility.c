@@ -22,6 +22,7 @@ struct note {
     bool is_absent; /* not in the table */
 };
 
+static struct commands_info *all;
 static struct note notes[NOTES_MAX];
 static size_t note_count;
 
@@ -56,31 +57,27 @@ static void notes_read(const char *path)
 /* Of the command, or else of all subcommands of its container ("cluster|*"). */
 static const char *note_of(const char *name)
 {
-    char all[COMMAND_NAME_MAX + 1];
-    snprintf(all, sizeof(all), "%.*s|*", (int)strcspn(name, "|"), name);
+    char whole[COMMAND_NAME_MAX + 1];
+    snprintf(whole, sizeof(whole), "%.*s|*", (int)strcspn(name, "|"), name);
     const char *found = NULL;
     for (size_t i = 0; i < note_count; i++) {
         if (strcmp(notes[i].name, name) == 0)
             return notes[i].text;
-        if (strcmp(notes[i].name, all) == 0)
+        if (strcmp(notes[i].name, whole) == 0)
             found = notes[i].text;
     }
     return found;
 }
 
-static bool is_answered_here(const char *name)
+/* Here a command is a function, what the machine does (scripts), what a session does (MULTI), or
+ * what the node answers by itself. */
+static bool runs(const struct command *c)
 {
-    for (size_t i = 0; i < local_row_count; i++)
-        if (strcmp(local_rows[i].name, name) == 0)
-            return true;
-    return strncmp(name, "debug", 5) == 0;
-}
-
-static bool runs(const struct command *c, const char *name)
-{
+    const struct command_info *info = commands_info_of(all, c);
     if (c->flags & CMD_NOT_YET)
         return false;
-    return c->run != NULL || c->subcommands != NULL || is_answered_here(name);
+    return c->run != NULL || (c->flags & CMD_MACHINE) || info->op != OP_NONE ||
+           info->local != NULL || info->is_debug;
 }
 
 static void write_row(const struct command *c)
@@ -94,7 +91,7 @@ static void write_row(const struct command *c)
         shown[i] = (char)(letter >= 'a' && letter <= 'z' ? letter - 'a' + 'A' : letter);
     }
     const char *note = note_of(text);
-    if (!runs(c, text))
+    if (!runs(c))
         printf("| %s | no | %s |\n", shown, note == NULL ? "not supported yet" : note);
     else
         printf("| %s | %s | %s |\n", shown, note == NULL ? "yes" : "differs",
@@ -160,6 +157,7 @@ int main(int argc, char **argv)
         return 1;
     }
     notes_read(argv[1]);
+    all = commands_info_new(local_rows, local_row_count);
     check_names();
     check_groups();
     printf("# Compatibility\n\n"
@@ -173,5 +171,6 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < note_count; i++)
         if (notes[i].is_absent)
             printf("| %s | %s |\n", notes[i].name, notes[i].text);
+    commands_info_free(all);
     return 0;
 }
