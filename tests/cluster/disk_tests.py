@@ -39,6 +39,17 @@ class SmallDisk:
     def resize(self, size):
         run("mount", "-o", "remount,size=%dm" % size, self.path)
 
+    def take(self, left):
+        """Somebody else's file takes all but left MiB: what RocksDB gives back changes no level then."""
+        info = os.statvfs(self.path)
+        size = info.f_bavail * info.f_frsize - (left << 20)
+        with open(os.path.join(self.path, "somebody-else-s"), "wb") as f:
+            if size > 0:
+                os.posix_fallocate(f.fileno(), 0, size)
+
+    def give(self):
+        os.unlink(os.path.join(self.path, "somebody-else-s"))
+
     def __exit__(self, *exception):
         for _ in range(100):
             if run_quietly("umount", self.path):
@@ -185,6 +196,9 @@ def two_full_disks_of_three_refuse_writes_until_there_is_room():
                 if error is not None and not numbers:
                     break
             assert refused is not None and refused.startswith("MISCONF"), refused
+            for disk in (one, other):
+                disk.take(48)
+            time.sleep(1)  # longer than levels take to be seen and told
             for node in cluster.nodes:  # also where there is room: a majority has none
                 assert node.running(), "node %d ended:\n%s" % (node.number, node.log_tail())
                 assert error_of(node, "SET", "x", "1").startswith("MISCONF"), error_of(node, "SET", "x", "1")
@@ -198,8 +212,10 @@ def two_full_disks_of_three_refuse_writes_until_there_is_room():
                 cluster.wait_ready(node)
             assert_all_there(small[1], acknowledged[-5:])
 
+            one.give()
             one.resize(2000)  # one more with room is a majority
             wait_written(through, 30)
+            other.give()
             other.resize(2000)
             wait_written(small[1], 30)
             cluster.check_equal(60)
