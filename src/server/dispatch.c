@@ -718,6 +718,8 @@ enum dispatch dispatch_request(struct conn *c, const struct resp_request *r, siz
         return refuse_busy(&in);
     if (pause_holds(c, s->pause == PAUSE_NONE ? 0 : flags_of(&in)))
         return DISPATCH_LATER;
+    if (in.info->has_passwords)
+        in.parsed = secrets_hashed(&s->arena, in.parsed, in.arg_count);
     if (in.info->op != OP_NONE)
         outcome = dispatch_op(&in);
     else if (c->session.in_multi)
