@@ -318,7 +318,8 @@ def a_snapshot_calls_a_backup_off():
         except ReplyError as e:
             assert "gets a snapshot" in str(e), e
         cluster.check_equal()
-        assert int(late.info("raft")["raft_snapshots_installed"]) == 1
+        installed = int(late.info("raft")["raft_snapshots_installed"])
+        assert installed >= 1, installed  # a second one if the log was cut again meanwhile
         assert os.listdir(series) == ["SERIES"]
         try:  # one at a time
             first = Client(late.address)
