@@ -151,18 +151,25 @@ static void hpexpireat(struct exec *x)
     expire_fields(x, false, false);
 }
 
+/* key FIELDS count field ...: the hash, and where the fields begin. */
+static bool open_fields(struct exec *x, struct object *hash, uint32_t *first)
+{
+    if (!open_key(x, 1, TYPE_HASH, hash))
+        return false;
+    if (arg_fields(x, 2, NOT_POSITIVE, first))
+        return true;
+    object_close(hash);
+    return false;
+}
+
 /* HPERSIST key FIELDS count field ... */
 static void hpersist(struct exec *x)
 {
     struct object hash;
     uint32_t first;
     bool has_changed = false;
-    if (!open_key(x, 1, TYPE_HASH, &hash))
+    if (!open_fields(x, &hash, &first))
         return;
-    if (!arg_fields(x, 2, NOT_POSITIVE, &first)) {
-        object_close(&hash);
-        return;
-    }
     reply_array(x, x->arg_count - first);
     for (uint32_t i = first; i < x->arg_count; i++) {
         enum outcome outcome = NO_FIELD;
@@ -184,12 +191,8 @@ static void reply_deadlines(struct exec *x, bool seconds, bool relative)
 {
     struct object hash;
     uint32_t first;
-    if (!open_key(x, 1, TYPE_HASH, &hash))
+    if (!open_fields(x, &hash, &first))
         return;
-    if (!arg_fields(x, 2, NOT_POSITIVE, &first)) {
-        object_close(&hash);
-        return;
-    }
     const int64_t now = relative ? (int64_t)keyspace_now(x->keyspace) : 0;
     reply_array(x, x->arg_count - first);
     for (uint32_t i = first; i < x->arg_count; i++) {
@@ -231,12 +234,8 @@ static void hgetdel(struct exec *x)
 {
     struct object hash;
     uint32_t first, deleted = 0;
-    if (!open_key(x, 1, TYPE_HASH, &hash))
+    if (!open_fields(x, &hash, &first))
         return;
-    if (!arg_fields(x, 2, NOT_POSITIVE, &first)) {
-        object_close(&hash);
-        return;
-    }
     reply_array(x, x->arg_count - first);
     for (uint32_t i = first; i < x->arg_count; i++) {
         const bool is_there = has_field(&hash, x->args[i]);
