@@ -126,11 +126,8 @@ class Runner:
         prefix = "p%06d.%06d:" % (self.number, self.count)  # as long as any other
         for line in samples.SETUP:
             self.control.send(*samples.words(line, prefix))
-        for line in samples.SETUP:
-            try:
-                self.control.receive()
-            except Exception as e:
-                assert "not supported" in str(e), e
+        for _ in samples.SETUP:
+            self.control.receive()
         first, second = samples.words(a, prefix), samples.words(b, prefix)
         wire = Wire(self.address)
         end = (["RESET"], ["PING", prefix + "end"])
