@@ -49,7 +49,8 @@ static void notes_read(const char *path)
         note->is_absent = strncmp(text, "-\t", 2) == 0;
         note->name = strdup(line);
         note->text = strdup(note->is_absent ? text + 2 : text);
-        CHECK(note->name != NULL && note->text != NULL);
+        CHECK(note->name != NULL);
+        CHECK(note->text != NULL);
     }
     fclose(file);
 }
