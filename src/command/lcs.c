@@ -65,6 +65,7 @@ static bool table_fits(struct exec *x, const struct lcs *l)
                        "proto-max-bulk-len");
         return false;
     }
+    keyspace_touch(x->keyspace, bytes / TOUCHED_BYTES);
     return true;
 }
 

@@ -274,6 +274,8 @@ static const struct setting settings_table[] = {
      FIELD(script_instructions_max)},
     {"script-memory-max", NULL, "268435456", parse_script_memory, print_number,
      FIELD(script_memory_max)},
+    {"script-writes-max", NULL, "1073741824", parse_script_memory, print_number,
+     FIELD(script_writes_max)},
     {"set-max-intset-entries", NULL, "512", parse_count, print_number,
      FIELD(set_max_intset_entries)},
     {"stream-node-max-bytes", NULL, "4096", parse_size, print_number,

@@ -40,6 +40,7 @@ struct settings {
     uint64_t acl_pubsub_default; /* enum acl_pubsub_default */
     uint64_t apply_rows_max;     /* rows that one command may write */
     uint64_t script_instructions_max, script_memory_max; /* of one script in apply; bytes: live */
+    uint64_t script_writes_max; /* bytes: what one script changes, as it was and as it is */
     uint32_t notify_keyspace_events; /* enum event_class */
     bool active_expire;
     bool script_deny_debug; /* DEBUG SET-DISABLE-DENY-SCRIPTS sets it to no */

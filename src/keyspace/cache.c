@@ -11,6 +11,7 @@
 #define CLEAN_PER_TURN 64   /* rows, and 1/1024 of the cut: 30 us for a million */
 #define EVICT_PER_TURN 4096 /* buckets looked at, */
 #define SWEEP_PER_TURN 512  /* for void rows alone, */
+#define SAVEPOINT_ROW ((size_t)128) /* what a row takes beside its keys and values, about */
 #define EVICT_PER_TURN_MAX (16 * EVICT_PER_TURN) /* when memory runs away */
 
 static size_t value_room(size_t key_size, size_t value_size)
@@ -286,12 +287,17 @@ static struct row *row_to_change(struct cache *c, struct bytes key, size_t value
     return row;
 }
 
-static void remember(struct cache *c, struct bytes key)
+/* value_size: of what the row is about to hold, 0 when it goes. */
+static void remember(struct cache *c, struct bytes key, size_t value_size)
 {
     const uint32_t hash = table_hash(key);
     struct row *row = row_of(*table_find(&c->table, key, hash));
-    if (row != NULL && row->is_dirty && row->epoch >= c->savepoint_epoch)
+    if (row != NULL && row->is_dirty && row->epoch >= c->savepoint_epoch) {
+        c->savepoint_bytes += value_size;
+        c->savepoint_bytes -= row->value_size;
         return; /* is remembered as it was before its first change */
+    }
+    c->savepoint_bytes += SAVEPOINT_ROW + 2 * key.size + value_size;
     if (row == NULL)
         row = load(c, key, hash);
     const bool is_there = row != NULL && !row->is_absent && !row_is_void(c, row);
@@ -302,18 +308,19 @@ static void remember(struct cache *c, struct bytes key)
         return;
     buf_append_le32(&c->undo, row->value_size);
     buf_append(&c->undo, row->value, row->value_size);
+    c->savepoint_bytes += row->value_size;
 }
 
-static void before_change(struct cache *c, struct bytes key)
+static void before_change(struct cache *c, struct bytes key, size_t value_size)
 {
     CHECK(!c->read_only);
     if (c->savepoint_epoch != 0)
-        remember(c, key);
+        remember(c, key, value_size);
 }
 
 void cache_put(struct cache *c, struct bytes key, struct bytes value)
 {
-    before_change(c, key);
+    before_change(c, key, value.size);
     struct garbage g = {NULL, NULL};
     struct row *row = row_to_change(c, key, value.size, &g);
     if (value.size > 0)
@@ -323,7 +330,7 @@ void cache_put(struct cache *c, struct bytes key, struct bytes value)
 
 uint8_t *cache_put_space(struct cache *c, struct bytes key, size_t value_size)
 {
-    before_change(c, key);
+    before_change(c, key, value_size);
     struct garbage g = {NULL, NULL};
     struct row *row = row_to_change(c, key, value_size, &g);
     garbage_free(c, &g);
@@ -332,7 +339,7 @@ uint8_t *cache_put_space(struct cache *c, struct bytes key, size_t value_size)
 
 void cache_del(struct cache *c, struct bytes key)
 {
-    before_change(c, key);
+    before_change(c, key, 0);
     struct garbage g = {NULL, NULL};
     row_to_change(c, key, 0, &g)->is_absent = true;
     garbage_free(c, &g);
@@ -345,6 +352,13 @@ void cache_savepoint_begin(struct cache *c)
     CHECK(c->savepoint_epoch == 0);
     CHECK(buf_bytes(&c->undo).size == 0);
     c->savepoint_epoch = ++c->epoch;
+    c->savepoint_bytes = 0;
+}
+
+size_t cache_savepoint_bytes(const struct cache *c)
+{
+    CHECK(c->savepoint_epoch != 0);
+    return c->savepoint_bytes;
 }
 
 void cache_savepoint_end(struct cache *c)

@@ -100,6 +100,9 @@ void cache_cursor_close(struct cache_cursor *cursor);
 void cache_savepoint_begin(struct cache *c);
 void cache_savepoint_end(struct cache *c);
 void cache_savepoint_roll_back(struct cache *c);
+/* What the rows that changed since the savepoint take, as they were and as they are: the same on
+ * every node, whatever its cache holds. */
+size_t cache_savepoint_bytes(const struct cache *c);
 
 /* While set, a change of any row panics. */
 void cache_set_read_only(struct cache *c, bool read_only);

@@ -113,6 +113,7 @@ struct cache {
     uint64_t lap;
     uint64_t savepoint_epoch; /* 0: none */
     struct buf undo;
+    size_t savepoint_bytes;
     struct buf loaded; /* the last value read from the store */
     bool read_only;
     void (*before_cut)(void *context);

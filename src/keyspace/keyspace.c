@@ -265,6 +265,21 @@ void keyspace_savepoint_begin(struct keyspace *k)
     cache_savepoint_begin(k->cache);
 }
 
+size_t keyspace_savepoint_bytes(const struct keyspace *k)
+{
+    return cache_savepoint_bytes(k->cache);
+}
+
+void keyspace_touch(struct keyspace *k, uint64_t count)
+{
+    k->touched += count;
+}
+
+uint64_t keyspace_touched(const struct keyspace *k)
+{
+    return k->touched;
+}
+
 void keyspace_savepoint_end(struct keyspace *k)
 {
     CHECK(k->has_savepoint);

@@ -67,6 +67,13 @@ void keyspace_entry_end(struct keyspace *k);
 void keyspace_savepoint_begin(struct keyspace *k);
 void keyspace_savepoint_end(struct keyspace *k);
 void keyspace_savepoint_roll_back(struct keyspace *k);
+size_t keyspace_savepoint_bytes(const struct keyspace *k); /* cache_savepoint_bytes() */
+
+/* Counts what commands look at and change: an element or a key each 1, a string 1 per
+ * TOUCHED_BYTES. It follows from commands and state alone, so scripts are charged for it. */
+#define TOUCHED_BYTES 4096
+void keyspace_touch(struct keyspace *k, uint64_t count);
+uint64_t keyspace_touched(const struct keyspace *k);
 
 /* A read runs at now_ms (>= the log clock) and may not change rows until keyspace_read_end(): a put
  * or del in between panics. May stand inside an entry too (a read that rides in a log batch). */

@@ -38,6 +38,7 @@ struct keyspace {
     bool in_entry;
     uint64_t entry_index, entry_term;
     uint64_t now, stamp;
+    uint64_t touched; /* see keyspace_touch() */
 
     bool is_reading;
     uint64_t log_clock; /* while reading: a key due by it needs no waiting */

@@ -339,6 +339,7 @@ void object_copy(struct object *o, uint32_t db, struct bytes name)
     copy.packed = o->packed;
     copy.fields_size = o->fields_size;
     memcpy(copy.fields, o->fields, o->fields_size);
+    keyspace_touch(o->keyspace, object_row_count(o));
     if (o->version != 0)
         copy.version = object_copy_rows(o);
     object_save(&copy);

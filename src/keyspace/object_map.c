@@ -15,6 +15,7 @@ uint64_t object_count(const struct object *o)
 
 bool object_get(struct object *o, uint8_t space, struct bytes subkey, struct bytes *value)
 {
+    o->keyspace->touched++;
     const bool is_there = object_is_packed(o) ? packed_get(o, space, subkey, value)
                                               : rows_get(o, space, subkey, value);
     if (!is_there || space != SPACE_FIELD || !object_hides(o, subkey))
@@ -48,6 +49,7 @@ bool object_put(struct object *o, uint8_t space, struct bytes subkey, struct byt
     CHECK(space != SPACE_SCORE); /* follows SPACE_MEMBER by itself, */
     CHECK(space != SPACE_DUE);   /* and this one SPACE_DEADLINE */
     CHECK(o->type != TYPE_ZSET || value.size == SCORE_SIZE);
+    o->keyspace->touched++;
     if (!object_is_packed(o))
         return rows_put(o, space, subkey, value);
     save_from_change(o, &subkey, &value);
@@ -62,6 +64,7 @@ bool object_del(struct object *o, uint8_t space, struct bytes subkey)
 {
     CHECK(!o->hides_due);
     CHECK(space != SPACE_SCORE);
+    o->keyspace->touched++;
     if (space == SPACE_FIELD && object_is_timed(o))
         object_set_field_deadline(o, subkey, 0);
     if (!object_is_packed(o))
@@ -101,9 +104,11 @@ void object_seek_hash(struct object *o, struct object_cursor *cursor, uint8_t sp
 bool object_next(struct object_cursor *cursor, struct bytes *subkey, struct bytes *value)
 {
     while (cursor->packed ? packed_cursor_next(cursor, subkey, value)
-                          : rows_cursor_next(cursor, subkey, value))
+                          : rows_cursor_next(cursor, subkey, value)) {
+        cursor->object->keyspace->touched++;
         if (cursor->space != SPACE_FIELD || !object_hides(cursor->object, *subkey))
             return true;
+    }
     return false;
 }
 

@@ -46,6 +46,7 @@ struct bytes object_string_range(struct object *o, size_t offset, size_t count)
     if (offset >= size)
         return BYTES_NONE;
     count = MIN(count, size - offset);
+    keyspace_touch(o->keyspace, count / TOUCHED_BYTES);
     if (o->version == 0)
         return bytes_of(bytes_data(o->packed) + offset, count);
 
@@ -165,6 +166,7 @@ void object_write_string(struct object *o, size_t offset, struct bytes value)
         return;
     o->encoding = ENCODING_RAW;
     o->dirty = true;
+    keyspace_touch(o->keyspace, value.size / TOUCHED_BYTES);
     const size_t end = offset + value.size;
     CHECK(end <= CACHE_VALUE_MAX);
     if (o->version == 0 && MAX(end, o->packed.size) <= PART_MAX) {

@@ -39,6 +39,7 @@ bool key_cursor_next(struct key_cursor *cursor, struct bytes *name, uint64_t *po
 {
     struct bytes key, value;
     while (cache_cursor_next(&cursor->rows, &key, &value)) {
+        keyspace_touch(cursor->keyspace, 1);
         struct meta m;
         meta_decode(value, &m);
         *name = bytes_from(key, META_KEY_NAME);

@@ -380,6 +380,11 @@ static void reply_end_of(struct exec *x, const struct script_run *run)
                         "script-memory-max = %llu bytes allow; all that it changed was taken back",
                      run->name, (unsigned long long)s->script_memory_max);
         return;
+    case SCRIPT_OVER_WRITES:
+        reply_errorf(x, "ERR script %s was not executed: it changes more than "
+                        "script-writes-max = %llu bytes; all that it changed was taken back",
+                     run->name, (unsigned long long)s->script_writes_max);
+        return;
     case SCRIPT_KILLED:
         reply_error(x, "ERR Error running script: Script killed by user with SCRIPT KILL.");
         return;

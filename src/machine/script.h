@@ -29,6 +29,7 @@ enum script_end {
     SCRIPT_WANTS_LOG, /* met a write command in the read-only keyspace */
     SCRIPT_OVER_INSTRUCTIONS,
     SCRIPT_OVER_MEMORY,
+    SCRIPT_OVER_WRITES,
     SCRIPT_KILLED,
 };
 

@@ -312,6 +312,16 @@ static void tell_refused(const struct script_run *run, const struct exec *x, con
     outer->host->refused(outer->host_context, x, code);
 }
 
+/* Nothing that a script changes may leave memory before it has ended. */
+static void note_writes(struct script_run *run)
+{
+    size_t bytes = run->effects->log.size;
+    if (run->has_written)
+        bytes += keyspace_savepoint_bytes(run->outer->keyspace);
+    if (bytes > run->outer->settings->script_writes_max)
+        run->end = SCRIPT_OVER_WRITES;
+}
+
 bool script_call(struct script_run *run, const struct bytes *args, uint32_t arg_count,
                  struct buf *reply, struct buf *error)
 {
@@ -350,5 +360,6 @@ bool script_call(struct script_run *run, const struct bytes *args, uint32_t arg_
     if (x.client != NULL && run->outer->host->ran != NULL)
         run->outer->host->ran(run->outer->host_context, &x);
     arena_reset(&run->effects->arena);
+    note_writes(run);
     return true;
 }

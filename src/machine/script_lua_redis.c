@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "command/acl_user.h"
+#include "keyspace/keyspace.h"
 
 #define VERSION_TEXT "7.0.15"
 #define VERSION_NUMBER 0x0007000f
@@ -64,6 +65,7 @@ static const struct bytes *take_args(lua_State *L, uint32_t *count)
 }
 
 #define CALL_PRICE 100 /* instructions that the shortest command is worth */
+#define TOUCH_PRICE 20 /* and each element, key or 4 KiB that it looks at (keyspace_touch) */
 
 /* Leaves what the command replied; true: it is an error. */
 static bool call(lua_State *L, struct script_run *run)
@@ -76,7 +78,13 @@ static bool call(lua_State *L, struct script_run *run)
     if (args != NULL) {
         buf_reset(&e->reply);
         buf_reset(&e->text);
+        const uint64_t touched = keyspace_touched(run->outer->keyspace);
         if (script_call(run, args, count, &e->reply, &e->text)) {
+            if (run->end == SCRIPT_OVER_WRITES) {
+                e->end = SCRIPT_OVER_WRITES;
+                lua_raise_end(L);
+            }
+            lua_charge(L, TOUCH_PRICE * (keyspace_touched(run->outer->keyspace) - touched));
             failed = e->reply.size > 0 && *buf_data(&e->reply) == '-';
             lua_settop(L, 0);
             lua_charge_bytes(L, e->reply.size);

@@ -233,6 +233,47 @@ static void hostile_scripts_end_and_leave_nothing(void **state)
     world_clear(&w);
 }
 
+/* Each of these costs few instructions of Lua. What they look at, and what they change, counts. */
+static void what_commands_touch_and_change_is_bounded(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *script, *limit;
+    } cases[] = {
+        {"while true do redis.call('sintercard', 2, 'set', 'set') end", "script-instructions-max"},
+        {"while true do redis.call('sunionstore', 'to', 'set') end", "script-writes-max"},
+        {"while true do redis.call('copy', 'set', 'to', 'replace') end", "script-writes-max"},
+        {"while true do redis.call('bitcount', 'text') end", "script-instructions-max"},
+        {"while true do redis.call('lcs', 'text', 'x', 'len') end", "script-instructions-max"},
+        {"while true do redis.call('keys', 'none') end", "script-instructions-max"},
+        {"local v = string.rep('v', 100000) for i = 1, 1e9 do redis.call('set', 'k' .. i, v) end",
+         "script-writes-max"},
+        {"local v = string.rep('v', 100000) while true do redis.call('append', 'a', v) end",
+         "script-writes-max"},
+        {"local v = string.rep('v', 100000) while true do redis.call('publish', 'c', v) end",
+         "script-writes-max"},
+    };
+    struct world w;
+    world_init(&w, CACHE_BYTES);
+    set_setting(&w, "script-instructions-max", "3000000");
+    set_setting(&w, "script-writes-max", "4194304");
+    apply_script(&w, "for i = 1, 2000 do redis.call('sadd', 'set', 'm' .. i) end "
+                     "redis.call('setrange', 'text', 1000000, 'x')");
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        char script[256];
+        snprintf(script, sizeof(script), "redis.call('set', 'x', 'y') %s", cases[i].script);
+        const char *reply = apply_script(&w, script);
+        if (strstr(reply, "was not executed") == NULL || strstr(reply, cases[i].limit) == NULL)
+            fail_msg("%s\n  %s", cases[i].script, reply);
+        assert_string_equal(read_now(&w, "EXISTS x"), ":0\r\n");
+        assert_string_equal(read_now(&w, "DBSIZE"), ":2\r\n");
+    }
+    /* It is what stands there in the end that counts, not how often it was written. */
+    assert_string_equal(apply_script(&w, "local v = string.rep('v', 50000) for i = 1, 200 do "
+                                         "redis.call('set', 'k', v) end return 7"), ":7\r\n");
+    world_clear(&w);
+}
+
 /* C's stack is not theirs. */
 static void recursion_has_a_bottom(void **state)
 {
@@ -498,6 +539,7 @@ int main(void)
         cmocka_unit_test(recursion_has_a_bottom),
         cmocka_unit_test(a_script_over_its_budget_leaves_the_rest_of_exec),
         cmocka_unit_test(replicas_come_to_the_same_state),
+        cmocka_unit_test(what_commands_touch_and_change_is_bounded),
         cmocka_unit_test(budgets_end_at_the_same_instruction),
         cmocka_unit_test(a_read_moves_to_the_log_at_its_first_write),
         cmocka_unit_test(eval_by_sha_outlives_a_flush),
