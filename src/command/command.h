@@ -135,6 +135,8 @@ size_t command_count(void);
 /* "name" or "container|name". */
 #define COMMAND_NAME_MAX 64
 struct bytes command_full_name(const struct command *c, char name[static COMMAND_NAME_MAX]);
+/* How many subcommands COMMAND tells of: those that are not CMD_UNLISTED. */
+size_t command_listed_parts(const struct command *c);
 /* The container of a subcommand; NULL: c is none. */
 const struct command *command_container(const struct command *c);
 

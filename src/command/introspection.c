@@ -2,9 +2,10 @@
  * answered where they arrive.
  *
  * COMMAND INFO is Redis 7.0's byte for byte, but for the order of commands: ours is by name.
- * COMMAND DOCS leaves the grammar of arguments and the history out. */
+ * So is COMMAND DOCS but for the sentences, which are ours (docs.h). */
 
 #include "command/args.h"
+#include "command/docs.h"
 #include "command/glob.h"
 #include "command/keyspec.h"
 #include "command/table.h"
@@ -199,15 +200,6 @@ static void reply_legacy_range(struct exec *x, const struct command *c)
     reply_int64(x, step);
 }
 
-static size_t listed_subcommands(const struct command *c)
-{
-    size_t count = 0;
-    for (const struct command *sub = c->subcommands; sub != NULL && sub->name != NULL; sub++)
-        if (!(sub->flags & CMD_UNLISTED))
-            count++;
-    return count;
-}
-
 static void reply_info(struct exec *x, const struct command *c)
 {
     if (c == NULL) {
@@ -223,7 +215,7 @@ static void reply_info(struct exec *x, const struct command *c)
     reply_acl(x, c);
     reply_tips(x, c);
     reply_key_specs(x, c);
-    const size_t count = listed_subcommands(c);
+    const size_t count = command_listed_parts(c);
     reply_set(x, count);
     for (size_t i = 0; count > 0 && c->subcommands[i].name != NULL; i++)
         if (!(c->subcommands[i].flags & CMD_UNLISTED))
@@ -259,44 +251,6 @@ static void show_info(struct exec *x)
 
 /* --- COMMAND DOCS ----------------------------------------------------------------------------- */
 
-static void reply_field(struct exec *x, const char *name, const char *value, size_t *count)
-{
-    if (value == NULL)
-        return;
-    reply_bulk_string(x, name);
-    reply_bulk_string(x, value);
-    ++*count;
-}
-
-static void reply_docs(struct exec *x, const struct command *c)
-{
-    char name[COMMAND_NAME_MAX];
-    reply_bulk(x, command_full_name(c, name));
-    const size_t begun = reply_array_begin(x);
-    size_t count = 0;
-    reply_field(x, "summary", c->summary, &count);
-    reply_field(x, "since", c->since, &count);
-    reply_field(x, "group", c->group, &count);
-    reply_field(x, "complexity", c->complexity, &count);
-    if (c->deprecated_since != NULL || (c->flags & CMD_SYSTEM)) {
-        reply_bulk_string(x, "doc_flags");
-        reply_set(x, 1);
-        reply_simple(x, c->deprecated_since != NULL ? "deprecated" : "syscmd");
-        count++;
-    }
-    reply_field(x, "deprecated_since", c->deprecated_since, &count);
-    reply_field(x, "replaced_by", c->replaced_by, &count);
-    const size_t subcommands = listed_subcommands(c);
-    if (subcommands > 0) {
-        reply_bulk_string(x, "subcommands");
-        reply_map(x, subcommands);
-        for (const struct command *sub = c->subcommands; sub->name != NULL; sub++)
-            reply_docs(x, sub);
-        count++;
-    }
-    reply_map_end(x, begun, count);
-}
-
 /* COMMAND DOCS [name ...]; unknown names are left out */
 static void show_docs(struct exec *x)
 {
@@ -304,10 +258,10 @@ static void show_docs(struct exec *x)
     size_t count = 0;
     const struct command *c;
     for (size_t i = 0; x->arg_count == 2 && (c = command_at(i)) != NULL; i++, count++)
-        reply_docs(x, c);
+        docs_reply(x, c);
     for (uint32_t i = 2; i < x->arg_count; i++)
         if ((c = command_by_name(x->args[i])) != NULL) {
-            reply_docs(x, c);
+            docs_reply(x, c);
             count++;
         }
     reply_map_end(x, begun, count);

@@ -11,6 +11,7 @@ libcommand_a_SOURCES = \
 	%D%/list_positions.c %D%/list_fences.c %D%/list_range.c \
 	%D%/pubsub.c %D%/scripting.c %D%/set.c %D%/sort.c %D%/stream.c %D%/zset.h %D%/zset.c \
 	%D%/zset_range.c %D%/zset_combine.c %D%/sources.h %D%/sources.c %D%/pop.h %D%/pop.c %D%/block.h %D%/block.c
+libcommand_a_SOURCES += %D%/docs.h %D%/docs.c %D%/docs_table.c %D%/grammar.h %D%/grammar.c
 libcommand_a_SOURCES += %D%/hll_image.h %D%/hll_image.c
 libcommand_a_SOURCES += %D%/hash.h %D%/hash_expire.c
 libcommand_a_SOURCES += %D%/geohash.h %D%/geohash.c
@@ -30,7 +31,8 @@ tests_unit_command_shell_SOURCES = tests/unit/command_shell.c $(COMMAND_WORLD)
 tests_unit_command_shell_LDADD = $(COMMAND_LIBS)
 
 dist_check_SCRIPTS += redis-tests/check
-EXTRA_DIST += redis-tests/random-commands redis-tests/exchange-dumps redis-tests/random-acl
+EXTRA_DIST += redis-tests/random-commands redis-tests/exchange-dumps redis-tests/random-acl \
+	redis-tests/compare-docs
 
 COMMAND_TESTS = tests/unit/test_command tests/unit/test_command_replies tests/unit/test_elements \
 	tests/unit/test_list tests/unit/test_stream tests/fuzz/fuzz_hll tests/fuzz/fuzz_restore
@@ -74,3 +76,7 @@ check_PROGRAMS += tests/unit/test_acl
 tests_unit_test_acl_SOURCES = tests/unit/test_acl.c $(COMMAND_WORLD)
 tests_unit_test_acl_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_acl_LDADD = $(COMMAND_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_docs
+tests_unit_test_docs_SOURCES = tests/unit/test_docs.c $(COMMAND_WORLD)
+tests_unit_test_docs_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_docs_LDADD = $(COMMAND_LIBS) $(CMOCKA_LIBS)

@@ -171,6 +171,14 @@ size_t command_count(void)
     return table.count;
 }
 
+size_t command_listed_parts(const struct command *c)
+{
+    size_t count = 0;
+    for (const struct command *sub = c->subcommands; sub != NULL && sub->name != NULL; sub++)
+        count += !(sub->flags & CMD_UNLISTED);
+    return count;
+}
+
 const struct command *command_container(const struct command *c)
 {
     need_table();
