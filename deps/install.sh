@@ -1,16 +1,29 @@
 #!/usr/bin/env bash
 # Installs what AvowDB is built and tested with: packages of the distribution, nothing else.
-# Does nothing, quietly, when all are there. Usage: deps/install.sh [--test]
+# Does nothing, quietly, when all are there.
+# Usage: deps/install.sh [--test | --dashboard | --browser]
+#   --test       what the tests of the server need, too
+#   --dashboard  only what the dashboard is built with
+#   --browser    that, and the browser that it is tested in
 set -euo pipefail
 
 build="gcc make autoconf automake pkg-config libevent-dev libhiredis-dev librocksdb-dev libssl-dev
        libmpfr-dev libcmocka-dev libjemalloc-dev liblua5.1-0-dev redis-tools"
 test_only="python3 python3-redis iproute2 tcl dpkg-dev"
+node=""
 command -v node >/dev/null && command -v npm >/dev/null || # from elsewhere, perhaps, which excludes the package
-    test_only="$test_only nodejs npm"
+    node="nodejs npm"
 
-wanted=$build
-[ "${1:-}" = --test ] && wanted="$build $test_only"
+case ${1:-} in
+"") wanted=$build ;;
+--test) wanted="$build $test_only $node" ;;
+--dashboard) wanted=$node ;;
+--browser) wanted="$node chromium" ;;
+*)
+    echo "deps/install.sh: unknown option '$1'" >&2
+    exit 1
+    ;;
+esac
 
 if ! command -v dpkg-query >/dev/null; then
     echo "deps/install.sh: this is not Debian or a relative; install the equivalents of:" $wanted >&2
