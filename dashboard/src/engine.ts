@@ -59,10 +59,7 @@ export class Engine {
   wantFilm(): () => void {
     this.filmWanted++;
     this.listen();
-    return () => {
-      this.filmWanted--;
-      this.listen();
-    };
+    return () => this.filmWanted--; // the next look closes them, unless the next view wants them too
   }
 
   now(): number {

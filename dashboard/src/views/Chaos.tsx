@@ -1,6 +1,6 @@
 // Break it: what happens to the cluster when nodes die, hang, or lose their links.
 
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import type { ChaosOrder } from '../api/types';
 import { reason } from '../engine';
 import { leaderOf, rows } from '../state/cluster';
@@ -11,6 +11,7 @@ export function Chaos() {
   const [said, setSaid] = useState('');
   const [from, setFrom] = useState(0);
   const [to, setTo] = useState(0);
+  useEffect(() => engine.wantFilm(), [engine]); // so that what is broken here can be seen in Raft's view
   const list = rows(engine.cluster, Date.now());
   const leader = leaderOf(engine.cluster, Date.now());
   const allowed = list.some((row) => row.view?.chaos);
