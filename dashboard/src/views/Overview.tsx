@@ -38,7 +38,7 @@ function NodeCard({ row, contact }: { row: NodeRow; contact: string }) {
       </p>
       {!row.up && (
         <p className="trouble">
-          {row.seat?.trouble || 'It serves no HTTP that this page could ask.'}
+          {row.seat ? row.seat.trouble || 'Not heard yet.' : 'It serves no HTTP that this page could ask.'}
           {view && ' Below is what it said last.'}
         </p>
       )}

@@ -86,7 +86,7 @@ function Ring({ air, playback, pointed, onPoint }: RingProps) {
             <text className="name" y="-11">{row.label}</text>
             <text className="what" y="5">{role === 'down' ? 'no answer' : role}</text>
             <text className="term" y="21">term {past?.term ?? row.view?.term ?? '–'}</text>
-            <text className="indexes" y={NODE_RADIUS + 15}>
+            <text className="indexes" y={point.y < HEIGHT / 2 ? -NODE_RADIUS - 8 : NODE_RADIUS + 15}>
               {count(past?.commit ?? row.view?.commit_index)} of {count(past?.last ?? row.view?.log.last)} committed
             </text>
           </g>
@@ -146,7 +146,7 @@ function Transport({ playback, set, stepBy }: TransportProps) {
   const behind = Math.max(0, (end - playback.at) / 1000);
   return (
     <div className="transport" data-paused={playback.paused} data-at={playback.at.toFixed(1)}>
-      <button onClick={() => stepBy(-1)} aria-label="step back" title="step back (←)">⏮</button>
+      <button onClick={() => stepBy(-1)} aria-label="step back" title="step back (←)">‹</button>
       <button
         className="primary"
         onClick={() => set((p) => ({ ...p, paused: !p.paused, live: false }))}
@@ -154,7 +154,7 @@ function Transport({ playback, set, stepBy }: TransportProps) {
       >
         {playback.paused ? 'Play' : 'Pause'}
       </button>
-      <button onClick={() => stepBy(1)} aria-label="step on" title="step on (→)">⏭</button>
+      <button onClick={() => stepBy(1)} aria-label="step on" title="step on (→)">›</button>
       <label className="scrub">
         <span className="hidden">time</span>
         <input
