@@ -50,9 +50,9 @@ enum status kv_write(struct kv *kv, const struct kv_change *changes, size_t coun
     return kv->ops->write(kv, changes, count, e);
 }
 
-enum status kv_drop_range(struct kv *kv, struct kv_range range, struct error *e)
+enum status kv_drop_range(struct kv *kv, struct kv_range range, uint64_t room, struct error *e)
 {
-    return kv->ops->drop_range(kv, range, e);
+    return kv->ops->drop_range(kv, range, room, e);
 }
 
 enum status kv_ingest(struct kv *kv, const struct kv_ingest *ingest, struct error *e)

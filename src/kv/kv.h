@@ -92,8 +92,11 @@ enum status kv_write(struct kv *kv, const struct kv_change *changes, size_t coun
                      struct error *e) MUST_CHECK;
 
 /* Gives back the disk space of deleted rows. May take long; safe beside a writer. The range must
- * have been deleted (kv_write) before. WAL only. */
-enum status kv_drop_range(struct kv *kv, struct kv_range range, struct error *e) MUST_CHECK;
+ * have been deleted (kv_write) before. What follows it may be written anew meanwhile: where that
+ * takes more than room bytes STATUS_NO_SPACE, and only what costs nothing was given back. WAL
+ * only. */
+enum status kv_drop_range(struct kv *kv, struct kv_range range, uint64_t room,
+                          struct error *e) MUST_CHECK;
 
 /* All ranges (deleted first), then all rows, as one atomic and durable step. State DB only. Rows
  * come from next() by strictly rising key, borrowed until it is called again. */

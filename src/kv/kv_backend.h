@@ -14,7 +14,8 @@ struct kv_ops {
                             struct buf *memory, struct error *e);
     enum status (*write)(struct kv *kv, const struct kv_change *changes, size_t count,
                          struct error *e);
-    enum status (*drop_range)(struct kv *kv, struct kv_range range, struct error *e);
+    enum status (*drop_range)(struct kv *kv, struct kv_range range, uint64_t room,
+                              struct error *e);
     enum status (*ingest)(struct kv *kv, const struct kv_ingest *ingest, struct error *e);
     enum status (*checkpoint)(struct kv *kv, const char *path, struct error *e);
     void (*stats)(struct kv *kv, struct kv_stats *stats, struct buf *text);

@@ -255,9 +255,10 @@ static enum status mem_write_batch(struct kv *kv, const struct kv_change *change
     return status;
 }
 
-static enum status mem_drop_range(struct kv *kv, struct kv_range range, struct error *e)
+static enum status mem_drop_range(struct kv *kv, struct kv_range range, uint64_t room,
+                                  struct error *e)
 {
-    (void)range; /* deleted rows take no space here */
+    (void)range, (void)room; /* deleted rows take no space here */
     struct kv_mem *k = kv_mem_of(kv);
     CHECK(k->wal);
     bool done;

@@ -522,22 +522,44 @@ static enum status rocks_write(struct kv *kv, const struct kv_change *changes, s
 
 /* Files of higher levels that lie in the range just go. Those of level 0 hold rows of other tables
  * too; once there are some, all are compacted into level 1, without what was deleted. */
-static enum status rocks_drop_range(struct kv *kv, struct kv_range range, struct error *e)
+/* Bytes in files of the rows behind the range: a compaction writes them anew. */
+static enum status bytes_behind(struct kv_rocks *k, struct kv_range range, uint64_t *bytes,
+                                struct error *e)
+{
+    static const char last[] = {'\xff', '\xff', '\xff', '\xff'};
+    const char *const from = chars(range.to), *const to = last;
+    const size_t to_size = sizeof(last);
+    char *text = NULL;
+    *bytes = 0;
+    if (range.to.size > 0)
+        rocksdb_approximate_sizes(k->db, 1, &from, &range.to.size, &to, &to_size, bytes, &text);
+    return rocks_failed(k->path, text, e);
+}
+
+static enum status rocks_drop_range(struct kv *kv, struct kv_range range, uint64_t room,
+                                    struct error *e)
 {
     struct kv_rocks *k = rocks_of(kv);
     CHECK(k->wal);
     char *text = NULL;
     rocksdb_delete_file_in_range(k->db, chars(range.from), range.from.size, chars(range.to),
                                  range.to.size, &text);
-    const enum status status = rocks_failed(k->path, text, e);
+    enum status status = rocks_failed(k->path, text, e);
     if (status != STATUS_OK)
         return status;
     char *files = rocksdb_property_value(k->db, "rocksdb.num-files-at-level0");
     const bool worthwhile = files != NULL && atoi(files) >= RECLAIM_FILES_MIN;
     rocksdb_free(files);
-    if (worthwhile)
+    if (!worthwhile)
+        return STATUS_OK;
+    uint64_t stays;
+    status = bytes_behind(k, range, &stays, e);
+    if (status == STATUS_OK && stays > room)
+        status = fail(e, STATUS_NO_SPACE, "%" PRIu64 " bytes stay and would be written anew, there"
+                      " is room for %" PRIu64, stays, room);
+    if (status == STATUS_OK)
         rocksdb_compact_range(k->db, NULL, 0, NULL, 0);
-    return STATUS_OK;
+    return status;
 }
 
 /* ---- writing a database without ---- */

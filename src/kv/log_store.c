@@ -338,13 +338,13 @@ void log_block_clear(struct log_block *block)
     *block = (struct log_block){0};
 }
 
-enum status log_store_reclaim(struct log_store *store, struct error *e)
+enum status log_store_reclaim(struct log_store *store, uint64_t room, struct error *e)
 {
     const struct log_key from = log_key(LOG_GROUP_RAFT, LOG_ENTRY, 0);
     const struct log_key to =
         log_key(LOG_GROUP_RAFT, LOG_ENTRY, atomic_load(&store->readable_base) + 1);
     return kv_drop_range(store->kv, (struct kv_range){log_key_bytes(&from), log_key_bytes(&to)},
-                         e);
+                         room, e);
 }
 
 void log_store_stats(struct log_store *store, struct log_store_stats *stats)

@@ -142,8 +142,9 @@ void log_block_clear(struct log_block *block); /* { 0 } is empty */
 enum status log_store_compact(struct log_store *store, uint64_t index, uint64_t term,
                               struct error *e) MUST_CHECK;
 
-/* Gives the space of what was dropped back to the disk. May take long. */
-enum status log_store_reclaim(struct log_store *store, struct error *e) MUST_CHECK;
+/* Gives the space of what was dropped back to the disk. May take long, and up to room bytes
+ * meanwhile: STATUS_NO_SPACE where that is too little, try again later. */
+enum status log_store_reclaim(struct log_store *store, uint64_t room, struct error *e) MUST_CHECK;
 
 /* The log starts anew behind a snapshot: a write with reset_index, config and hard state alone. */
 struct log_reset {

@@ -9,7 +9,8 @@
  * sent, what follows it stays too. What this node's log does not hold durably is not cut: others
  * may commit, and this one apply and flush, what still waits here for a slow disk, perhaps not
  * even given to the log writer. The cut is one write through the log writer, in order with all
- * others; then the core is told; then the worker gives the disk space back. */
+ * others; then the core is told; then the worker gives the disk space back. For that RocksDB writes
+ * what stays anew first: where there is no room for it beside a share of disk-reserve, it waits. */
 
 #include "node/consensus_internal.h"
 
@@ -17,7 +18,10 @@
 
 #include "base/log.h"
 #include "base/panic.h"
+#include "kv/disk.h"
 
+#define RECLAIM_AGAIN_US UINT64_C(1000000) /* after there was no room */
+#define KEPT_SHARE 4 /* this part of disk-reserve stays free */
 #define ENTRY_OVERHEAD 64 /* bytes: row key, header, what the core keeps of it */
 
 void compact_open(struct consensus *c)
@@ -83,7 +87,7 @@ void compact_tick(struct consensus *c)
     struct raft_status at;
     raft_status(c->raft, &at);
     follow_tail(c, at.first_index, at.last_index);
-    if (k->reclaim_due)
+    if (k->reclaim_due && c->now_us >= k->reclaim_after_us)
         compact_reclaim(c);
     if (!k->due || k->writing || c->send.step == SEND_CHECKPOINT ||
         c->backup.step == BACKUP_CHECKPOINT)
@@ -105,16 +109,38 @@ void compact_done(struct consensus *c)
 
 /* --- disk space ------------------------------------------------------------------------------- */
 
+/* Bytes that may be written meanwhile. */
+static uint64_t room_to_reclaim(const struct consensus *c)
+{
+    const uint64_t kept = c->o.disk_reserve / KEPT_SHARE;
+    uint64_t free_bytes;
+    struct error e;
+    if (c->o.disk_reserve == 0 || disk_space(c->o.disk, c->o.dir, &free_bytes, &e) != STATUS_OK)
+        return UINT64_MAX;
+    return free_bytes - MIN(free_bytes, kept);
+}
+
 static void reclaim_work(struct job *job)
 {
     struct compaction *k = container_of(job, struct compaction, reclaim);
-    k->status = log_store_reclaim(k->log, &k->error);
+    const struct consensus *c = container_of(k, struct consensus, compaction);
+    k->status = log_store_reclaim(k->log, room_to_reclaim(c), &k->error);
 }
 
 static void reclaim_ended(struct job *job)
 {
     struct compaction *k = container_of(job, struct compaction, reclaim);
     k->reclaiming = false;
+    if (k->status == STATUS_NO_SPACE) {
+        struct consensus *c = container_of(k, struct consensus, compaction);
+        if (k->reclaim_after_us == 0)
+            log_warn("disk", "no room to give the space of old log entries back, trying again",
+                     "error=\"%s\"", k->error.text);
+        k->reclaim_due = true;
+        k->reclaim_after_us = c->now_us + RECLAIM_AGAIN_US;
+        return;
+    }
+    k->reclaim_after_us = 0;
     if (k->status != STATUS_OK)
         panic("cannot give the space of old log entries back: %s", k->error.text);
 }
@@ -122,8 +148,8 @@ static void reclaim_ended(struct job *job)
 void compact_reclaim(struct consensus *c)
 {
     struct compaction *k = &c->compaction;
-    k->reclaim_due = k->reclaiming;
-    if (k->reclaiming)
+    k->reclaim_due = k->reclaiming || c->now_us < k->reclaim_after_us;
+    if (k->reclaim_due)
         return;
     k->reclaiming = true;
     k->reclaim = (struct job){reclaim_work, reclaim_ended};

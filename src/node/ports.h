@@ -70,7 +70,12 @@ struct trace_port {
 
 /* --- workers ---------------------------------------------------------------------------------- */
 
-enum worker { WORKER_FLUSH, WORKER_SNAPSHOT };
+enum worker {
+    WORKER_FLUSH,
+    WORKER_SNAPSHOT,
+    WORKER_LOOK, /* short, and waits for nobody: how much room the disk has */
+    WORKERS
+};
 
 /* work runs in the worker's thread, then done in the loop of the half that submitted it. The job
  * stays where it is until done; a worker runs its jobs one after the other. */

@@ -168,6 +168,7 @@ struct compaction {
     struct job reclaim;
     struct log_store *log;
     bool reclaiming, reclaim_due;
+    uint64_t reclaim_after_us; /* 0 = there was room the last time */
     enum status status;
     struct error error;
     uint64_t count;

@@ -4,11 +4,12 @@
  *   level:        PLENTY       | LOW                             | NONE
  *   refused:      nothing      | what grows                      | every write
  *
- * A worker looks every LOOK_US. Each node tells its level by its HEARTBEAT_REPLYs; the leader, by
- * its HEARTBEATs, the level that a majority of voters is at, or NONE when it has no room itself.
- * What clients are refused by is the worse of the two; a level that is known to be NONE takes no
- * batch and no entries with data, so that no write of the log ever meets a full disk: it would end
- * the process (D16). A leader below its reserve hands over to a voter above it. */
+ * A worker of its own looks every LOOK_US: behind a snapshot it would look too late. Each node
+ * tells its level by its HEARTBEAT_REPLYs; the leader, by its HEARTBEATs, the level that a majority
+ * of voters is at, or NONE when it has no room itself. What clients are refused by is the worse of
+ * the two; a level that is known to be NONE takes no batch and no entries with data, so that no
+ * write of the log ever meets a full disk: it would end the process (D16). A leader below its
+ * reserve hands over to a voter above it. */
 
 #include "node/consensus_internal.h"
 
@@ -175,7 +176,7 @@ void space_tick(struct consensus *c)
     if (c->o.disk_reserve != 0 && !space->is_looking && c->now_us - space->looked_us >= LOOK_US) {
         space->is_looking = true;
         space->looked_us = c->now_us;
-        c->o.workers.submit(c->o.workers.context, WORKER_SNAPSHOT, &space->job);
+        c->o.workers.submit(c->o.workers.context, WORKER_LOOK, &space->job);
     }
     space->told = level_to_tell(c);
     const enum space_level level = MAX(space->own, is_leader(c) ? space->told : space->leader);

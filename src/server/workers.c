@@ -1,4 +1,5 @@
-/* workers.c -- two threads, each with a mailbox of jobs; a mailbox of completed jobs per client. */
+/* workers.c -- a thread for each worker, each with a mailbox of jobs; a mailbox of completed jobs
+ * per client. */
 
 #define _GNU_SOURCE /* pthread_setname_np() */
 #include "server/workers.h"
@@ -12,7 +13,6 @@
 #include "base/mailbox.h"
 #include "base/panic.h"
 
-#define WORKERS 2       /* enum worker */
 #define JOBS_MAX 65536  /* waiting for one worker: of each client one at most (RAFT LOG) */
 #define FULL_WAIT_NS 200000
 #define RUN_AT_ONCE 32
@@ -64,7 +64,7 @@ static void *run(void *context)
 
 struct workers *workers_start(void)
 {
-    static const char *const names[WORKERS] = {"flush", "snapshot"};
+    static const char *const names[WORKERS] = {"flush", "snapshot", "look"};
     struct workers *w = xcalloc(1, sizeof(*w));
     for (int i = 0; i < WORKERS; i++) {
         w->orders[i] = mailbox_new(sizeof(struct order), JOBS_MAX + 1);

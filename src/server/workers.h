@@ -1,7 +1,8 @@
 /* workers.h -- the threads for slow work: flush (sorts and ingests rows), snapshot (checkpoints,
- * old log entries). Each runs its jobs one after the other; done() runs in the loop that submitted.
+ * old log entries), look (free space). Each runs its jobs one after the other; done() runs in the
+ * loop that submitted.
  *
- *   one struct workers, two threads; one struct workers_client for each loop:
+ *   one struct workers, a thread each; one struct workers_client for each loop:
  *
  *   loop: port.submit(job) -> thread: job->work() -> client's mailbox, eventfd
  *   loop: workers_client_run() when workers_client_fd() is readable, or each turn -> job->done() */

@@ -182,6 +182,31 @@ def a_leader_with_a_full_disk_hands_over_and_catches_up_later():
 
 
 @needs_mounts
+def a_disk_that_fills_while_the_log_is_given_back_does_not_end_the_node():
+    """Sizes at which the reserve is reached while RocksDB writes what stays of the log anew."""
+    for size in (377, 390):
+        cluster = Cluster(options=SMALL)
+        first = cluster.nodes[0]
+        with SmallDisk(first.home, size) as disk:
+            try:
+                cluster.form()
+                for burst in range(12):
+                    _, error = fill(cluster.nodes[1], burst * 200, 200)
+                    if error is not None:
+                        assert error.startswith("MISCONF"), error
+                        wait_written(cluster.nodes[1], 5)
+                    assert first.running(), "%d MiB: the node ended:\n%s" % (size, first.log_tail())
+                disk.resize(2000)
+                wait_written(first, 30)
+                cluster.check_equal(60)
+            except BaseException:
+                cluster.tell_logs()
+                raise
+            finally:
+                cluster.close()
+
+
+@needs_mounts
 def two_full_disks_of_three_refuse_writes_until_there_is_room():
     cluster = Cluster(options=SMALL)
     small = cluster.nodes[1:]
@@ -251,5 +276,6 @@ def a_reserve_that_is_not_there_stops_writes_alone():
 
 TESTS = [
     a_full_disk_refuses_writes_and_loses_nothing, a_leader_with_a_full_disk_hands_over_and_catches_up_later,
+    a_disk_that_fills_while_the_log_is_given_back_does_not_end_the_node,
     two_full_disks_of_three_refuse_writes_until_there_is_room, a_reserve_that_is_not_there_stops_writes_alone,
 ]

@@ -83,7 +83,7 @@ struct sim_node {
     bool damaged;               /* a row of its state was changed: it may differ until wiped */
     struct sim_event consensus_turn, shard_turn, log_done, restart;
     struct queue log_queue;     /* struct sim_log_job */
-    uint64_t worker_free_us[2]; /* by enum worker: one job after the other */
+    uint64_t worker_free_us[WORKERS]; /* by enum worker: one job after the other */
     struct sim_peer peers[SIM_NODES_MAX * 2];
     int64_t wall_offset_ms;
     int32_t drift_ppm;

@@ -429,7 +429,7 @@ void sim_node_start(struct sim *s, struct sim_node *n)
     n->up = true;
     n->paused = false;
     n->introduced = false;
-    n->worker_free_us[0] = n->worker_free_us[1] = 0;
+    memset(n->worker_free_us, 0, sizeof(n->worker_free_us));
     n->seen_applied = n->seen_commit = n->seen_clock = n->seen_term = 0;
     n->seen_installs = n->seen_cuts = 0;
     struct error e = {0};

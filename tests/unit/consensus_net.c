@@ -243,7 +243,7 @@ static enum submitted port_submit(void *context, const struct log_job *job, bool
 static void port_work(void *context, enum worker worker, struct job *job)
 {
     struct node *node = context;
-    assert_int_equal(worker, WORKER_SNAPSHOT);
+    assert_true(worker == WORKER_SNAPSHOT || worker == WORKER_LOOK);
     event_new(node, EVENT_JOB, node->net->now_us + 100 + chance_us(node->net, 2000))->job = job;
 }
 

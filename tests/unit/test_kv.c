@@ -239,7 +239,7 @@ static void random_batches_are_what_the_model_says(enum place_kind kind)
     for (int round = 0; round < 60; round++) {
         random_batch(kv, m, &p);
         if (round % 6 == 5)
-            MUST(kv_drop_range(kv, KV_RANGE_ALL, error));
+            MUST(kv_drop_range(kv, KV_RANGE_ALL, UINT64_MAX, error));
         if (round % 10 == 9) {
             kv_close(kv);
             kv = open_kv(&place, path, true);

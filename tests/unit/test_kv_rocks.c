@@ -389,6 +389,36 @@ static void a_flipped_byte_in_a_table_is_noticed_by_reading_and_remembered(void 
 
 /* ---- disk space ---- */
 
+/* What stays is written anew before what goes is given back. */
+static void space_is_given_back_only_where_there_is_room_for_what_stays(void **state)
+{
+    (void)state;
+    struct place place;
+    place_open(&place, PLACE_REAL, 1);
+    struct log_store *store;
+    struct log_recovered found;
+    struct log_store_stats before, after;
+    MUST(open_log(&place, &store, &found, error));
+    uint64_t last = 0;
+    for (int n = 0; n < 32; n++) {
+        append(store, last + 1, 64, 8 << 10);
+        last += 64;
+    }
+    MUST(log_store_compact(store, last / 2, 1, error));
+    struct error e;
+    log_store_stats(store, &before);
+    assert_int_equal(log_store_reclaim(store, 1 << 20, &e), STATUS_NO_SPACE);
+    assert_non_null(strstr(e.text, "written anew"));
+    log_store_stats(store, &after);
+    assert_true(after.disk_bytes > before.disk_bytes / 2);
+    MUST(log_store_reclaim(store, 32 << 20, error));
+    log_store_stats(store, &after);
+    assert_true(after.disk_bytes < before.disk_bytes * 3 / 4);
+    log_store_close(store);
+    log_recovered_clear(&found);
+    place_close(&place);
+}
+
 static void a_compacted_log_gives_its_space_back(void **state)
 {
     (void)state;
@@ -407,7 +437,7 @@ static void a_compacted_log_gives_its_space_back(void **state)
         log_store_stats(store, &stats);
         most = MAX(most, stats.disk_bytes);
         MUST(log_store_compact(store, last - 10, 1, error));
-        MUST(log_store_reclaim(store, error));
+        MUST(log_store_reclaim(store, UINT64_MAX, error));
     }
     /* RocksDB may still be writing a memtable of dropped entries to a file: the next time of
      * reclaiming takes that one too. */
@@ -416,7 +446,7 @@ static void a_compacted_log_gives_its_space_back(void **state)
         usleep(50000);
         append(store, ++last, 1, 100);
         MUST(log_store_compact(store, last - 10, 1, error));
-        MUST(log_store_reclaim(store, error));
+        MUST(log_store_reclaim(store, UINT64_MAX, error));
         log_store_stats(store, &stats);
     }
     /* 16 MiB were written, a memtable of 256 KiB and ten entries may be left. */
@@ -502,7 +532,7 @@ static void reading_beside_writing_never_sees_half_of_it(void **state)
         MUST(log_store_write(r.store, &write, 1, error));
         r.last = last;
         if (round % 100 == 0)
-            MUST(log_store_reclaim(r.store, error));
+            MUST(log_store_reclaim(r.store, UINT64_MAX, error));
     }
     r.stop = true;
     assert_int_equal(pthread_join(thread, NULL), 0);
@@ -556,6 +586,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_flipped_byte_anywhere_in_the_wal_is_damage),
         cmocka_unit_test(a_lost_file_is_damage),
         cmocka_unit_test(a_flipped_byte_in_a_table_is_noticed_by_reading_and_remembered),
+        cmocka_unit_test(space_is_given_back_only_where_there_is_room_for_what_stays),
         cmocka_unit_test(a_compacted_log_gives_its_space_back),
         cmocka_unit_test(reading_beside_writing_never_sees_half_of_it),
         cmocka_unit_test(a_directory_has_one_owner),

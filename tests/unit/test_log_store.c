@@ -390,7 +390,7 @@ static void a_read_ends_at_its_bytes_but_gives_always_one(void **state)
     range.from = 6;
     must(&f, log_store_read(f.store, &range, &block, &f.error));
     assert_int_equal(block.count, 5);
-    must(&f, log_store_reclaim(f.store, &f.error));
+    must(&f, log_store_reclaim(f.store, UINT64_MAX, &f.error));
     log_block_clear(&block);
     teardown(&f);
 }
