@@ -32,7 +32,7 @@ fi
 
 missing=""
 for package in $wanted; do
-    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' ||
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep 'install ok installed' >/dev/null ||
         missing="$missing $package"
 done
 [ -z "$missing" ] && exit 0

@@ -2,6 +2,8 @@
 # Starts a local cluster: installs what is missing, builds, starts N nodes on 127.0.0.1, joins them,
 # waits until each acknowledges a write. Run again, it starts what does not run and keeps all data.
 set -euo pipefail
+# pipefail: a reader in a pipe takes all of it (sed -n 1p, grep >/dev/null, never head or grep -q), or the
+# writer ends by SIGPIPE now and then.
 top=$(cd "$(dirname "$0")/.." && pwd)
 self=$0
 
@@ -129,7 +131,7 @@ pid_of() {
     [ -f "$file" ] || return 1
     pid=$(cat "$file")
     [ -n "$pid" ] && [ -r "/proc/$pid/cmdline" ] || return 1
-    tr '\0' '\n' 2>/dev/null <"/proc/$pid/cmdline" | grep -qxF "$(home_of "$1")/avow.conf" || return 1
+    tr '\0' '\n' 2>/dev/null <"/proc/$pid/cmdline" | grep -xF "$(home_of "$1")/avow.conf" >/dev/null || return 1
     echo "$pid"
 }
 
@@ -271,7 +273,7 @@ id_of() { # the number that the cluster knows node I by, as another node says; e
 }
 
 is_voter() { # as node $2 knows it
-    ask "$2" INFO raft | grep -q "^raft_peer_[0-9]*:address=$(peer_of "$1"),voter=1"
+    ask "$2" INFO raft | grep "^raft_peer_[0-9]*:address=$(peer_of "$1"),voter=1" >/dev/null
 }
 
 # Adds node I if it does not vote yet; the leader may need a moment to be found.
@@ -329,7 +331,7 @@ start_all() {
         wait_write "$i"
         show_node "$i"
     done
-    i=$(numbers | head -n 1)
+    i=$(numbers | sed -n 1p)
     ask "$i" DEL avow:start-cluster >/dev/null
     echo "ready; try: redis-cli -p $(port_of "$i")"
 }
