@@ -13,6 +13,7 @@
 #define BACKUP_CHUNK ((size_t)1 << 20)
 #define BACKUP_ID_BIT ((uint64_t)1 << 63) /* its checkpoints are not those of transfers */
 #define LOG_WAIT_US (30 * 1000000ull)     /* for a slow disk to hold what is committed */
+#define FLUSH_WAIT_US UINT64_C(30000000)
 
 /* --- in the worker ---------------------------------------------------------------------------- */
 
@@ -87,7 +88,8 @@ static void checkpoint_work(struct job *job)
     if (b->status == STATUS_OK)
         b->status = snapshot_list(&b->place, b->path, &b->files, &b->error);
     if (b->status == STATUS_OK && b->about.index == 0)
-        b->status = fail(&b->error, STATUS_INVALID, "nothing was flushed yet: call SAVE first");
+        b->status = fail(&b->error, STATUS_INVALID, "nothing is committed here yet: there is"
+                         " nothing to back up");
     if (b->status == STATUS_OK)
         b->status = check_room(b);
 }
@@ -296,6 +298,14 @@ static void copy_turn(struct consensus *c)
     }
 }
 
+/* The state is to hold what is committed now. */
+static void begin_wait(struct consensus *c)
+{
+    c->backup.wait_us = c->now_us;
+    c->backup.flush_to = c->commit_index;
+    c->backup.step = BACKUP_WAIT;
+}
+
 static void job_results(struct consensus *c)
 {
     struct backup *b = &c->backup;
@@ -309,7 +319,7 @@ static void job_results(struct consensus *c)
     else if (b->step == BACKUP_CHECKPOINT)
         begin_log(c);
     else if (b->step == BACKUP_OPEN)
-        b->step = BACKUP_WAIT;
+        begin_wait(c);
 }
 
 static void wait_turn(struct consensus *c)
@@ -317,6 +327,12 @@ static void wait_turn(struct consensus *c)
     struct backup *b = &c->backup;
     if (snapshot_is_installing(c))
         return;
+    if (!deliver_flush(c, b->flush_to)) {
+        if (c->now_us - b->wait_us > FLUSH_WAIT_US)
+            give_up(c, "the state of this node cannot be flushed: see its log, or back up another"
+                       " node");
+        return;
+    }
     b->id = BACKUP_ID_BIT | c->boot << 32 | (uint32_t)++b->next_id;
     submit(c, BACKUP_CHECKPOINT, checkpoint_work);
 }

@@ -39,7 +39,7 @@ void segment_task_clear(struct segment_task *t);
 enum backup_step {
     BACKUP_IDLE,
     BACKUP_OPEN,
-    BACKUP_WAIT,       /* for an install to end */
+    BACKUP_WAIT,       /* for a flush, and for an install to end */
     BACKUP_CHECKPOINT, /* no install may begin, the log is not cut */
     BACKUP_LOG,        /* the log is not cut beyond .about.index */
     BACKUP_COPY,
@@ -55,6 +55,7 @@ struct backup {
     struct snapshot_place place;
     const char *node_dir;
     uint64_t reserve; /* bytes that stay free */
+    raft_index flush_to; /* what the state holds at least */
     struct backup_writer writer;
     uint64_t id, next_id; /* of the checkpoint */
     char path[DISK_PATH_MAX];

@@ -82,7 +82,6 @@ struct consensus {
     struct round rounds[ROUNDS_MAX];
     size_t rounds_used; /* all behind are free */
     uint64_t next_round;
-
     struct change changes[CHANGES_MAX];
     uint64_t next_change;
     size_t changes_used; /* all behind are free */
@@ -96,7 +95,7 @@ struct consensus {
 
     uint64_t persists, messages_sent, messages_received, elections;
     uint64_t batches_taken, batches_refused, frames_bad;
-    uint64_t durable_applied;
+    uint64_t durable_applied, flush_asked;
 
     uint64_t relay_mailed, relay_taken; /* bytes to the shard; taken by it */
     uint64_t relay_stamp, relay_asked;  /* newest received; asked the leader about */
@@ -139,6 +138,7 @@ struct block *config_block(struct consensus *c, const struct raft_config *config
 /* deliver.c */
 void deliver_turn(struct consensus *c); /* entries and status, as far as there is room */
 void deliver_applied(struct consensus *c, raft_index index);
+bool deliver_flush(struct consensus *c, raft_index index); /* is it durable? else asks for it */
 
 /* relay_peers.c */
 void relay_send(struct consensus *c, const struct consensus_mail *mail);

@@ -34,6 +34,18 @@ static size_t room_for_entries(const struct consensus *c)
     return MIN(room - MAIL_ROOM_KEPT, UNAPPLIED_MAX - unapplied);
 }
 
+/* Whether the state on disk has come to index, which is committed, or else asks. */
+bool deliver_flush(struct consensus *c, raft_index index)
+{
+    CHECK(index <= c->commit_index);
+    if (c->durable_applied >= index)
+        return true;
+    const struct shard_mail m = {.kind = MAIL_FLUSH, .index = index};
+    if (c->flush_asked < index && mailbox_send(c->o.outbox, &m))
+        c->flush_asked = index;
+    return false;
+}
+
 /* The block's reference goes with it. */
 static void mail_entry(struct consensus *c, const struct cached_entry *entry)
 {

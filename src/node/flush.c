@@ -123,6 +123,8 @@ static uint64_t wait_us(const struct shard *s, const struct cache_stats *stats)
 
 static bool is_wanted(const struct shard *s, const struct cache_stats *stats)
 {
+    if (s->applied_index >= s->flush_to && s->durable_index < s->flush_to)
+        return true;
     if (s->flush_wanted || cache_is_pressed(s->cache) || s->log_bytes >= s->o.flush_log_bytes)
         return true;
     if (stats->dirty_bytes >= stats->size_bytes / DIRTY_SHARE)

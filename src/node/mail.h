@@ -48,6 +48,7 @@ enum shard_mail_kind {
     MAIL_COMMITTED, /* .index .term .entry_kind .block (payload; NULL: none): in order, no gaps */
     MAIL_INSTALL,   /* .index .term: what lies in incoming becomes the state; no entry follows
                        before MAIL_INSTALLED */
+    MAIL_FLUSH,     /* .index: flush as soon as it is applied, for MAIL_DURABLE */
     MAIL_READ_INDEX,/* .read_id .ok .index .clock_ms: the leader's clock when it was asked */
     MAIL_STATUS,    /* .role .term .leader .commit_index .voters .space .space_own
                        .service */

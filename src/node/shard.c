@@ -170,6 +170,9 @@ static void take_mail(struct shard *s, const struct shard_mail *mail)
     case MAIL_INSTALL:
         install_take(s, mail);
         return;
+    case MAIL_FLUSH:
+        s->flush_to = MAX(s->flush_to, mail->index);
+        return;
     case MAIL_READ_INDEX:
         reads_answer(s, mail);
         return;

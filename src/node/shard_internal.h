@@ -98,7 +98,7 @@ struct shard {
     /* flush.c */
     struct flush flush;
     uint64_t flushed_us, flush_retry_us, log_bytes;
-    uint64_t durable_index, durable_term;
+    uint64_t durable_index, durable_term, flush_to; /* the last: as MAIL_FLUSH asked */
     bool flush_wanted, durable_due;
     uint64_t flushes, last_flush_ms, installs;
     bool purging;

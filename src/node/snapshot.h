@@ -67,7 +67,7 @@ void snapshot_place(const struct consensus *c, struct snapshot_place *place);
 
 /* --- sending ---------------------------------------------------------------------------------- */
 
-enum send_step { SEND_IDLE, SEND_CHECKPOINT, SEND_STREAM, SEND_DROP };
+enum send_step { SEND_IDLE, SEND_FLUSH, SEND_CHECKPOINT, SEND_STREAM, SEND_DROP };
 
 /* One transfer at a time; other peers wait with snapshot_wanted. */
 struct snapshot_send {
@@ -85,6 +85,7 @@ struct snapshot_send {
     uint64_t position;          /* of the chunk being read */
     uint32_t chunk_max;
     struct buf chunk;
+    raft_index flush_to;        /* the checkpoint holds all that was committed when it began */
     uint64_t begun_us, heard_us, offered_us, moved_us;
     uint64_t budget, budget_us; /* bytes that may be sent now; when it was last filled */
     uint64_t log_bytes;         /* compaction.log_bytes when it began: bounds what it may pin */

@@ -1,12 +1,13 @@
 /* snapshot_send.c -- the leader's half of a transfer (ARCHITECTURE §3.7 steps 1-3).
  *
- *   IDLE -- a peer is behind the log --> CHECKPOINT -- hard links --> STREAM --> DROP --> IDLE
- *                                                                offer, chunks
+ *   IDLE -- a peer is behind the log --> FLUSH --> CHECKPOINT --> STREAM --> DROP --> IDLE
+ *                                                  hard links     offer, chunks
  *
- * The log is never compacted beyond what the store holds, so any checkpoint made now reaches up to
- * the log's beginning: no flush is needed first. One transfer at a time; all disk work is the
- * snapshot worker's, one chunk a job, and never more than SNAPSHOT_RATE bytes a second. Whatever is
- * lost on the way is asked for again by offering anew: the answer says where to go on. */
+ * The flush is for a peer that has a log and no state: its log may begin far behind what this
+ * node's store holds, which after a loss of its own may be nothing at all. One transfer at a time;
+ * all disk work is the snapshot worker's, one chunk a job, and never more than SNAPSHOT_RATE bytes
+ * a second. Whatever is lost on the way is asked for again by offering anew: the answer says where
+ * to go on. */
 
 #include "node/consensus_internal.h"
 
@@ -98,8 +99,9 @@ static struct peer *next_peer(struct consensus *c)
         struct peer *p = &c->peers[i];
         if (p->node == 0 || !p->snapshot_wanted)
             continue;
-        const bool possible = is_leader(c) && c->digests.wrong_index == 0 && c->o.state != NULL &&
-                              p->up[CHANNEL_DATA] && c->now_us - p->heard_us < 2 * election_us(c) &&
+        const bool is_there = p->up[CHANNEL_DATA] && c->now_us - p->heard_us < 2 * election_us(c);
+        const bool possible = is_there && is_leader(c) && c->commit_index > 0 &&
+                              c->digests.wrong_index == 0 && c->o.state != NULL &&
                               c->now_us >= p->snapshot_after_us;
         if (possible && !snapshot_is_installing(c))
             return p;
@@ -126,10 +128,9 @@ static void start(struct consensus *c)
     s->ended = false;
     s->is_lone = c->config.incoming.count <= 1; /* nobody else has what it has */
     s->log_bytes = c->compaction.log_bytes;
-    s->step = SEND_CHECKPOINT;
     s->chunk_max = c->o.snapshot_chunk_bytes;
-    snapshot_place(c, &s->place);
-    submit(c, checkpoint_work);
+    s->flush_to = c->commit_index;
+    s->step = SEND_FLUSH;
 }
 
 /* A peer without room, or whom we send what is damaged, is not worth a checkpoint every moment. */
@@ -247,6 +248,20 @@ static bool is_lost(const struct consensus *c)
            c->now_us - s->heard_us > GIVE_UP * election_us(c) || pins_too_much(c, &at);
 }
 
+static void flush(struct consensus *c)
+{
+    struct snapshot_send *s = &c->send;
+    if (is_lost(c)) {
+        if (is_leader(c) && c->term == s->term)
+            tell_core(c, s->to, false);
+        s->step = SEND_IDLE;
+    } else if (deliver_flush(c, s->flush_to)) {
+        s->step = SEND_CHECKPOINT;
+        snapshot_place(c, &s->place);
+        submit(c, checkpoint_work);
+    }
+}
+
 static void stream(struct consensus *c)
 {
     struct snapshot_send *s = &c->send;
@@ -307,6 +322,7 @@ static void checkpoint_ended(struct consensus *c)
         end(c, false);
         return;
     }
+    CHECK(s->about.index >= s->flush_to);
     s->step = SEND_STREAM;
     s->ended = false;
     s->moved_us = 0; /* nothing is sent before the offer was answered */
@@ -321,6 +337,7 @@ static void job_results(struct consensus *c)
     s->job_runs = s->job_done = false;
     switch (s->step) {
     case SEND_IDLE:
+    case SEND_FLUSH: /* no job of theirs */
         return;
     case SEND_CHECKPOINT:
         checkpoint_ended(c);
@@ -354,6 +371,8 @@ void snapshot_send_turn(struct consensus *c)
         stream(c);
     else if (s->step == SEND_IDLE)
         start(c);
+    if (s->step == SEND_FLUSH)
+        flush(c);
 }
 
 void snapshot_send_close(struct consensus *c)

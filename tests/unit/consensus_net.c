@@ -331,7 +331,7 @@ static void take_mail(struct node *node, const struct shard_mail *m)
         apply(node, m);
         block_unref(m->block);
         return;
-    case MAIL_INSTALL: break; /* without a state store? */
+    case MAIL_INSTALL: case MAIL_FLUSH: break; /* without a state store? */
     case MAIL_READ_INDEX: read_answered(node, m); return;
     case MAIL_STATUS:
         assert_true(m->term >= node->term);
