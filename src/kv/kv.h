@@ -81,7 +81,8 @@ struct bytes kv_iterator_value(const struct kv_iterator *i);
 enum status kv_iterator_status(const struct kv_iterator *i, struct error *e) MUST_CHECK;
 void kv_iterator_free(struct kv_iterator *i);
 
-/* Makes all changes, in order, or none; durable when it returns STATUS_OK. WAL only. */
+/* Makes all changes, in order, or none; durable when it returns STATUS_OK. Where rows that were
+ * written before find no room for their file, it waits until there is. WAL only. */
 enum kv_change_kind { KV_PUT, KV_DELETE, KV_DELETE_RANGE };
 struct kv_change {
     enum kv_change_kind kind;

@@ -15,8 +15,10 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/panic.h"
 #include "kv/kv_backend.h"
 #include "kv/wal_fill.h"
@@ -36,6 +38,7 @@
 #define RECLAIM_FILES_MIN 4       /* level-0 files of a log DB worth a compaction */
 #define RECOVER_POINT_IN_TIME 2   /* rocksdb WALRecoveryMode: up to the first torn record */
 #define INGEST_DIR "ingest"
+#define WAIT_FOR_ROOM_NS 100000000
 
 static const struct kv_ops rocks_ops;
 
@@ -488,6 +491,34 @@ static enum status rocks_iterator_status(const struct kv_iterator *base, struct 
 
 /* ---- writing a database with WAL ---- */
 
+/* Rows in memory found no room for their file (*.sst); the WAL has them. Until RocksDB has written
+ * them, it tries every 5 s, it turns all writes away before they reach the WAL. */
+static bool is_turned_away(const char *text)
+{
+    return text != NULL && strstr(text, "No space left") != NULL && strstr(text, ".sst") != NULL;
+}
+
+/* Where a flush found the disk full this takes as long as a disk that hangs: nothing is in doubt,
+ * as it would be behind a failed sync. RocksDB's error text, NULL = none. */
+static char *write_batch(struct kv_rocks *k)
+{
+    const struct timespec wait = {.tv_nsec = WAIT_FOR_ROOM_NS};
+    char *text = NULL;
+    rocksdb_write(k->db, k->write_options, k->batch, &text);
+    if (!is_turned_away(text))
+        return text;
+    log_error("disk", "full: writes wait until there is room", "error=\"%s\"", text);
+    while (is_turned_away(text)) {
+        rocksdb_free(text);
+        nanosleep(&wait, NULL);
+        text = NULL;
+        rocksdb_write(k->db, k->write_options, k->batch, &text);
+    }
+    if (text == NULL)
+        log_info("disk", "writes go on", "path=\"%s\"", k->path);
+    return text;
+}
+
 static enum status rocks_write(struct kv *kv, const struct kv_change *changes, size_t count,
                                struct error *e)
 {
@@ -511,8 +542,7 @@ static enum status rocks_write(struct kv *kv, const struct kv_change *changes, s
             break;
         }
     }
-    char *text = NULL;
-    rocksdb_write(k->db, k->write_options, k->batch, &text);
+    char *text = write_batch(k);
     size_t size = 0;
     rocksdb_writebatch_data(k->batch, &size);
     if (text == NULL)
@@ -520,8 +550,6 @@ static enum status rocks_write(struct kv *kv, const struct kv_change *changes, s
     return rocks_failed(k->path, text, e);
 }
 
-/* Files of higher levels that lie in the range just go. Those of level 0 hold rows of other tables
- * too; once there are some, all are compacted into level 1, without what was deleted. */
 /* Bytes in files of the rows behind the range: a compaction writes them anew. */
 static enum status bytes_behind(struct kv_rocks *k, struct kv_range range, uint64_t *bytes,
                                 struct error *e)
@@ -536,6 +564,8 @@ static enum status bytes_behind(struct kv_rocks *k, struct kv_range range, uint6
     return rocks_failed(k->path, text, e);
 }
 
+/* Files of higher levels that lie in the range just go. Those of level 0 hold rows of other tables
+ * too; once there are some, all are compacted into level 1, without what was deleted. */
 static enum status rocks_drop_range(struct kv *kv, struct kv_range range, uint64_t room,
                                     struct error *e)
 {
