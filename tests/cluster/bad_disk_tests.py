@@ -5,8 +5,8 @@ import shutil
 import time
 
 from avow import Client, Cluster, ReplyError
-from disk_tests import SmallDisk, needs_mounts
-from shim import DELAY, FAIL, FLIP, HANG, LIE, READ, SYNC, WRITE, BadDisk, files_of, flip
+from disk_tests import SmallDisk, fill, needs_mounts, wait_written
+from shim import DELAY, FAIL, FLIP, FULL, HANG, LIE, READ, SYNC, WRITE, BadDisk, files_of, flip
 from snapshot_tests import OPTIONS as SMALL_LOGS
 from snapshot_tests import log_says, wait_for, write_much
 from workload import Load
@@ -102,6 +102,40 @@ def a_leader_whose_sync_hangs_hands_over():
                 cluster.wait_writable()
         load.judge()
     with_bad_disks(scenario)
+
+
+def no_room_for_the_log_s_files(choose):
+    """RocksDB cannot write what it has of the log in memory to a file: the WAL has it, the node waits and lives on."""
+    def scenario(cluster):
+        victim = choose(cluster)
+        other = [n for n in cluster.followers() if n is not victim][0]
+        victim.disk.set(FULL, WRITE, "log/")
+        acknowledged = []
+        for burst in range(20):
+            numbers, error = fill(other, burst * 100, 100)
+            assert error is None, error
+            acknowledged += numbers
+            if log_count(victim, "writes wait until there is room"):
+                break
+        assert log_count(victim, "writes wait until there is room") == 1, "%d hits" % victim.disk.hits
+        numbers, error = fill(other, 5000, 100)  # the others have room
+        assert error is None and len(numbers) == 100, error
+        assert victim.running() and victim.disk.hits > 0
+        victim.disk.heal()
+        wait_written(victim, 30)
+        cluster.check_equal(60)
+        assert log_count(victim, "writes go on") == 1
+        for i in (acknowledged + numbers)[::50]:
+            assert len(victim.call("GET", "fill:%d" % i)) > 0
+    with_bad_disks(scenario)
+
+
+def a_follower_without_room_for_its_log_s_files_waits_for_it():
+    no_room_for_the_log_s_files(lambda cluster: cluster.followers()[0])
+
+
+def a_leader_without_room_for_its_log_s_files_hands_over():
+    no_room_for_the_log_s_files(lambda cluster: cluster.leader())
 
 
 def slow_syncs_of_a_follower_hold_nobody_up():
@@ -429,6 +463,7 @@ def a_snapshot_for_which_there_is_no_room_waits_for_it():
 TESTS = [
     a_leader_whose_sync_of_the_log_fails_ends, a_follower_whose_sync_of_the_log_fails_ends,
     a_leader_whose_write_to_the_log_fails_ends, a_leader_whose_sync_hangs_hands_over,
+    a_follower_without_room_for_its_log_s_files_waits_for_it, a_leader_without_room_for_its_log_s_files_hands_over,
     slow_syncs_of_a_follower_hold_nobody_up, all_nodes_lose_power_and_what_was_acknowledged_is_there,
     all_nodes_lose_power_and_tails_are_torn, a_disk_that_lies_about_syncs_is_found_out,
     flipped_bits_in_the_log_are_not_believed, flipped_bits_in_rows_are_found_and_the_state_is_made_anew,

@@ -7,7 +7,7 @@ from avow import Skipped, is_sanitized
 
 SHIM = os.path.abspath(os.environ.get("AVOW_SHIM", "tests/cluster/shim_disk.so"))
 SYNC, WRITE, READ = 1, 2, 4
-NONE, FAIL, HANG, DELAY, FLIP, LIE = range(6)
+NONE, FAIL, HANG, DELAY, FLIP, LIE, FULL = range(7)
 CONTROL = struct.Struct("<IIII64s")
 UNDO = struct.Struct("<QQQ")
 

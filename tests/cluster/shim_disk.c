@@ -27,14 +27,15 @@
 #include <unistd.h>
 
 enum operation { OP_SYNC = 1, OP_WRITE = 2, OP_READ = 4 };
-enum deed { DEED_NONE, DEED_FAIL, DEED_HANG, DEED_DELAY, DEED_FLIP, DEED_LIE };
+enum deed { DEED_NONE, DEED_FAIL, DEED_HANG, DEED_DELAY, DEED_FLIP, DEED_LIE, DEED_FULL };
 
 #define HANG_STEP_US 5000
 #define PATH_BYTES 4096
 
 struct control { /* little-endian on the machines we test on; shim.py knows it too */
     _Atomic uint32_t operations; /* enum operation, which of them */
-    _Atomic uint32_t deed;       /* LIE: a sync does nothing; FLIP: a bit changes (pread, pwrite) */
+    _Atomic uint32_t deed;       /* LIE: a sync does nothing; FLIP: a bit changes (pread, pwrite);
+                                    FULL: no room for RocksDB's *.sst, but for all else */
     _Atomic uint32_t delay_ms;
     _Atomic uint32_t hits;       /* counted here */
     char part[64];               /* below SHIM_DISK_DIR, "log/" for example */
@@ -125,8 +126,11 @@ static enum deed deed_for(int fd, enum operation operation)
     errno = saved;
     if (place == NULL || strncmp(place, control->part, strlen(control->part)) != 0)
         return DEED_NONE;
-    atomic_fetch_add(&control->hits, 1);
     const enum deed deed = (enum deed)atomic_load(&control->deed);
+    const size_t size = strlen(place);
+    if (deed == DEED_FULL && (size < 4 || strcmp(place + size - 4, ".sst") != 0))
+        return DEED_NONE;
+    atomic_fetch_add(&control->hits, 1);
     if (deed == DEED_DELAY)
         usleep(1000 * atomic_load(&control->delay_ms));
     while (deed == DEED_HANG && atomic_load(&control->deed) == DEED_HANG)
@@ -136,10 +140,10 @@ static enum deed deed_for(int fd, enum operation operation)
 
 static bool fails(int fd, enum operation operation)
 {
-    if (deed_for(fd, operation) != DEED_FAIL)
-        return false;
-    errno = EIO;
-    return true;
+    const enum deed deed = deed_for(fd, operation);
+    if (deed == DEED_FAIL || deed == DEED_FULL)
+        errno = deed == DEED_FAIL ? EIO : ENOSPC;
+    return deed == DEED_FAIL || deed == DEED_FULL;
 }
 
 /* --- what power loss would take --------------------------------------------------------------- */
