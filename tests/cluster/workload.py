@@ -1,6 +1,6 @@
 """workload.py -- clients on all nodes that write and read, and remember what they were told.
 
-The history is judged by tests/sim/linear. An error that says CLUSTERDOWN means certainly not
+The history of the registers is judged by tests/sim/linear, lists, sets and a bank by ledgers.py. An error that says CLUSTERDOWN means certainly not
 executed and leaves no trace; UNCERTAIN, a broken connection or a time-out may have happened.
 """
 import random
@@ -9,9 +9,11 @@ import threading
 import time
 
 from avow import Client, ReplyError
+from ledgers import Bank, Lists, Sets
 
 LINEAR = "./tests/sim/linear"
 KEYS = 8
+LEDGERS_SHARE = 0.4  # of the operations
 OPERATIONS_PER_KEY_MAX = 4000
 
 
@@ -36,8 +38,15 @@ class Worker(threading.Thread):
             except OSError:
                 time.sleep(0.05)
                 continue
-            self.operate()
+            if self.random.random() < LEDGERS_SHARE:
+                self.random.choice(self.load.ledgers).work(self)
+            else:
+                self.operate()
             time.sleep(self.random.random() * self.load.pause)
+
+    def unique(self):
+        self.sequence += 1
+        return b"%d:%d" % (self.number, self.sequence)
 
     def operate(self):
         key = "register:%d" % self.random.randrange(KEYS)
@@ -74,9 +83,14 @@ class Worker(threading.Thread):
             return False, None
         except (OSError, ConnectionError):
             self.load.count("broken")
-            self.client.close()
-            self.client = None
+            self.hang_up()
             return False, None
+
+    def hang_up(self):
+        """Also ends a transaction that is not to be executed."""
+        if self.client is not None:
+            self.client.close()
+        self.client = None
 
     def compare_and_set(self, key, value):
         known, reply = self.call(("WATCH", key))
@@ -91,6 +105,7 @@ class Worker(threading.Thread):
         for words in (("MULTI",), ("SET", key, value)):
             known, reply = self.call(words)
             if not known or reply is ReplyError:
+                self.hang_up()
                 return
         begin = time.monotonic_ns()
         known, reply = self.call(("EXEC",))
@@ -106,6 +121,7 @@ class Load:
         self.ended = False
         self.lock = threading.Lock()
         self.lines, self.counts, self.unexpected = [], {}, []
+        self.ledgers = [Lists(), Sets(), Bank()]
         self.last_acknowledged = time.monotonic()
         self.workers = [Worker(self, i) for i in range(clients)]
 
@@ -113,6 +129,8 @@ class Load:
         self.cluster.wait_writable()
         for key in range(KEYS):
             self.cluster.nodes[0].call("DEL", "register:%d" % key)
+        for ledger in self.ledgers:
+            ledger.prepare(self.cluster.nodes[0])
         for worker in self.workers:
             worker.start()
         return self
@@ -166,6 +184,8 @@ class Load:
             with open(path, "w") as f:
                 f.write("\n".join(self.lines) + "\n")
             raise AssertionError("history (kept in %s): %s%s" % (path, done.stdout[-600:], done.stderr[-300:]))
+        for ledger in self.ledgers:
+            ledger.judge(self.cluster.nodes)
         self.cluster.check_equal()
         self.cluster.check_logs()
         return done.stdout.strip()
