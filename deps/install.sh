@@ -9,7 +9,7 @@ set -euo pipefail
 
 build="gcc make autoconf automake pkg-config libevent-dev libhiredis-dev librocksdb-dev libssl-dev
        libmpfr-dev libcmocka-dev libjemalloc-dev liblua5.1-0-dev redis-tools"
-test_only="python3 python3-redis iproute2 tcl dpkg-dev"
+test_only="python3 python3-redis iproute2 tcl dpkg-dev mandoc bsdextrautils"
 node=""
 command -v node >/dev/null && command -v npm >/dev/null || # from elsewhere, perhaps, which excludes the package
     node="nodejs npm"

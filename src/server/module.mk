@@ -40,7 +40,7 @@ utils_compatibility_SOURCES = utils/compatibility.c tests/unit/fake_shard.h test
 utils_compatibility_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS)
 utils_compatibility_LDADD = $(SERVER_TEST_LIBS)
 dist_check_SCRIPTS += utils/check-compatibility
-EXTRA_DIST += docs/COMPATIBILITY.md docs/compatibility.tsv
+EXTRA_DIST += docs/compatibility.tsv
 
 # Writes docs/COMPATIBILITY.md anew.
 compatibility: utils/compatibility

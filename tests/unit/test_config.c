@@ -1,9 +1,12 @@
-/* test_config.c -- settings: the words of a line, rows and their limits, file and command line. */
+/* test_config.c -- settings: the words of a line, rows and their limits, file and command line,
+ * and that docs/CONFIG.md tells all of it. */
 
 #include "test.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+#include "command/settings.h"
 #include "server/config.h"
 
 /* --- words ------------------------------------------------------------------------------------ */
@@ -268,6 +271,160 @@ static void a_log_file_may_not_lie_where_the_node_keeps_its_data(void **state)
     rmdir(dir);
 }
 
+/* --- docs/CONFIG.md, of which avow.conf(5) is made -------------------------------------------- */
+
+struct page {
+    char *text;
+    char section[64]; /* the last "## heading" seen */
+    char *line, *rest;
+};
+
+static void page_open(struct page *p)
+{
+    char path[512];
+    const char *srcdir = getenv("srcdir");
+    snprintf(path, sizeof(path), "%s/docs/CONFIG.md", srcdir == NULL ? "." : srcdir);
+    FILE *f = fopen(path, "re");
+    assert_non_null(f);
+    *p = (struct page){.text = calloc(1, 1 << 16)};
+    assert_in_range(fread(p->text, 1, (1 << 16) - 1, f), 1, (1 << 16) - 2);
+    fclose(f);
+    p->rest = p->text;
+}
+
+static bool page_line(struct page *p)
+{
+    p->line = strsep(&p->rest, "\n");
+    if (p->line != NULL && strncmp(p->line, "## ", 3) == 0)
+        snprintf(p->section, sizeof(p->section), "%s", p->line + 3);
+    return p->line != NULL;
+}
+
+/* The next "| name | default | meaning |" below "## section"; a star behind the name is kept. */
+static bool page_row(struct page *p, const char *section, char **name, char **value)
+{
+    while (page_line(p)) {
+        if (strcmp(p->section, section) != 0 || strncmp(p->line, "| ", 2) != 0 ||
+            strncmp(p->line, "| directive ", 12) == 0)
+            continue;
+        *name = p->line + 2;
+        char *end = strstr(*name, " | ");
+        assert_non_null(end);
+        *end = '\0';
+        *value = end + 3;
+        end = strstr(*value, " | ");
+        assert_non_null(end);
+        *end = '\0';
+        if (**value == '`') {
+            (*value)++;
+            end[-1] = '\0';
+        }
+        if (strcmp(*value, "none") == 0)
+            *value = end;
+        return true;
+    }
+    free(p->text);
+    return false;
+}
+
+static void the_page_lists_every_local_directive(void **state)
+{
+    (void)state;
+    bool seen[CONFIG_ROWS_MAX] = {false};
+    struct page p;
+    char *name, *value;
+    page_open(&p);
+    while (page_row(&p, "Local directives", &name, &value)) {
+        char *star = strchr(name, '*');
+        if (star != NULL)
+            *star = '\0';
+        const struct config_row *row = config_find(bytes_from_string(name));
+        if (row == NULL || row->flags & (CONFIG_ALIAS | CONFIG_REMEMBERED))
+            fail_msg("CONFIG.md has a row '%s', which is no local directive", name);
+        seen[config_row_number(row)] = true;
+        const bool may_be_set = (row->flags & (CONFIG_FIXED | CONFIG_PROTECTED)) == 0;
+        if (may_be_set != (star != NULL))
+            fail_msg("CONFIG.md: '%s' %s by CONFIG SET", name,
+                     may_be_set ? "can be changed" : "cannot be changed");
+        struct buf canonical = {0};
+        struct error e = {0};
+        if (config_check(row, bytes_from_string(value), &canonical, &e) != STATUS_OK ||
+            !bytes_equal(buf_bytes(&canonical), bytes_from_string(row->text)))
+            fail_msg("CONFIG.md: the default of '%s' is '%s', not '%s'", name, row->text, value);
+        buf_clear(&canonical);
+    }
+    const struct config_row *row;
+    for (size_t n = 0; (row = config_row_at(n)) != NULL; n++)
+        if (!seen[n] && !(row->flags & (CONFIG_ALIAS | CONFIG_REMEMBERED)))
+            fail_msg("CONFIG.md lacks the local directive '%s'", row->name);
+}
+
+static bool setting_value_is(const struct setting *setting, const char *a, const char *b)
+{
+    struct settings parsed;
+    struct buf printed[2] = {{0}, {0}};
+    const char *const texts[] = {a, b};
+    bool is_good = true;
+    for (int i = 0; i < 2 && is_good; i++) {
+        void *field = (char *)&parsed + setting->field;
+        settings_init(&parsed);
+        is_good = setting->parse(bytes_from_string(texts[i]), field);
+        if (is_good)
+            setting->print(field, &printed[i]);
+    }
+    is_good = is_good && bytes_equal(buf_bytes(&printed[0]), buf_bytes(&printed[1]));
+    buf_clear(&printed[0]);
+    buf_clear(&printed[1]);
+    return is_good;
+}
+
+static void the_page_lists_every_replicated_directive(void **state)
+{
+    (void)state;
+    size_t listed = 0, count = 0;
+    struct page p;
+    char *name, *value;
+    page_open(&p);
+    while (page_row(&p, "Replicated directives", &name, &value)) {
+        const struct setting *setting = setting_find(bytes_from_string(name));
+        if (setting == NULL || strcmp(setting->name, name) != 0)
+            fail_msg("CONFIG.md has a row '%s', which is no replicated directive", name);
+        else if (!setting_value_is(setting, setting->default_value, value))
+            fail_msg("CONFIG.md: the default of '%s' is '%s', not '%s'", name,
+                     setting->default_value, value);
+        listed++;
+    }
+    while (setting_at(count) != NULL)
+        count++;
+    assert_int_equal(listed, count);
+}
+
+static void the_page_lists_every_remembered_directive(void **state)
+{
+    (void)state;
+    size_t listed = 0, count = 0;
+    struct page p;
+    page_open(&p);
+    while (page_line(&p)) {
+        if (strcmp(p.section, "Remembered directives") != 0 || strchr(p.line, '`') != NULL ||
+            strchr(p.line, '-') == NULL) /* the list is the lines that are names and commas */
+            continue;
+        for (char *name; (name = strsep(&p.line, ", .")) != NULL;) {
+            if (*name == '\0')
+                continue;
+            const struct config_row *row = config_find(bytes_from_string(name));
+            if (row == NULL || !(row->flags & CONFIG_REMEMBERED))
+                fail_msg("CONFIG.md lists '%s', which is no remembered directive", name);
+            listed++;
+        }
+    }
+    free(p.text);
+    const struct config_row *row;
+    for (size_t n = 0; (row = config_row_at(n)) != NULL; n++)
+        count += (row->flags & CONFIG_REMEMBERED) != 0;
+    assert_int_equal(listed, count);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -279,6 +436,9 @@ int main(void)
         cmocka_unit_test(settings_that_cannot_be_are_refused),
         cmocka_unit_test(rewrite_keeps_comments_and_order),
         cmocka_unit_test(a_log_file_may_not_lie_where_the_node_keeps_its_data),
+        cmocka_unit_test(the_page_lists_every_local_directive),
+        cmocka_unit_test(the_page_lists_every_replicated_directive),
+        cmocka_unit_test(the_page_lists_every_remembered_directive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
