@@ -223,6 +223,7 @@ void apply_kind(struct run *run, struct exec *x)
         return;
     case REQ_EXPIRE_DUE:
         run_expire_due(x, r);
+        m->expiries++;
         return;
     case REQ_UNBLOCK:
         waiters_unblock(run, x);

@@ -324,6 +324,11 @@ uint64_t machine_duplicates(const struct machine *m)
     return m->duplicates;
 }
 
+uint64_t machine_expiries(const struct machine *m)
+{
+    return m->expiries;
+}
+
 struct bytes machine_config(struct machine *m)
 {
     struct bytes payload;

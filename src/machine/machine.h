@@ -122,6 +122,8 @@ bool machine_waiter_adopt(struct machine *m, uint64_t waiter, void *record);
 bool machine_waiter_orphan(const struct machine *m, uint64_t *waiter);
 
 uint64_t machine_duplicates(const struct machine *m);
+/* How many requests were applied that delete what is due. */
+uint64_t machine_expiries(const struct machine *m);
 
 /* The payload of the newest CONFIG entry applied, borrowed until the next entry; empty: none. */
 struct bytes machine_config(struct machine *m);

@@ -19,7 +19,7 @@ struct machine {
     struct arena arena;       /* dies with each request */
     struct waiters waiters;
     struct exec_host exec_host; /* what commands see: tells the waiters, then options.host */
-    uint64_t duplicates;
+    uint64_t duplicates, expiries;
     struct scripts *scripts;
     bool may_move;  /* a read runs that may go on to the log */
     bool wants_log; /* and it has to */

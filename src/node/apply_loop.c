@@ -91,6 +91,15 @@ static uint32_t apply_one(struct shard *s, const struct committed *committed)
     return count;
 }
 
+/* The entry that was applied just now took so long; told by LATENCY if it deleted what is due. */
+static void note_expiry(struct shard *s, uint64_t took_us)
+{
+    const uint64_t expiries = machine_expiries(s->machine);
+    if (expiries != s->expiries)
+        s->expiry_worst_us = MAX(s->expiry_worst_us, took_us);
+    s->expiries = expiries;
+}
+
 bool apply_is_due(const struct shard *s)
 {
     return s->committed_count > 0 && !cache_is_pressed(s->cache);
@@ -105,6 +114,7 @@ void apply_loop_run(struct shard *s)
     uint32_t requests = 0;
     if (!apply_is_due(s))
         return;
+    uint64_t began_us = s->o.clock.boot_us(s->o.clock.context);
     while (s->committed_count > 0 && (by_turn || apply_is_due(s)) &&
            requests < APPLY_REQUESTS_PER_TURN) {
         const struct committed entry = take_first(s);
@@ -116,7 +126,10 @@ void apply_loop_run(struct shard *s)
                 relay_deliver(s);
         }
         block_unref(entry.block);
-        if (s->o.clock.boot_us(s->o.clock.context) >= end_us)
+        const uint64_t now_us = s->o.clock.boot_us(s->o.clock.context);
+        note_expiry(s, now_us - began_us);
+        began_us = now_us;
+        if (now_us >= end_us)
             break;
     }
 }

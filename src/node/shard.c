@@ -342,6 +342,13 @@ void shard_status(const struct shard *s, struct shard_status *status)
     };
 }
 
+uint64_t shard_take_expiry_us(struct shard *s)
+{
+    const uint64_t worst_us = s->expiry_worst_us;
+    s->expiry_worst_us = 0;
+    return worst_us;
+}
+
 struct keyspace *shard_keyspace(struct shard *s)
 {
     return s->keyspace;

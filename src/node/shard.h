@@ -150,6 +150,8 @@ struct shard_status {
     bool flush_failed; /* for want of space, a moment ago */
 };
 void shard_status(const struct shard *s, struct shard_status *status);
+/* How long the longest of the entries took to apply that deleted what is due, since last asked. */
+uint64_t shard_take_expiry_us(struct shard *s);
 struct keyspace *shard_keyspace(struct shard *s); /* read only, by the data loop, between turns */
 struct machine *shard_machine(struct shard *s);
 

@@ -93,7 +93,7 @@ struct shard {
 
     /* expiry.c */
     bool expiry_proposed;
-    uint64_t expiry_at_us, expiry_deadline_ms;
+    uint64_t expiry_at_us, expiry_deadline_ms, expiry_worst_us; /* the last: until it is taken */
 
     /* flush.c */
     struct flush flush;
@@ -115,7 +115,7 @@ struct shard {
     uint64_t woken_index;             /* of the last that woke consensus */
     size_t quiet_bytes;               /* applied since */
     bool stop_due;
-    uint64_t batches, batched_requests, reads, read_rounds, duplicates;
+    uint64_t batches, batched_requests, reads, read_rounds, duplicates, expiries;
 };
 
 #define NEVER UINT64_MAX

@@ -16,6 +16,9 @@ static const struct {
     [LATENCY_FAST_COMMAND] =
         {"fast-command", "Commands that do little took long: the machine is short of processor "
                          "time, or its memory is swapped."},
+    [LATENCY_EXPIRE_CYCLE] =
+        {"expire-cycle", "Keys or fields that were due took long to delete: many have the same "
+                         "deadline. Spread deadlines by a random number of seconds."},
     [LATENCY_FSYNC] =
         {"fsync", "The disk took long to make the log durable. Every write waits for it on a "
                   "majority: look for other users of the disk, or give the log a faster one."},

@@ -9,6 +9,7 @@
 enum latency_event {
     LATENCY_COMMAND,        /* one command ran */
     LATENCY_FAST_COMMAND,   /* of those that should never take long */
+    LATENCY_EXPIRE_CYCLE,   /* one entry that deletes what is due was applied */
     LATENCY_FSYNC,          /* one synced write of the log */
     LATENCY_DATA_LOOP,      /* one turn, without its wait */
     LATENCY_CONSENSUS_LOOP,

@@ -182,6 +182,8 @@ static void cron(struct server *s)
     const struct node_latencies took = node_take_latencies(s->node);
     server_note_latency(s, LATENCY_FSYNC, took.sync_us);
     server_note_latency(s, LATENCY_CONSENSUS_LOOP, took.turn_us);
+    if (s->shard != NULL)
+        server_note_latency(s, LATENCY_EXPIRE_CYCLE, shard_take_expiry_us(s->shard));
     pubsub_cron(s);
 }
 

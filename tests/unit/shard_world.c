@@ -26,7 +26,8 @@ static uint64_t wall_ms(void *context)
 
 static uint64_t boot_us(void *context)
 {
-    const struct sw_world *w = context;
+    struct sw_world *w = context;
+    w->now_us += w->look_us;
     return w->now_us;
 }
 

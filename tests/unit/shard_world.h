@@ -42,6 +42,7 @@ struct sw_world {
     struct shard_options options;
     struct mailbox *to_consensus, *to_shard;
     uint64_t now_us, wall_ms, boot, next_due_us;
+    uint64_t look_us; /* by so much now_us advances with each look at it: work takes time */
     struct lease lease;
     bool has_lease; /* the fake publishes one while the node leads; set before sw_elect */
     struct job *job; /* at most one: a flush */

@@ -482,6 +482,28 @@ static void a_read_of_a_due_key_waits_for_the_log(void **state)
     sw_clear(&w);
 }
 
+static void the_time_of_entries_that_delete_what_is_due_is_told(void **state)
+{
+    (void)state;
+    struct sw_world w;
+    sw_init(&w, 1 << 20, 64);
+    lead(&w);
+    w.look_us = 7;
+    sw_write(&w, NULL, "SET k v PX 1000");
+    sw_settle(&w);
+    assert_int_equal(shard_take_expiry_us(w.shard), 0);
+    w.wall_ms += 1000;
+    w.now_us += 1000000;
+    sw_settle(&w);
+    assert_int_equal(keyspace_size(shard_keyspace(w.shard), 0), 0);
+    assert_int_equal(shard_take_expiry_us(w.shard), w.look_us);
+    assert_int_equal(shard_take_expiry_us(w.shard), 0);
+    sw_write(&w, NULL, "SET k v");
+    sw_settle(&w);
+    assert_int_equal(shard_take_expiry_us(w.shard), 0);
+    sw_clear(&w);
+}
+
 static void the_leaders_timer_deletes_what_is_due(void **state)
 {
     (void)state;
@@ -665,6 +687,7 @@ int main(void)
         cmocka_unit_test(a_read_asks_again_and_ends_for_certain),
         cmocka_unit_test(a_lease_answers_reads_without_a_round),
         cmocka_unit_test(a_read_of_a_due_key_waits_for_the_log),
+        cmocka_unit_test(the_time_of_entries_that_delete_what_is_due_is_told),
         cmocka_unit_test(the_leaders_timer_deletes_what_is_due),
         cmocka_unit_test(a_large_request_travels_in_parts),
         cmocka_unit_test(a_flush_and_a_crash_lose_nothing),
