@@ -27,9 +27,9 @@ void exec_begin(struct machine *m, struct exec *x, const struct request *r)
     };
 }
 
-/* Whether its user may, by the rules at this place of the log: every node asks the same of the same
- * rows. The origin has asked before, by those it knew then; that spares the log what is refused. */
-static bool is_allowed(struct exec *x)
+/* Every node asks the same of the same rows. The origin has asked before, by those it knew then;
+ * that spares the log what is refused. */
+bool exec_is_allowed(struct exec *x)
 {
     static const char *const reasons[] = {
         [ACL_NO_COMMAND] = "no permission to execute the command or subcommand",
@@ -85,7 +85,7 @@ void exec_command(struct machine *m, struct exec *x, const struct request *r)
         reply_error(x, "ERR DB index is out of range");
         return;
     }
-    if (!is_allowed(x))
+    if (!exec_is_allowed(x))
         return;
     if (x->command->flags & CMD_LOCAL && !command_is_effect(x)) {
         run_local(x);

@@ -58,6 +58,8 @@ void apply_refusal(struct run *run, const char *error);
 
 /* Fills *x for a request; reply, client and chance are the caller's. */
 void exec_begin(struct machine *m, struct exec *x, const struct request *r);
+/* Whether x's user may run x's command, by the rules at this place of the log. false: told so. */
+bool exec_is_allowed(struct exec *x);
 /* Finds and runs one command in x; a read where the keyspace is read-only. */
 void exec_command(struct machine *m, struct exec *x, const struct request *r);
 

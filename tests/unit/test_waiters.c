@@ -9,6 +9,7 @@
 
 #include "base/encode.h"
 #include "base/panic.h"
+#include "command/acl_user.h"
 
 /* --- helpers ---------------------------------------------------------------------------------- */
 
@@ -37,6 +38,28 @@ static const char *run_of_client(struct world *w, const char *text, uint64_t id)
     const struct request r = {.kind = REQ_COMMAND, .flags = REQUEST_CLIENT, .args = args,
                               .arg_count = plain.arg_count + 1};
     return apply_request_of(w, &r);
+}
+
+static const char *run_of_user(struct world *w, const char *text, uint32_t user)
+{
+    struct request r = words(w, text);
+    r.user = user;
+    return apply_request_of(w, &r);
+}
+
+/* XREAD of this node alone, which has to wait. */
+static struct waiter *wait_to_read(struct world *w, const char *text, uint32_t user)
+{
+    struct request r = words(w, text);
+    r.user = user;
+    struct reply reply = {.out = &w->replies, .protocol = 2};
+    struct read_run read = {.request = &r, .now_ms = w->clock_ms, .reply = &reply, .client = w};
+    assert_int_equal(machine_read(w->m, &read), READ_WAITS);
+    assert_int_equal(read.timeout_ms, 700);
+    struct world_wait *wait = &w->waits[w->wait_count++];
+    wait->stands = true;
+    machine_reader_record(read.reader, wait);
+    return read.reader;
 }
 
 static void apply_as(struct world *w, const char *text, struct name name)
@@ -315,14 +338,7 @@ static void reads_wait_beside_the_state(void **state)
     struct world *w = world_begin();
     run(w, "XADD s 1-1 f v");
     const uint64_t digest = keyspace_digest(w->k);
-    struct request r = words(w, "XREAD BLOCK 700 STREAMS none s 0 $");
-    struct reply reply = {.out = &w->replies, .protocol = 2};
-    struct read_run read = {.request = &r, .now_ms = w->clock_ms, .reply = &reply, .client = w};
-    assert_int_equal(machine_read(w->m, &read), READ_WAITS);
-    assert_int_equal(read.timeout_ms, 700);
-    struct world_wait *wait = &w->waits[w->wait_count++];
-    wait->stands = true;
-    machine_reader_record(read.reader, wait);
+    wait_to_read(w, "XREAD BLOCK 700 STREAMS none s 0 $", ACL_DEFAULT_USER);
     assert_int_equal(keyspace_digest(w->k), digest);
     assert_int_equal(count_rows(w), 0);
     assert_string_equal(serve(w, "SET none v"), "");
@@ -330,10 +346,36 @@ static void reads_wait_beside_the_state(void **state)
     assert_string_equal(serve(w, "XADD s 2-1 f w"),
                         "0:*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n2-1\r\n*2\r\n$1\r\nf\r\n"
                         "$1\r\nw\r\n|");
-    r = words(w, "XREAD BLOCK 0 STREAMS s $");
-    assert_int_equal(machine_read(w->m, &read), READ_WAITS);
-    machine_reader_drop(w->m, read.reader);
+    machine_reader_drop(w->m, wait_to_read(w, "XREAD BLOCK 700 STREAMS s $", ACL_DEFAULT_USER));
     assert_string_equal(serve(w, "XADD s 3-1 f w"), "");
+    world_end(w);
+}
+
+#define NO_KEY \
+    "-NOPERM this user has no permissions to access one of the keys used as arguments\r\n"
+
+/* After the OK of ACL SETUSER nothing is done that it forbids, for those who wait neither. */
+static void who_lost_the_right_is_served_an_error(void **state)
+{
+    (void)state;
+    const uint32_t user = 1; /* the first that is made */
+    struct world *w = world_begin();
+    assert_string_equal(run(w, "ACL SETUSER u on nopass +blpop +xread ~k ~s"), "+OK\r\n");
+    assert_string_equal(run_of_user(w, "BLPOP k 0", user), "");
+    assert_string_equal(run(w, "BLPOP k 0"), "");
+    wait_to_read(w, "XREAD BLOCK 700 STREAMS s 0", user);
+    assert_string_equal(serve(w, "ACL SETUSER u resetkeys"), ""); /* they are told when served */
+    assert_string_equal(serve(w, "RPUSH k x"),
+                        "0:" NO_KEY "|1:*2\r\n$1\r\nk\r\n$1\r\nx\r\n|");
+    assert_string_equal(serve(w, "XADD s 1-1 f v"), "2:" NO_KEY "|");
+
+    run(w, "ACL SETUSER u ~k");
+    assert_string_equal(run_of_user(w, "BLPOP k 0", user), "");
+    run(w, "ACL DELUSER u");
+    assert_string_equal(serve(w, "RPUSH k y"),
+                        "3:-NOPERM this user has no permissions to run the 'blpop' command\r\n|");
+    assert_string_equal(run(w, "LRANGE k 0 -1"), "*1\r\n$1\r\ny\r\n");
+    assert_int_equal(count_rows(w), 0);
     world_end(w);
 }
 
@@ -511,6 +553,7 @@ int main(void)
         cmocka_unit_test(groups_deliver_to_who_waits),
         cmocka_unit_test(a_stream_that_goes_ends_the_wait_of_its_groups),
         cmocka_unit_test(reads_wait_beside_the_state),
+        cmocka_unit_test(who_lost_the_right_is_served_an_error),
         cmocka_unit_test(a_timeout_is_answered_once),
         cmocka_unit_test(a_client_is_unblocked_by_its_id),
         cmocka_unit_test(who_is_gone_is_served_nothing),
