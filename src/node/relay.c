@@ -76,6 +76,14 @@ bool shard_relays(const struct shard *s)
     return s->relay.peers_up > 0;
 }
 
+bool shard_relays_to(const struct shard *s, uint64_t node)
+{
+    for (size_t i = 0; i < RELAY_SENDERS_MAX; i++)
+        if (s->relay.senders[i].node == node)
+            return s->relay.senders[i].is_up;
+    return false;
+}
+
 /* --- in --------------------------------------------------------------------------------------- */
 
 /* What is known of node; else a new place, if need be that of one that is gone: while there is room

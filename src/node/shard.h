@@ -123,6 +123,7 @@ void shard_stop(struct shard *s);
 bool shard_relay(struct shard *s, uint64_t to, struct bytes bytes);
 /* Whether anybody is connected. */
 bool shard_relays(const struct shard *s);
+bool shard_relays_to(const struct shard *s, uint64_t node);
 
 /* --- turn ------------------------------------------------------------------------------------- */
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include "base/encode.h"
 #include "base/panic.h"
+#include "server/client_ask.h"
 #include "server/node.h"
 #include "server/pending.h"
 #include "server/route.h"
@@ -287,6 +288,33 @@ static size_t kill_all(struct server *s, struct conn *self, const struct kill_fi
     return killed;
 }
 
+/* What a client's node has done, or not. */
+static void reply_done(struct exec *x, enum client_answer answer)
+{
+    if (answer == CLIENT_UNKNOWN)
+        reply_error(x, "UNCERTAIN the node of that client did not answer in time, it may or may "
+                       "not have done it");
+    else
+        reply_int64(x, answer == CLIENT_DONE);
+}
+
+static void kill_answered(struct server *s, struct conn *c, struct exec *x)
+{
+    (void)c;
+    reply_done(x, (enum client_answer)s->running->pending->answer);
+}
+
+/* An id tells whose client it is; what else is asked of it is not sent there. */
+static void kill_elsewhere(struct exec *x, const struct kill_filter *filter)
+{
+    if (local_refuse_in_exec(x))
+        return;
+    if (filter->has_address || filter->has_local_address || filter->type >= 0 || filter->has_user)
+        reply_error(x, "ERR a client of another node is killed by its ID alone");
+    else if (!client_ask(x, CLIENT_KILL, (uint64_t)filter->id, kill_answered))
+        reply_done(x, CLIENT_NOT_DONE);
+}
+
 void client_kill(struct server *s, struct conn *c, struct exec *x)
 {
     struct kill_filter filter = {.type = -1, .skip_me = true};
@@ -307,22 +335,39 @@ void client_kill(struct server *s, struct conn *c, struct exec *x)
     for (uint32_t i = 2; i < x->arg_count; i += 2)
         if (!parse_kill_option(s, x, i, &filter))
             return;
-    reply_int64(x, (int64_t)kill_all(s, c, &filter));
+    const uint64_t node = filter.has_id ? client_node((uint64_t)filter.id) : 0;
+    if (node != 0 && node != node_id(s->node))
+        kill_elsewhere(x, &filter);
+    else
+        reply_int64(x, (int64_t)kill_all(s, c, &filter));
 }
 
 /* --- UNBLOCK ---------------------------------------------------------------------------------- */
 
-/* A client of this node that waits for others. NULL: there is no such here. */
-static struct conn *blocked_conn(struct server *s, uint64_t id)
+static bool parse_unblock(struct exec *x, uint64_t *id, enum client_deed *deed)
 {
-    struct conn *c = conn_by_id(s, id);
-    return c != NULL && c->blocked != NULL ? c : NULL;
+    if (x->arg_count > 4) {
+        reply_wrong_arity(x);
+        return false;
+    }
+    if (x->arg_count == 4 && !arg_is(x, 3, "timeout") && !arg_is(x, 3, "error")) {
+        reply_error(x, "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+        return false;
+    }
+    int64_t number;
+    if (!arg_int64(x, 2, &number))
+        return false;
+    *id = number < 0 ? 0 : (uint64_t)number;
+    *deed = x->arg_count == 4 && arg_is(x, 3, "error") ? CLIENT_UNBLOCK_ERROR
+                                                       : CLIENT_UNBLOCK_TIMEOUT;
+    return true;
 }
 
 /* By the log, wherever the client is: what waits there, waits in the state. */
-static void unblock_by_log(struct server *s, struct exec *x, uint64_t id,
-                           enum unblock_reason reason)
+static void unblock_by_log(struct server *s, struct exec *x, uint64_t id, enum client_deed deed)
 {
+    const enum unblock_reason reason =
+        deed == CLIENT_UNBLOCK_ERROR ? UNBLOCK_ERROR : UNBLOCK_TIMEOUT;
     uint8_t what[UNBLOCK_SIZE] = {UNBLOCK_CLIENT, (uint8_t)reason};
     put_le64(what + 2, id);
     const struct bytes arg = bytes_of(what, sizeof(what));
@@ -336,35 +381,35 @@ static void unblock_by_log(struct server *s, struct exec *x, uint64_t id,
         reply_error(x, "CLUSTERDOWN too much is in flight, not executed");
 }
 
+static void end_unblock(struct server *s, struct exec *x, enum client_answer answer)
+{
+    uint64_t id;
+    enum client_deed deed;
+    if (answer == CLIENT_WAITS_IN_LOG && parse_unblock(x, &id, &deed))
+        unblock_by_log(s, x, id, deed);
+    else
+        reply_done(x, answer);
+}
+
+static void unblock_answered(struct server *s, struct conn *c, struct exec *x)
+{
+    (void)c;
+    end_unblock(s, x, (enum client_answer)s->running->pending->answer);
+}
+
 void client_unblock(struct server *s, struct conn *c, struct exec *x)
 {
     (void)c;
-    if (x->arg_count > 4) {
-        reply_wrong_arity(x);
+    uint64_t id;
+    enum client_deed deed;
+    if (!parse_unblock(x, &id, &deed))
         return;
-    }
-    if (x->arg_count == 4 && !arg_is(x, 3, "timeout") && !arg_is(x, 3, "error")) {
-        reply_error(x, "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
-        return;
-    }
-    int64_t number;
-    if (!arg_int64(x, 2, &number))
-        return;
-    const uint64_t id = (uint64_t)number;
-    const enum unblock_reason reason =
-        x->arg_count == 4 && arg_is(x, 3, "error") ? UNBLOCK_ERROR : UNBLOCK_TIMEOUT;
-    struct conn *other = blocked_conn(s, id);
-    if (number <= 0 || (id >> 32 == node_id(s->node) && other == NULL)) {
-        reply_int64(x, 0);
-    } else if (other != NULL && other->blocked->pending != NULL) {
-        pending_unblock(other->blocked->pending, reason == UNBLOCK_ERROR);
-        reply_int64(x, 1);
-    } else if (other != NULL &&
-               shard_unblock_read(s->shard, &other->blocked->shard, reason == UNBLOCK_ERROR)) {
-        reply_int64(x, 1);
-    } else {
-        unblock_by_log(s, x, id, reason);
-    }
+    if (client_node(id) == 0) /* no node has that number */
+        reply_done(x, CLIENT_NOT_DONE);
+    else if (client_node(id) == node_id(s->node))
+        end_unblock(s, x, client_do(s, deed, id));
+    else if (!local_refuse_in_exec(x) && !client_ask(x, deed, id, unblock_answered))
+        end_unblock(s, x, CLIENT_WAITS_IN_LOG);
 }
 
 void client_help(struct server *s, struct conn *c, struct exec *x)

@@ -7,7 +7,7 @@ libserver_a_SOURCES = \
 	%D%/pending.h %D%/pending.c %D%/stats.h %D%/stats.c %D%/slowlog.h %D%/slowlog.c \
 	%D%/key_changes.h %D%/key_changes.c %D%/raft_trace_file.h %D%/raft_trace_file.c %D%/histogram.h %D%/histogram.c %D%/latency.h %D%/latency.c \
 	%D%/local.h %D%/local.c %D%/local_connection.c %D%/acl.h %D%/acl.c %D%/local_acl.c \
-	%D%/secrets.h %D%/secrets.c %D%/local_client.c %D%/local_config.c \
+	%D%/secrets.h %D%/secrets.c %D%/local_client.c %D%/client_ask.h %D%/client_ask.c %D%/relayed.h %D%/local_config.c \
 	%D%/local_server.c %D%/local_latency.c %D%/local_debug.c %D%/local_raft.c %D%/local_members.c %D%/local_pubsub.c \
 	%D%/pubsub.h %D%/pubsub.c %D%/pubsub_relay.c %D%/events.h %D%/events.c \
 	%D%/tracking.h %D%/tracking.c %D%/local_tracking.c \
@@ -15,7 +15,7 @@ libserver_a_SOURCES = \
 	%D%/loop.h %D%/loop.c %D%/node.h %D%/node.c %D%/memory.c %D%/server.h %D%/server.c \
 	%D%/state.c
 
-SERVER_TESTS = tests/unit/test_config tests/unit/test_conn tests/unit/test_latency tests/unit/test_pubsub \
+SERVER_TESTS = tests/unit/test_client_ask tests/unit/test_config tests/unit/test_conn tests/unit/test_latency tests/unit/test_pubsub \
 	tests/unit/test_tracking
 SERVER_TEST_LIBS = libserver.a libmachine.a libcommand.a libkeyspace.a libresp.a libkv.a libbase.a \
 	$(ROCKSDB_LIBS) $(LUA_LIBS) $(EVENT_LIBS) $(JEMALLOC_LIBS) $(CMOCKA_LIBS) -lm
@@ -46,6 +46,10 @@ EXTRA_DIST += docs/compatibility.tsv
 compatibility: utils/compatibility
 	utils/compatibility $(srcdir)/docs/compatibility.tsv >$(srcdir)/docs/COMPATIBILITY.md
 .PHONY: compatibility
+tests_unit_test_client_ask_SOURCES = tests/unit/test_client_ask.c $(CONN_WORLD)
+tests_unit_test_client_ask_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(EVENT_CFLAGS)
+tests_unit_test_client_ask_LDADD = $(SERVER_TEST_LIBS)
+
 tests_unit_test_pubsub_SOURCES = tests/unit/test_pubsub.c $(CONN_WORLD)
 tests_unit_test_pubsub_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(EVENT_CFLAGS)
 tests_unit_test_pubsub_LDADD = $(SERVER_TEST_LIBS)

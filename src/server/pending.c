@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include "base/panic.h"
 #include "kv/log_store.h"
+#include "server/client_ask.h"
 #include "server/dispatch.h"
 #include "server/node.h"
 
@@ -85,8 +86,10 @@ static void end_exec(struct pending *p, const struct exec *x)
     struct slot *slot = p->slot;
     slot->pending = NULL;
     p->slot = NULL;
-    dispatch_account(slot, &x->reply);
-    slot_complete(slot);
+    if (slot->flight == FLIGHT_NONE) { /* else it went on to the log, which answers it */
+        dispatch_account(slot, &x->reply);
+        slot_complete(slot);
+    }
     if (!p->asked) /* else when the answer comes back */
         pending_free(p);
 }
@@ -179,11 +182,17 @@ uint64_t pending_members_holding(const struct server *s, uint64_t index)
     return MAX(sure, counted);
 }
 
-static void end_wait(struct pending *p, uint64_t holding)
+/* As far as this node knows, or was told when it asked. */
+static uint64_t holding_now(const struct pending *p)
+{
+    return MAX(p->holding, pending_members_holding(p->server, p->index));
+}
+
+static void end_wait(struct pending *p)
 {
     struct exec x;
     begin_exec(&x, p);
-    reply_int64(&x, (int64_t)holding);
+    reply_int64(&x, (int64_t)holding_now(p));
     end_exec(p, &x);
 }
 
@@ -191,7 +200,7 @@ void pending_unblock(struct pending *p, bool with_error)
 {
     CHECK(p->kind == PENDING_WAIT);
     if (!with_error) {
-        end_wait(p, pending_members_holding(p->server, p->index));
+        end_wait(p);
         return;
     }
     struct exec x;
@@ -203,9 +212,8 @@ void pending_unblock(struct pending *p, bool with_error)
 static void turn_wait(struct pending *p)
 {
     struct server *s = p->server;
-    const uint64_t holding = MAX(p->holding, pending_members_holding(s, p->index));
-    if (holding >= p->wanted || s->now_us >= p->deadline_us) {
-        end_wait(p, holding);
+    if (holding_now(p) >= p->wanted || s->now_us >= p->deadline_us) {
+        end_wait(p);
         return;
     }
     if (p->asked || s->now_us < p->ask_again_us)
@@ -215,6 +223,25 @@ static void turn_wait(struct pending *p)
     p->admin->node = p->index;
     if (!pending_admin(p, ADMIN_HOLDING))
         return; /* next time */
+}
+
+static void end_client(struct pending *p, uint8_t answer)
+{
+    p->answer = answer;
+    finish(p);
+}
+
+void pending_client_answered(struct server *s, uint64_t token, uint8_t answer)
+{
+    struct queue_node *node = queue_first(&s->pendings);
+    for (; node != NULL; node = queue_next(&s->pendings, node)) {
+        struct pending *p = container_of(node, struct pending, node);
+        if (p->kind != PENDING_CLIENT || p->index != token)
+            continue;
+        if (p->slot != NULL)
+            end_client(p, answer);
+        return;
+    }
 }
 
 void pending_described(struct pending *p)
@@ -241,6 +268,10 @@ static void turn_one(struct pending *p)
             refuse_flush(p);
         return;
     case PENDING_WAIT: turn_wait(p); return;
+    case PENDING_CLIENT:
+        if (s->now_us >= p->deadline_us)
+            end_client(p, CLIENT_UNKNOWN);
+        return;
     case PENDING_DESCRIBE:
     case PENDING_ADMIN:
     case PENDING_STATUS: return;
@@ -256,6 +287,8 @@ uint64_t pending_turn(struct server *s)
         struct pending *p = container_of(node, struct pending, node);
         if (p->kind == PENDING_WAIT || p->kind == PENDING_FLUSH)
             due_us = MIN(due_us, MIN(p->deadline_us, s->now_us + WAIT_ASK_US));
+        else if (p->kind == PENDING_CLIENT)
+            due_us = MIN(due_us, p->deadline_us);
         turn_one(p);
     }
     return due_us;

@@ -18,6 +18,7 @@ enum pending_kind {
     PENDING_STATUS,   /* INFO, RAFT STATUS: the status first, then finish() */
     PENDING_FLUSH,    /* SAVE, DEBUG RELOAD: all rows ingested */
     PENDING_WAIT,     /* WAIT: enough members, or the time is over */
+    PENDING_CLIENT,   /* another node's client: its answer, or the time is over */
     PENDING_DESCRIBE, /* RAFT LOG */
 };
 
@@ -29,10 +30,11 @@ struct pending {
     uint32_t arg_count;    /* a copy of the request, for finish() */
     struct bytes *args;
     struct buf arg_memory;
-    local_run *finish;     /* PENDING_STATUS, _FLUSH: makes the reply */
-    uint64_t deadline_us;  /* PENDING_WAIT; UINT64_MAX = none */
+    local_run *finish;     /* PENDING_STATUS, _FLUSH, _CLIENT: makes the reply, or the log does */
+    uint64_t deadline_us;  /* PENDING_WAIT, _CLIENT; UINT64_MAX = none */
     uint64_t ask_again_us;
-    uint64_t index, wanted, holding;
+    uint64_t index, wanted, holding; /* PENDING_CLIENT: index is the token of what was asked */
+    uint8_t answer;        /* PENDING_CLIENT: enum client_answer */
     bool asked;            /* an admin request for it is under way */
     struct admin *admin;
     struct log_describe describe;
@@ -47,6 +49,8 @@ struct pending *pending_new(struct server *s, struct exec *x, enum pending_kind 
 void pending_cancel(struct pending *p);
 /* CLIENT UNBLOCK of one that waits (PENDING_WAIT): as if the time were over, or with an error. */
 void pending_unblock(struct pending *p, bool with_error);
+/* What another node says to what it was asked under token. */
+void pending_client_answered(struct server *s, uint64_t token, uint8_t answer);
 /* It could not even begin: the command replies at once. */
 void pending_drop(struct pending *p);
 /* The worker has read the log. */

@@ -5,12 +5,13 @@
  *   COUNT    type:1 kind:1 count:4 name_size:4 name      of the sender's own subscribers, absolute
  *   ASK      type:1                                      tell me all your counts
  *
+ * Beside them travels what client_ask.c says.
  * Any bytes are survived: what makes no sense ends the reading of its frame. */
 
 #include "base/log.h"
+#include "server/client_ask.h"
+#include "server/relayed.h"
 #include "server/server.h"
-
-enum relayed_type { RELAYED_MESSAGE = 1, RELAYED_COUNT, RELAYED_ASK };
 
 /* --- out -------------------------------------------------------------------------------------- */
 
@@ -129,11 +130,13 @@ static void read_bytes(struct server *s, uint64_t node, struct bytes bytes)
         case RELAYED_MESSAGE: is_good = read_message(s, &r); break;
         case RELAYED_COUNT: is_good = read_count(s, node, &r); break;
         case RELAYED_ASK: pubsub_tell_all(s); break;
+        case RELAYED_ASK_CLIENT: is_good = client_asked(s, node, &r); break;
+        case RELAYED_CLIENT_ANSWER: is_good = client_answered(s, &r); break;
         default: is_good = false;
         }
     }
     if (!is_good)
-        log_warn("pubsub", "a node says what makes no sense here", "node=%llu",
+        log_warn("relay", "a node says what makes no sense here", "node=%llu",
                  (unsigned long long)node);
 }
 

@@ -90,6 +90,7 @@ struct server {
     struct tracking tracking;
     struct slot *running;        /* of the local command that runs; NULL inside an entry */
     struct queue pendings;
+    uint64_t last_token;         /* of what another node was asked (client_ask.c) */
     struct stats stats;
     struct change_counts changes;
     struct key_changes key_changes;

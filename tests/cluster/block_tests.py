@@ -138,21 +138,39 @@ def without_a_majority_the_end_of_the_time_is_answered():
     with_cluster(scenario)
 
 
+def error_of(client):
+    try:
+        return repr(client.receive())
+    except ReplyError as e:
+        return str(e)
+
+
 def a_client_of_another_node_is_unblocked():
+    """Wherever it waits: in the state (BLPOP), or in its own node's memory alone (XREAD, WAIT)."""
     def scenario(cluster):
         a, b = cluster.followers()[:2]
-        client = Client(a.address, 30)
-        number = client.call("CLIENT", "ID")
-        client.send("BLPOP", "queue", "0")
-        wait_blocked(a, 1)
-        assert b.call("CLIENT", "UNBLOCK", str(number), "ERROR") == 1
-        try:
-            reply = client.receive()
-        except ReplyError as e:
-            reply = str(e)
-        assert "UNBLOCKED" in str(reply), reply
-        assert b.call("CLIENT", "UNBLOCK", str(number)) == 0
-        client.close()
+        for words in (("BLPOP", "queue", "0"), ("XREAD", "BLOCK", "0", "STREAMS", "s", "$"), ("WAIT", "9", "0")):
+            for asks in (a, b):
+                client = Client(a.address, 30)
+                number = str(client.call("CLIENT", "ID"))
+                client.call("SET", "k", "v")  # WAIT has something to wait for
+                client.send(*words)
+                wait_blocked(a, 1)
+                assert asks.call("CLIENT", "UNBLOCK", number, "ERROR") == 1
+                assert "UNBLOCKED" in error_of(client), words
+                assert asks.call("CLIENT", "UNBLOCK", number) == 0
+                client.send(*words)
+                wait_blocked(a, 1)
+                time.sleep(0.2)  # by now WAIT's node was told that both others have it
+                assert asks.call("CLIENT", "UNBLOCK", number) == 1
+                assert error_of(client) == ("2" if words[0] == "WAIT" else "None"), words
+                assert asks.call("CLIENT", "KILL", "ID", number) == 1
+                try:
+                    client.call("PING")
+                    raise AssertionError("it was killed")
+                except (OSError, EOFError):
+                    client.close()
+                assert asks.call("CLIENT", "KILL", "ID", number) == 0
     with_cluster(scenario)
 
 

@@ -131,6 +131,12 @@ bool shard_relays(const struct shard *s)
     return fake.has_peers;
 }
 
+bool shard_relays_to(const struct shard *s, uint64_t node)
+{
+    (void)s;
+    return fake.has_peers && node != FAKE_DOWN;
+}
+
 bool shard_has_room(const struct shard *s)
 {
     (void)s;

@@ -7,6 +7,7 @@
 #include "server/server.h"
 
 #define FAKE_CALLS_MAX 4096
+#define FAKE_DOWN 9 /* a node to which there is no connection */
 
 struct fake_call {
     bool is_read;           /* shard_read, not shard_write */
