@@ -35,7 +35,7 @@ EXTRA_DIST += redis-tests/random-commands redis-tests/exchange-dumps redis-tests
 	redis-tests/compare-docs
 
 COMMAND_TESTS = tests/unit/test_command tests/unit/test_command_replies tests/unit/test_elements \
-	tests/unit/test_list tests/unit/test_stream tests/fuzz/fuzz_hll tests/fuzz/fuzz_restore
+	tests/unit/test_list tests/unit/test_stream tests/fuzz/fuzz_hll tests/fuzz/fuzz_restore tests/fuzz/fuzz_stream
 check_PROGRAMS += $(COMMAND_TESTS)
 EXTRA_DIST += tests/unit/command redis-tests/random-commands
 
@@ -63,6 +63,11 @@ tests_fuzz_fuzz_hll_SOURCES = tests/fuzz/fuzz_hll.c tests/fuzz/fuzz.h tests/fuzz
 tests_fuzz_fuzz_hll_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/fuzz
 tests_fuzz_fuzz_hll_LDADD = libcommand.a libbase.a
 EXTRA_DIST += tests/fuzz/corpus/hll
+
+tests_fuzz_fuzz_stream_SOURCES = tests/fuzz/fuzz_stream.c tests/fuzz/fuzz.h tests/fuzz/fuzz.c $(COMMAND_WORLD)
+tests_fuzz_fuzz_stream_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/fuzz -I$(top_srcdir)/tests/unit
+tests_fuzz_fuzz_stream_LDADD = $(COMMAND_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/stream
 
 tests_fuzz_fuzz_restore_SOURCES = tests/fuzz/fuzz_restore.c tests/fuzz/fuzz.h tests/fuzz/fuzz.c $(COMMAND_WORLD)
 tests_fuzz_fuzz_restore_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/fuzz -I$(top_srcdir)/tests/unit

@@ -8,7 +8,8 @@ libkeyspace_a_SOURCES = \
 	%D%/object_fences.c \
 	%D%/expire.h %D%/expire.c %D%/graveyard.h %D%/graveyard.c
 
-KEYSPACE_TESTS = tests/unit/test_cache tests/unit/test_keyspace tests/unit/test_object tests/unit/test_fences
+KEYSPACE_TESTS = tests/unit/test_cache tests/unit/test_keyspace tests/unit/test_object tests/unit/test_fences \
+	tests/fuzz/fuzz_object
 check_PROGRAMS += $(KEYSPACE_TESTS)
 KEYSPACE_LIBS = libkeyspace.a libkv.a libbase.a $(ROCKSDB_LIBS) $(CMOCKA_LIBS)
 
@@ -30,6 +31,11 @@ tests_unit_test_fences_SOURCES = tests/unit/test_fences.c tests/unit/test.h \
 	tests/unit/keyspace_world.h
 tests_unit_test_fences_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_fences_LDADD = $(KEYSPACE_LIBS)
+
+tests_fuzz_fuzz_object_SOURCES = tests/fuzz/fuzz_object.c tests/fuzz/fuzz.h tests/fuzz/fuzz.c
+tests_fuzz_fuzz_object_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/fuzz
+tests_fuzz_fuzz_object_LDADD = $(KEYSPACE_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/object
 
 EXTRA_PROGRAMS += utils/bench/cache_bench utils/bench/fence_bench
 utils_bench_cache_bench_SOURCES = utils/bench/cache_bench.c

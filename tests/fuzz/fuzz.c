@@ -13,7 +13,6 @@
 #include "base/panic.h"
 #include "base/prng.h"
 
-#define ROUNDS_DEFAULT 100000
 #define FILES_MAX 1000
 #define INPUT_SIZE_MAX (64 * 1024) /* of a mutation; files may be larger */
 #define STEPS_MAX 6
@@ -146,7 +145,7 @@ int main(void)
     uint64_t seed = seed_text == NULL ? 1 : strtoull(seed_text, NULL, 10);
     if (seed_text != NULL && strcmp(seed_text, "random") == 0)
         prng_secret(&seed, sizeof(seed));
-    const uint64_t rounds = rounds_text == NULL ? ROUNDS_DEFAULT : strtoull(rounds_text, NULL, 10);
+    const uint64_t rounds = rounds_text == NULL ? fuzz_rounds : strtoull(rounds_text, NULL, 10);
     char shown[INT64_DIGITS];
     snprintf(shown, sizeof(shown), "%" PRIu64, seed);
     printf("seed %s\n", shown);

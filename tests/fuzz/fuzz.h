@@ -7,7 +7,8 @@
  *     clang -g -O1 -fsanitize=fuzzer,address -Isrc -Itests/fuzz tests/fuzz/fuzz_resp.c \
  *         src/resp/resp_*.c src/base/[a-z]*.c -o fuzz_resp && ./fuzz_resp tests/fuzz/corpus/resp
  *
- * Environment: FUZZ_SEED (default 1; `random` draws one), FUZZ_ROUNDS (mutations), srcdir. */
+ * Environment: FUZZ_SEED (default 1; `random` draws one), FUZZ_ROUNDS (mutations; default
+ * fuzz_rounds), srcdir. */
 
 #ifndef FUZZ_H
 #define FUZZ_H
@@ -17,6 +18,7 @@
 
 /* Of the target: */
 extern const char fuzz_corpus[];   /* folder below tests/fuzz/corpus */
+extern const uint64_t fuzz_rounds; /* mutations in make check: a few seconds */
 extern const char *const fuzz_words[]; /* pieces that mutations insert; NULL ends them */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -10,6 +10,7 @@
 #include "command/hll_image.h"
 
 const char fuzz_corpus[] = "hll";
+const uint64_t fuzz_rounds = 100000;
 const char *const fuzz_words[] = {
     "HYLL\x01", "HYLL", "\x7f\xff", "\x7f\xfe", "\x40\x01", "\x3f", "\x80", "\xff", "\x84",
     "\x80\x80", "\x83", "\x88\x88", "\x7f", "\x40", "\x01", NULL,

@@ -17,6 +17,7 @@
 #include "resp/resp_write.h"
 
 const char fuzz_corpus[] = "resp";
+const uint64_t fuzz_rounds = 100000;
 const char *const fuzz_words[] = {
     "\r\n", "\n", "\r", "*", "$", "*1\r\n", "*2\r\n$", "$0\r\n\r\n", "$-1\r\n", "*-1\r\n", "*0\r\n",
     "\"", "'", "\\", "\\x4", "\\x41", " ", "-", "0", "00", "1", "9", "65536", "2147483647",

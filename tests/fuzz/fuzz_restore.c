@@ -14,6 +14,7 @@
 #include "command_world.h"
 
 const char fuzz_corpus[] = "restore";
+const uint64_t fuzz_rounds = 100000;
 const char *const fuzz_words[] = {
     "\x80\xff\xff\xff\xff", "\x81\xff\xff\xff\xff\xff\xff\xff\xff", "\xc0", "\xc1", "\xc2", "\xc3",
     "\xfe", "\xff", "\xf0\xff\xff\xff\xff", "\xf4", "\xe0", "\x7f\xff", "\x01", "\x02",
