@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/crc32c.h"
@@ -682,6 +683,39 @@ static void the_boot_clock_does_not_go_back(void **state)
     assert_true(clock_wall_us() / 1000 >= clock_wall_ms() - 1000);
 }
 
+/* RFC 4648 §10, and the text of all 256 bytes read back. */
+static void base64_gives_the_published_texts_and_reads_no_others(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = {
+        {"", ""},         {"f", "Zg=="},         {"fo", "Zm8="},        {"foo", "Zm9v"},
+        {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}, {"\xfb\xff", "+/8="},
+    };
+    struct buf text = {0}, bytes = {0};
+    for (size_t i = 0; i < ARRAY_COUNT(pairs); i++) {
+        buf_reset(&text);
+        buf_reset(&bytes);
+        base64_encode(bytes_from_string(pairs[i][0]), &text);
+        assert_true(bytes_equal(buf_bytes(&text), bytes_from_string(pairs[i][1])));
+        assert_true(base64_decode(buf_bytes(&text), &bytes));
+        assert_true(bytes_equal(buf_bytes(&bytes), bytes_from_string(pairs[i][0])));
+    }
+    static const char *const bad[] = {"Z", "Zg", "Zg=", "Zh==", "Zm9=", "====", "Zg==Zg==",
+                                      "Z\n==", "Zm8=Zm9v", "Zm-v", "\xff\xff\xff\xff", "=Zg="};
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++)
+        assert_false(base64_decode(bytes_from_string(bad[i]), &bytes));
+    uint8_t all[256];
+    for (size_t i = 0; i < sizeof(all); i++)
+        all[i] = (uint8_t)i;
+    buf_reset(&text);
+    buf_reset(&bytes);
+    base64_encode(bytes_of(all, sizeof(all)), &text);
+    assert_true(base64_decode(buf_bytes(&text), &bytes));
+    assert_true(bytes_equal(buf_bytes(&bytes), bytes_of(all, sizeof(all))));
+    buf_clear(&text);
+    buf_clear(&bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -705,6 +739,7 @@ int main(void)
         cmocka_unit_test(siphash_gives_the_values_of_its_paper),
         cmocka_unit_test(sha1_gives_the_published_digests),
         cmocka_unit_test(sha256_gives_the_published_digests),
+        cmocka_unit_test(base64_gives_the_published_texts_and_reads_no_others),
         cmocka_unit_test(prng_gives_the_published_numbers),
         cmocka_unit_test(prng_stays_below_its_limit_and_reaches_all),
         cmocka_unit_test(a_dict_holds_what_was_put_in),
