@@ -1,13 +1,9 @@
 #define _GNU_SOURCE /* accept4 */
 #include "server/listener.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,18 +11,17 @@
 #include <event2/event_struct.h>
 #include "base/log.h"
 #include "base/panic.h"
+#include "server/listen.h"
 #include "server/loop.h"
 #include "server/server.h"
 
-#define SOCKETS_MAX 16
 #define ACCEPTS_PER_TURN 128 /* of one socket, so that those who are in have their turn */
 
 struct listener {
     struct server *server;
-    struct event events[SOCKETS_MAX];
-    int sockets[SOCKETS_MAX];
-    bool is_ready[SOCKETS_MAX]; /* somebody knocks */
-    size_t count;
+    struct listen_sockets sockets;
+    struct event events[LISTEN_SOCKETS_MAX];
+    bool is_ready[LISTEN_SOCKETS_MAX]; /* somebody knocks */
     bool is_paused; /* out of file descriptors: asking on and on would only burn time */
 };
 
@@ -38,21 +33,6 @@ static void turn_away(int fd, const char *text)
     const ssize_t sent = send(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT);
     (void)sent;
     close(fd);
-}
-
-static bool is_loopback(const struct sockaddr_storage *address)
-{
-    if (address->ss_family == AF_INET) {
-        struct sockaddr_in in;
-        memcpy(&in, address, sizeof(in));
-        return (ntohl(in.sin_addr.s_addr) >> 24) == 127;
-    }
-    if (address->ss_family != AF_INET6)
-        return false;
-    struct sockaddr_in6 in6;
-    memcpy(&in6, address, sizeof(in6));
-    return IN6_IS_ADDR_LOOPBACK(&in6.sin6_addr) ||
-           (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr) && in6.sin6_addr.s6_addr[12] == 127);
 }
 
 static bool set_option(int fd, int level, int option, int value)
@@ -112,7 +92,7 @@ static void pause_accepting(struct listener *l, int why)
         return;
     log_warn("client", "no file descriptors for new connections", "error=%s", strerror(why));
     l->is_paused = true;
-    for (size_t i = 0; i < l->count; i++)
+    for (size_t i = 0; i < l->sockets.count; i++)
         event_del(&l->events[i]);
 }
 
@@ -121,7 +101,7 @@ void listener_resume(struct listener *l)
     if (!l->is_paused)
         return;
     l->is_paused = false;
-    for (size_t i = 0; i < l->count; i++)
+    for (size_t i = 0; i < l->sockets.count; i++)
         if (event_add(&l->events[i], NULL) != 0)
             panic("event_add failed");
 }
@@ -131,8 +111,8 @@ static void on_connection(evutil_socket_t socket, short what, void *context)
 {
     (void)what;
     struct listener *l = context;
-    for (size_t i = 0; i < l->count; i++)
-        l->is_ready[i] |= l->sockets[i] == socket;
+    for (size_t i = 0; i < l->sockets.count; i++)
+        l->is_ready[i] |= l->sockets.fd[i] == socket;
 }
 
 static void accept_some(struct listener *l, int socket)
@@ -155,102 +135,43 @@ static void accept_some(struct listener *l, int socket)
 
 void listener_turn(struct listener *l)
 {
-    for (size_t i = 0; i < l->count; i++) {
+    for (size_t i = 0; i < l->sockets.count; i++) {
         if (!l->is_ready[i] || l->is_paused)
             continue;
         l->is_ready[i] = false;
-        accept_some(l, l->sockets[i]);
+        accept_some(l, l->sockets.fd[i]);
     }
 }
 
 /* --- listening -------------------------------------------------------------------------------- */
 
-static enum status add_socket(struct listener *l, const struct addrinfo *address, struct error *e)
-{
-    const struct config *config = &l->server->config;
-    const int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return fail(e, STATUS_IO, "%s", strerror(errno));
-    set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    if (address->ai_family == AF_INET6)
-        set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-    if (bind(fd, address->ai_addr, address->ai_addrlen) != 0 ||
-        listen(fd, (int)config->tcp_backlog) != 0) {
-        const int why = errno;
-        close(fd);
-        return fail(e, why == EADDRNOTAVAIL || why == EAFNOSUPPORT ? STATUS_NOT_FOUND : STATUS_IO,
-                    "%s", strerror(why));
-    }
-    if (l->count == SOCKETS_MAX) {
-        close(fd);
-        return fail(e, STATUS_INVALID, "more than %d addresses", SOCKETS_MAX);
-    }
-    l->sockets[l->count] = fd;
-    event_assign(&l->events[l->count], loop_base(l->server->loop), fd, EV_READ | EV_PERSIST,
-                 on_connection, l);
-    if (event_add(&l->events[l->count], NULL) != 0)
-        panic("event_add failed");
-    l->count++;
-    return STATUS_OK;
-}
-
-/* One word of bind. */
-static enum status add_address(struct listener *l, struct bytes word, struct error *e)
-{
-    const bool may_fail = *bytes_data(word) == '-';
-    if (may_fail)
-        word = bytes_from(word, 1);
-    char host[256], port[8];
-    snprintf(host, sizeof(host), "%.*s", (int)word.size, (const char *)word.data);
-    snprintf(port, sizeof(port), "%d", (int)l->server->config.port);
-    const bool any4 = strcmp(host, "*") == 0, any6 = strcmp(host, "::*") == 0;
-    const struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM,
-                                   .ai_family = any4 ? AF_INET : any6 ? AF_INET6 : AF_UNSPEC};
-    struct addrinfo *found = NULL;
-    const int failed = getaddrinfo(any4 || any6 ? NULL : host, port, &hints, &found);
-    if (failed != 0)
-        return may_fail ? STATUS_OK
-                        : fail(e, STATUS_IO, "cannot listen on %s:%s: %s", host, port,
-                               gai_strerror(failed));
-    struct error why = {0};
-    enum status status = STATUS_OK;
-    for (const struct addrinfo *a = found; a != NULL && status == STATUS_OK; a = a->ai_next)
-        status = add_socket(l, a, &why);
-    freeaddrinfo(found);
-    if (status == STATUS_OK || (may_fail && status == STATUS_NOT_FOUND))
-        return STATUS_OK;
-    return fail(e, status, "cannot listen on %s:%s: %s", host, port, why.text);
-}
-
 enum status listener_open(struct server *s, struct listener **listener, struct error *e)
 {
+    const struct config *config = &s->config;
     struct listener *l = xcalloc(1, sizeof(*l));
     l->server = s;
-    enum status status = STATUS_OK;
-    const char *text = s->config.bind;
-    while (status == STATUS_OK && *text != '\0') {
-        const size_t size = strcspn(text, " ");
-        if (size > 0)
-            status = add_address(l, bytes_of(text, size), e);
-        text += size;
-        text += strspn(text, " ");
+    const enum status status = listen_on(config->bind, (int)config->port, (int)config->tcp_backlog,
+                                         &l->sockets, e);
+    if (status != STATUS_OK) {
+        free(l);
+        return status;
     }
-    if (status == STATUS_OK && l->count == 0)
-        status = fail(e, STATUS_IO, "cannot listen on any address of bind '%s'", s->config.bind);
-    if (status == STATUS_OK)
-        *listener = l;
-    else
-        listener_close(l);
-    return status;
+    for (size_t i = 0; i < l->sockets.count; i++) {
+        event_assign(&l->events[i], loop_base(s->loop), l->sockets.fd[i], EV_READ | EV_PERSIST,
+                     on_connection, l);
+        if (event_add(&l->events[i], NULL) != 0)
+            panic("event_add failed");
+    }
+    *listener = l;
+    return STATUS_OK;
 }
 
 void listener_close(struct listener *l)
 {
     if (l == NULL)
         return;
-    for (size_t i = 0; i < l->count; i++) {
+    for (size_t i = 0; i < l->sockets.count; i++)
         event_del(&l->events[i]);
-        close(l->sockets[i]);
-    }
+    listen_close(&l->sockets);
     free(l);
 }
