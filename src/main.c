@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "admin/doctor.h"
+#include "admin/http.h"
 #include "admin/info.h"
 #include "base/log.h"
 #include "base/panic.h"
@@ -54,12 +55,15 @@ static int run(struct server *s)
         return usage_error(e.text);
     log_info("server", "starting", "version=%s pid=%d", PACKAGE_VERSION, (int)getpid());
     int result = 0;
-    if (server_open(s, &e) == STATUS_OK) {
+    struct http *http = NULL;
+    if (server_open(s, &e) == STATUS_OK && http_open(s, &http, &e) == STATUS_OK) {
+        http_start(http);
         server_run(s);
     } else {
         log_error("server", "cannot start", "%s", e.text);
         result = 1;
     }
+    http_close(http);
     server_close(s);
     log_close();
     if (result != 0 && *s->config.logfile != '\0')

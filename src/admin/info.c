@@ -318,7 +318,7 @@ static void info_keyspace(struct server *s, struct buf *to)
 
 /* --- raft ------------------------------------------------------------------------------------- */
 
-static const char *role_name(const struct server *s)
+const char *info_role(const struct server *s)
 {
     static const char *const names[] = {
         [RAFT_FOLLOWER] = "follower", [RAFT_PRE_CANDIDATE] = "pre-candidate",
@@ -334,7 +334,7 @@ static const char *role_name(const struct server *s)
     return is_learner ? "learner" : names[role];
 }
 
-static const struct raft_peer_status *peer_of(const struct server *s, uint64_t node)
+const struct raft_peer_status *info_peer(const struct server *s, uint64_t node)
 {
     const struct raft_status *raft = &s->consensus.raft;
     for (size_t i = 0; i < raft->peer_count; i++)
@@ -357,7 +357,7 @@ static void info_peers(struct server *s, struct buf *to)
         buf_printf(to, "raft_peer_%llu:address=%s:%u,voter=%d%s", U(member->node),
                    member->address.host, member->address.port, member->voter,
                    member->spare ? ",spare=1" : "");
-        const struct raft_peer_status *peer = peer_of(s, member->node);
+        const struct raft_peer_status *peer = info_peer(s, member->node);
         if (status->raft.role == RAFT_LEADER && peer != NULL)
             buf_printf(to, ",state=%s,next_index=%llu,match_index=%llu,inflight=%u",
                        states[peer->state], U(peer->next_index), U(peer->match_index),
@@ -383,7 +383,7 @@ static void raft_fields(struct server *s, struct buf *to)
                U(log_identity_name(node_identity(s->node))));
     number(to, "raft_node_id", node_id(s->node));
     number(to, "raft_boot", node_boot(s->node));
-    text(to, "raft_role", role_name(s));
+    text(to, "raft_role", info_role(s));
     number(to, "raft_term", raft->term);
     number(to, "raft_leader", raft->leader);
     number(to, "raft_voted_for", raft->voted_for);

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 
+struct raft_peer_status;
 struct server;
 
 /* sections: none = the default ones; "all", "default", "everything", or names, case ignored. */
@@ -16,5 +17,9 @@ bool info_wants_raft(const struct bytes *sections, uint32_t count);
 
 /* The section raft alone, from what the consensus half told last (RAFT STATUS). */
 void info_raft(struct server *s, struct buf *to);
+
+/* "leader", "follower", ...; what the leader knows of another member, NULL: nothing. */
+const char *info_role(const struct server *s);
+const struct raft_peer_status *info_peer(const struct server *s, uint64_t node);
 
 #endif

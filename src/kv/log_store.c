@@ -355,6 +355,11 @@ void log_store_stats(struct log_store *store, struct log_store_stats *stats)
         .writes = disk_mark_get(store->mark), .disk_bytes = kv.disk_bytes, .files = kv.files};
 }
 
+void log_store_kv_stats(struct log_store *store, struct kv_stats *stats)
+{
+    kv_stats(store->kv, stats, NULL);
+}
+
 static enum status open_files(struct log_store *store, const struct log_store_options *options,
                               struct error *e)
 {

@@ -19,6 +19,7 @@
 #define LOG_PAYLOAD_MAX (64u << 20) /* bytes of one entry: far above what Raft proposes */
 
 struct disk;
+struct kv_stats;
 struct log_store;
 
 struct log_store_options {
@@ -161,5 +162,6 @@ struct log_store_stats {
     uint64_t files;
 };
 void log_store_stats(struct log_store *store, struct log_store_stats *stats);
+void log_store_kv_stats(struct log_store *store, struct kv_stats *stats);
 
 #endif

@@ -342,6 +342,9 @@ enum status config_finish(struct config *c, struct error *e)
     }
     if (c->peer_port == c->port)
         return fail(e, STATUS_INVALID, "port and peer-port are both %d", (int)c->port);
+    if (c->http_port != 0 && (c->http_port == c->port || c->http_port == c->peer_port))
+        return fail(e, STATUS_INVALID, "http-port %d is the port of clients or of other nodes",
+                    (int)c->http_port);
     if (c->heartbeat_ticks >= c->election_ticks)
         return fail(e, STATUS_INVALID, "heartbeat-ticks (%d) must be less than election-ticks (%d)",
                     (int)c->heartbeat_ticks, (int)c->election_ticks);

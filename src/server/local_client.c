@@ -124,7 +124,9 @@ void client_describe(const struct conn *c, struct buf *to)
     buf_printf(to, "events=%s%s cmd=%s user=", c->reads_enabled ? "r" : "",
                c->writes_enabled ? "w" : "",
                c->last_command == NULL ? "NULL" : c->last_command->name);
-    buf_append_bytes(to, user == NULL ? BYTES("(deleted)") : user->name);
+    buf_append_bytes(to, user != NULL                           ? user->name
+                         : session->user == ACL_NODE_USER ? BYTES("(node)")
+                                                          : BYTES("(deleted)"));
     buf_printf(to, " redir=%lld resp=%d",
                c->tracker.is_on ? (long long)c->tracker.redirect : -1, session->protocol);
 }

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/panic.h"
 
-#define WATCHED_MAX 5 /* own wake, two mailboxes, two clients of the workers (loops 1) */
+#define WATCHED_MAX 6 /* own wake, three mailboxes, two clients of the workers (loops 1, HTTP) */
 
 struct loop {
     struct event_base *base;

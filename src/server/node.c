@@ -15,6 +15,7 @@
 #include "base/prng.h"
 #include "keyspace/keyspace.h"
 #include "kv/disk.h"
+#include "kv/kv.h"
 #include "kv/state_store.h"
 #include "node/consensus.h"
 #include "node/lease.h"
@@ -52,6 +53,7 @@ struct node {
     bool has_thread;
     atomic_bool ends;
     atomic_uint_fast64_t turn_us; /* of the consensus loop's thread: the longest of late */
+    atomic_uint_fast64_t turned_us; /* when its last turn began (boot) */
 
     /* written by the consensus loop before is_introduced, read by the data loop after it */
     struct log_identity identity;
@@ -514,6 +516,7 @@ static void *consensus_main(void *context)
     pthread_setname_np(pthread_self(), "consensus");
     while (!atomic_load(&n->ends)) {
         const uint64_t began_us = clock_boot_us();
+        atomic_store_explicit(&n->turned_us, began_us, memory_order_relaxed);
         const uint64_t due_us = node_consensus_turn(n);
         const uint64_t took_us = clock_boot_us() - began_us;
         if (took_us > atomic_load_explicit(&n->turn_us, memory_order_relaxed))
@@ -646,4 +649,15 @@ struct node_latencies node_take_latencies(struct node *n)
 {
     return (struct node_latencies){.sync_us = log_writer_take_recent_us(n->log_writer),
                                    .turn_us = atomic_exchange(&n->turn_us, 0)};
+}
+
+uint64_t node_consensus_turned_us(struct node *n)
+{
+    return atomic_load_explicit(&n->turned_us, memory_order_relaxed);
+}
+
+void node_store_stats(struct node *n, struct node_store_stats *stats)
+{
+    log_store_kv_stats(n->log, &stats->log);
+    kv_stats(state_store_kv(n->state), &stats->state, NULL);
 }

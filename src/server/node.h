@@ -10,6 +10,7 @@
 #define SERVER_NODE_H
 
 #include "base/status.h"
+#include "kv/kv.h"
 #include "kv/log_store.h"
 #include "node/shard.h"
 
@@ -63,5 +64,15 @@ struct node_latencies {
     uint64_t sync_us, turn_us;
 };
 struct node_latencies node_take_latencies(struct node *n);
+
+/* When the last turn of the consensus loop's thread began (boot_us), from any thread; 0: none yet,
+ * or loops 1. */
+uint64_t node_consensus_turned_us(struct node *n);
+
+/* What RocksDB tells of the log and of the state; by the data loop. */
+struct node_store_stats {
+    struct kv_stats log, state;
+};
+void node_store_stats(struct node *n, struct node_store_stats *stats);
 
 #endif

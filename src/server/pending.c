@@ -50,6 +50,20 @@ struct pending *pending_new(struct server *s, struct exec *x, enum pending_kind 
     return p;
 }
 
+bool pending_call(struct server *s, void (*call)(struct server *s, void *context), void *context)
+{
+    struct pending *p = xcalloc(1, sizeof(*p));
+    p->kind = PENDING_CALL;
+    p->server = s;
+    p->call = call;
+    p->context = context;
+    queue_push_back(&s->pendings, &p->node);
+    if (pending_admin(p, ADMIN_STATUS))
+        return true;
+    pending_free(p);
+    return false;
+}
+
 void pending_cancel(struct pending *p)
 {
     p->slot->pending = NULL;
@@ -159,6 +173,8 @@ void pending_admin_done(struct server *s, struct admin *admin)
         s->consensus = *admin->status;
     if (admin->op == ADMIN_HOLDING && admin->ok)
         p->holding = MAX(p->holding, strtoull(admin->text, NULL, 10));
+    if (p->kind == PENDING_CALL)
+        p->call(s, p->context);
     if (p->slot == NULL)
         pending_free(p);
     else if (p->kind == PENDING_ADMIN)
@@ -274,6 +290,7 @@ static void turn_one(struct pending *p)
         return;
     case PENDING_DESCRIBE:
     case PENDING_ADMIN:
+    case PENDING_CALL:
     case PENDING_STATUS: return;
     }
 }

@@ -20,6 +20,7 @@ enum pending_kind {
     PENDING_WAIT,     /* WAIT: enough members, or the time is over */
     PENDING_CLIENT,   /* another node's client: its answer, or the time is over */
     PENDING_DESCRIBE, /* RAFT LOG */
+    PENDING_CALL,     /* of no connection: call() when the status has come */
 };
 
 struct pending {
@@ -31,6 +32,8 @@ struct pending {
     struct bytes *args;
     struct buf arg_memory;
     local_run *finish;     /* PENDING_STATUS, _FLUSH, _CLIENT: makes the reply, or the log does */
+    void (*call)(struct server *s, void *context); /* PENDING_CALL */
+    void *context;
     uint64_t deadline_us;  /* PENDING_WAIT, _CLIENT; UINT64_MAX = none */
     uint64_t ask_again_us;
     uint64_t index, wanted, holding; /* PENDING_CLIENT: index is the token of what was asked */
@@ -45,6 +48,9 @@ struct pending {
 /* The running local command (not inside EXEC) is answered later. */
 struct pending *pending_new(struct server *s, struct exec *x, enum pending_kind kind,
                             local_run *finish);
+/* For one that is no connection: call(context) once server.consensus is fresh, in a later turn,
+ * unless the server ends before. false: no room, or no cluster yet. */
+bool pending_call(struct server *s, void (*call)(struct server *s, void *context), void *context);
 /* Its connection is gone. */
 void pending_cancel(struct pending *p);
 /* CLIENT UNBLOCK of one that waits (PENDING_WAIT): as if the time were over, or with an error. */

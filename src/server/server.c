@@ -196,6 +196,8 @@ uint64_t server_turn(struct server *s)
     node_run_workers(s->node);
     if (s->shard == NULL)
         s->shard = node_shard(s->node);
+    if (s->guest.turn != NULL)
+        s->guest.turn(s, s->guest.context);
     bool busy = conns_turn(s);
     listener_turn(s->listener);
     uint64_t due_us = s->next_cron_us;
@@ -269,11 +271,26 @@ static void announce(const struct server *s)
                  (unsigned long long)node_id(s->node), (unsigned long long)node_boot(s->node));
 }
 
+/* false: something has come, do not wait. */
+static bool server_sleep(struct server *s)
+{
+    const bool node = node_sleep(s->node);
+    const bool guest = s->guest.turn == NULL || s->guest.sleep(s->guest.context);
+    return node && guest;
+}
+
+static void server_awake(struct server *s)
+{
+    node_awake(s->node);
+    if (s->guest.turn != NULL)
+        s->guest.awake(s->guest.context);
+}
+
 /* One wait and one turn; with one loop, of both halves. */
 static void step(struct server *s, uint64_t *due_us)
 {
-    loop_wait(s->loop, node_sleep(s->node) ? *due_us : 0);
-    node_awake(s->node);
+    loop_wait(s->loop, server_sleep(s) ? *due_us : 0);
+    server_awake(s);
     if (s->config.loops == 1)
         node_consensus_turn(s->node);
     *due_us = server_turn(s);

@@ -51,11 +51,21 @@ struct server_info {
     void (*doctor)(struct server *s, struct buf *to);
 };
 
+/* One that lives beside the data loop, on a thread of its own, and calls on it through a mailbox
+ * (admin/http.h). */
+struct server_guest {
+    void *context;
+    void (*turn)(struct server *s, void *context); /* in every turn */
+    bool (*sleep)(void *context);                  /* as node_sleep(), node_awake() */
+    void (*awake)(void *context);
+};
+
 enum pause { PAUSE_NONE, PAUSE_WRITES, PAUSE_ALL };
 
 struct server {
     struct config config;
     struct server_info info;
+    struct server_guest guest;   /* .turn NULL: none */
     struct loop *loop;           /* the data loop's */
     struct node *node;           /* stores, threads, mailboxes, the consensus loop (node.c) */
     struct listener *listener;

@@ -176,6 +176,7 @@ class Node:
         self.process = None
         self.founder = number == 1
         self.wrapper = []  # what starts the server: env and its settings (shim.py)
+        self.options = []  # of this node alone
         if cluster.namespaces:
             self.namespace = "%s-%d" % (cluster.prefix, number)
             self.host, self.port = "%s.%d" % (cluster.network, number), 7000
@@ -197,7 +198,7 @@ class Node:
                          "--logfile", os.path.join(self.home, "avow.log"), "--protected-mode", "no",
                          "--announce-host", self.host, "--cluster-secret", "a secret of the tests",
                          "--enable-debug-command", "yes",
-                         "--cluster-init", "yes" if self.founder else "no", *self.cluster.options, *extra]
+                         "--cluster-init", "yes" if self.founder else "no", *self.cluster.options, *self.options, *extra]
 
     def start(self, *extra, wait=True):
         output = open(os.path.join(self.home, "output"), "ab")
@@ -232,6 +233,10 @@ class Node:
 
     def running(self):
         return self.process is not None and self.process.poll() is None
+
+    def dead_by_itself(self):
+        """It ended, and not because it was killed or told to."""
+        return self.process is not None and self.process.poll() not in (None, 0, -signal.SIGKILL)
 
     def kill(self):
         if self.running():

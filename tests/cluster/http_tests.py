@@ -1,0 +1,409 @@
+"""http_tests.py -- the HTTP port: what it tells, to whom, and that nothing said to it harms anybody."""
+import base64
+import http.client
+import random
+import shutil
+import socket
+import subprocess
+import threading
+import time
+
+from avow import Cluster, ReplyError, Skipped, free_ports, is_sanitized
+from input_tests import fails_with, talk
+
+CLIENTS_MAX = 256  # HTTP_CLIENTS_MAX
+IDLE_S = 30        # HTTP_IDLE_S
+
+
+class HttpCluster(Cluster):
+    """Nodes on 127.0.0.1, each with an HTTP port."""
+
+    def __init__(self, count=3, options=()):
+        super().__init__(count, namespaces=False, options=options)
+        for node, port in zip(self.nodes, free_ports(count)):
+            node.http = ("127.0.0.1", port)
+            node.options = ["--http-port", str(port)]
+
+    def __enter__(self):
+        try:
+            self.form()
+        except BaseException:
+            self.__exit__(AssertionError)
+            raise
+        return self
+
+    def __exit__(self, kind, *more):
+        if kind is not None:
+            self.tell_logs()
+        try:
+            if kind is None:
+                for node in self.nodes:
+                    assert not node.dead_by_itself(), "node %d ended" % node.number
+                self.check_logs()
+        finally:
+            self.close()
+
+
+def ask(node, path, method="GET", user=None, body=None, headers=None, seconds=10):
+    """Status, text and headers of an answer."""
+    connection = http.client.HTTPConnection(*node.http, timeout=seconds)
+    headers = dict(headers or {})
+    if user is not None:
+        headers["Authorization"] = "Basic " + base64.b64encode(("%s:%s" % user).encode()).decode()
+    try:
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode(), answer.headers
+    finally:
+        connection.close()
+
+
+def wait_for(node, path, status, seconds=20):
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            got, text, _ = ask(node, path)
+        except ConnectionRefusedError:  # it is about to listen
+            got, text = 0, ""
+        if got == status:
+            return text
+        assert time.monotonic() < end, "%s of node %d is %d still: %s" % (path, node.number, got, text)
+        time.sleep(0.05)
+
+
+def samples(node, user=None):
+    """{'name{labels}': value} of /metrics."""
+    status, text, headers = ask(node, "/metrics", user=user)
+    assert status == 200, text
+    assert headers["Content-Type"].startswith("text/plain; version=0.0.4"), headers
+    pairs = [line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#")]
+    assert len({name for name, _ in pairs}) == len(pairs), "a sample stands there twice"
+    return {name: float(value) for name, value in pairs}
+
+
+# What INFO tells, and the metric that tells the same. None: no figure of this server's (a constant
+# for clients of Redis, a text, or the same in other words).
+FIGURES = {
+    "uptime_in_seconds": "avow_uptime_seconds", "server_time_usec": "avow_time_seconds",
+    "connected_clients": "avow_connected_clients", "maxclients": "avow_max_clients",
+    "blocked_clients": "avow_blocked_clients", "tracking_clients": "avow_tracking_clients",
+    "used_memory": "avow_memory_used_bytes", "used_memory_rss": "avow_memory_resident_bytes",
+    "used_memory_peak": "avow_memory_peak_bytes", "used_memory_dataset": "avow_dataset_bytes",
+    "used_memory_row_cache": "avow_row_cache_bytes", "used_memory_row_cache_dirty": "avow_row_cache_dirty_bytes",
+    "number_of_cached_scripts": "avow_cached_scripts", "number_of_functions": "avow_functions",
+    "number_of_libraries": "avow_function_libraries", "maxmemory": "avow_max_memory_bytes",
+    "mem_clients_normal": "avow_memory_clients_bytes", "lazyfree_pending_objects": "avow_purge_pending_objects",
+    "lazyfreed_objects": "avow_purged_objects_total", "rdb_changes_since_last_save": "avow_changes_since_flush",
+    "rdb_bgsave_in_progress": "avow_flush_running", "rdb_saves": "avow_flushes_total",
+    "rdb_last_save_time": "avow_last_flush_time_seconds",
+    "total_connections_received": "avow_connections_received_total",
+    "total_commands_processed": "avow_commands_processed_total",
+    "total_net_input_bytes": "avow_net_input_bytes_total", "total_net_output_bytes": "avow_net_output_bytes_total",
+    "rejected_connections": "avow_connections_rejected_total", "expired_keys": "avow_expired_keys_total",
+    "evicted_clients": 'avow_connections_closed_total{reason="maxmemory-clients"}',
+    "row_cache_hits": "avow_row_cache_hits_total", "row_cache_misses": "avow_row_cache_misses_total",
+    "pubsub_channels": 'avow_pubsub_topics{kind="channel"}', "pubsub_patterns": 'avow_pubsub_topics{kind="pattern"}',
+    "pubsubshard_channels": 'avow_pubsub_topics{kind="shard"}', "tracking_total_keys": "avow_tracked_keys",
+    "tracking_total_items": "avow_tracked_items", "tracking_total_prefixes": "avow_tracked_prefixes",
+    "total_error_replies": "avow_error_replies_total", "total_reads_processed": "avow_reads_processed_total",
+    "total_writes_processed": "avow_writes_processed_total",
+    "client_query_buffer_limit_disconnections": 'avow_connections_closed_total{reason="query-buffer"}',
+    "client_output_buffer_limit_disconnections": 'avow_connections_closed_total{reason="output-buffer"}',
+    "used_cpu_sys": 'avow_cpu_seconds_total{mode="system"}', "used_cpu_user": 'avow_cpu_seconds_total{mode="user"}',
+    "raft_node_id": "avow_raft_node_id", "raft_boot": "avow_raft_boot", "raft_term": "avow_raft_term",
+    "raft_leader": "avow_raft_leader", "raft_voted_for": "avow_raft_voted_for",
+    "raft_commit_index": "avow_raft_commit_index", "raft_last_applied": "avow_raft_applied_index",
+    "raft_durable_applied": "avow_raft_durable_applied_index", "raft_log_first_index": "avow_raft_log_first_index",
+    "raft_log_last_index": "avow_raft_log_last_index", "raft_log_persisted_index": "avow_raft_log_persisted_index",
+    "raft_log_bytes": "avow_raft_log_bytes", "raft_voters": "avow_raft_voters", "raft_learners": "avow_raft_learners",
+    "raft_elections": "avow_raft_elections_total", "raft_log_compactions": "avow_raft_log_compactions_total",
+    "raft_snapshots_sent": "avow_raft_snapshots_sent_total",
+    "raft_snapshots_installed": "avow_raft_snapshots_installed_total", "raft_backups": "avow_backups_total",
+    "raft_backup_last_index": "avow_backup_last_index", "raft_backup_ms": "avow_backup_age_seconds",
+    "raft_archive": "avow_archive_enabled", "raft_archive_index": "avow_archive_index",
+    "raft_archive_segments": "avow_archive_segments_total", "raft_archive_failing_ms": "avow_archive_failing_seconds",
+    "raft_archive_gaps": "avow_archive_gaps_total", "raft_ready": "avow_raft_is_ready",
+    "raft_disk_free": "avow_disk_free_bytes", "raft_messages_sent": "avow_raft_messages_sent_total",
+    "raft_messages_received": "avow_raft_messages_received_total", "raft_log_writes": "avow_raft_log_writes_total",
+    "raft_log_syncs": "avow_raft_log_syncs_total", "raft_log_sync_last_usec": "avow_raft_log_sync_last_seconds",
+    "raft_log_sync_max_usec": "avow_raft_log_sync_max_seconds", "raft_batches": "avow_raft_batches_total",
+    "raft_batched_requests": "avow_raft_batched_requests_total", "raft_reads": "avow_raft_reads_total",
+    "raft_read_rounds": "avow_raft_read_rounds_total", "raft_duplicates": "avow_raft_duplicates_total",
+    "raft_requests_in_flight": "avow_raft_requests_in_flight", "raft_flushes": "avow_flushes_total",
+}
+# Constants and other words for the same, by name.
+NO_FIGURES = set("""
+    arch_bits process_id tcp_port uptime_in_days hz configured_hz lru_clock io_threads_active redis_git_sha1
+    redis_git_dirty redis_build_id cluster_connections client_recent_max_input_buffer client_recent_max_output_buffer
+    clients_in_timeout_table used_memory_overhead used_memory_startup total_system_memory used_memory_lua
+    used_memory_scripts_eval mem_fragmentation_ratio mem_clients_slaves mem_not_counted_for_evict
+    active_defrag_running loading async_loading rdb_last_bgsave_time_sec rdb_current_bgsave_time_sec aof_enabled
+    aof_rewrite_in_progress aof_rewrite_scheduled module_fork_in_progress instantaneous_ops_per_sec
+    instantaneous_input_kbps instantaneous_output_kbps evicted_keys keyspace_hits keyspace_misses latest_fork_usec
+    total_forks migrate_cached_sockets unexpected_error_replies connected_slaves master_repl_offset master_replid2
+    second_repl_offset repl_backlog_active repl_backlog_size repl_backlog_first_byte_offset repl_backlog_histlen
+    used_cpu_sys_children used_cpu_user_children used_cpu_sys_main_thread used_cpu_user_main_thread cluster_enabled
+""".split())
+UNITS = {"server_time_usec": 1e-6, "raft_log_sync_last_usec": 1e-6, "raft_log_sync_max_usec": 1e-6,
+         "raft_backup_ms": 1e-3, "raft_archive_failing_ms": 1e-3}
+# These say the same in two moments, and when there was no flush yet INFO says when the process began.
+MOVING = {"server_time_usec", "uptime_in_seconds", "used_cpu_sys", "used_cpu_user", "used_memory", "used_memory_rss",
+          "used_memory_peak", "total_connections_received", "total_net_input_bytes", "total_net_output_bytes",
+          "total_reads_processed", "total_writes_processed", "total_commands_processed", "connected_clients",
+          "mem_clients_normal", "raft_messages_sent", "raft_messages_received", "raft_disk_free", "raft_log_writes",
+          "raft_log_syncs", "raft_log_sync_last_usec", "raft_log_sync_max_usec", "rdb_last_save_time",
+          "row_cache_hits", "row_cache_misses", "raft_commit_index", "raft_last_applied", "raft_log_last_index",
+          "raft_log_persisted_index", "raft_requests_in_flight", "used_memory_row_cache", "raft_log_bytes",
+          "used_memory_row_cache_dirty", "rdb_changes_since_last_save", "raft_durable_applied"}
+
+
+def is_number(text):
+    try:
+        float(text)
+        return True
+    except ValueError:
+        return False
+
+
+def every_figure_of_info_is_a_metric():
+    with HttpCluster() as cluster:
+        for i in range(50):
+            cluster.nodes[i % 3].call("SET", "key:%d" % i, "x", "EX", "1000")
+        try:
+            cluster.nodes[0].call("LPUSH", "key:1", "no list")
+        except ReplyError:
+            pass
+        for node in cluster.nodes:
+            info, metrics = node.info("everything"), samples(node)
+            for name, text in info.items():
+                if name in NO_FIGURES or not is_number(text) or name.startswith(("raft_peer_", "raft_digest",
+                                                                                 "raft_cluster")):
+                    continue
+                assert name in FIGURES, "INFO's %s is no metric, and http_tests.py does not say why" % name
+                assert FIGURES[name] in metrics, "%s is not there" % FIGURES[name]
+                if name not in MOVING:
+                    want = float(text) * UNITS.get(name, 1)
+                    assert abs(metrics[FIGURES[name]] - want) < 1e-6, "%s is %s, INFO's %s is %s" % (
+                        FIGURES[name], metrics[FIGURES[name]], name, text)
+            assert metrics['avow_db_keys{db="0"}'] == 52  # and what form() wrote
+            assert metrics['avow_db_keys_expiring{db="0"}'] == 50
+            assert metrics['avow_raft_role{role="%s"}' % info["raft_role"]] == 1
+        metrics = samples(cluster.nodes[0])
+        assert metrics['avow_command_duration_seconds_count{command="set"}'] > 16
+        assert metrics['avow_commands_failed_total{command="lpush"}'] == 1
+        assert metrics['avow_errors_total{code="WRONGTYPE"}'] == 1
+        assert metrics['avow_rocksdb_rows_estimate{store="log"}'] > 0
+        leader = samples(cluster.leader())
+        for node in cluster.followers():
+            assert leader['avow_raft_peer_connected{peer="%d"}' % node.number] == 1
+            assert 0 <= leader['avow_raft_peer_lag_entries{peer="%d"}' % node.number] < 10
+            assert 'avow_raft_peer_lag_entries{peer="1"}' not in samples(node)
+
+
+def promtool_finds_nothing_wrong_with_metrics():
+    if shutil.which("promtool") is None:
+        raise Skipped("no promtool")
+    with HttpCluster() as cluster:
+        for node in cluster.nodes:
+            node.call("SET", "a", "1")
+            done = subprocess.run(["promtool", "check", "metrics"], input=ask(node, "/metrics")[1], text=True,
+                                  capture_output=True, timeout=30)
+            assert done.returncode == 0 and done.stdout + done.stderr == "", done.stdout + done.stderr
+
+
+def without_a_majority_a_node_is_healthy_and_not_ready():
+    with HttpCluster() as cluster:
+        one, others = cluster.nodes[0], cluster.nodes[1:]
+        for node in cluster.nodes:
+            assert ask(node, "/healthz")[:2] == (200, "ok\n")
+            assert wait_for(node, "/readyz", 200) == "ready\n"
+        for node in others:
+            node.kill()
+        begin = time.monotonic()
+        status, text, _ = ask(one, "/readyz")
+        if status == 200:  # the last round may have been confirmed just before
+            status, text, _ = ask(one, "/readyz")
+        assert status == 503 and "not ready: " in text and "majority" in text, text
+        assert time.monotonic() - begin < (20 if is_sanitized() else 3)
+        assert ask(one, "/healthz")[:2] == (200, "ok\n")
+        assert samples(one)["avow_raft_applied_index"] > 0
+        for node in others:
+            node.start()
+        wait_for(one, "/readyz", 200)
+
+
+def a_node_in_no_cluster_is_healthy_and_not_ready():
+    cluster = HttpCluster(count=1)
+    try:
+        node = cluster.nodes[0]
+        node.founder = False
+        node.start()
+        wait_for(node, "/healthz", 200)
+        status, text, _ = ask(node, "/readyz")
+        assert status == 503 and "no cluster" in text, text
+        assert samples(node)['avow_raft_role{role="waiting"}'] == 1
+    finally:
+        cluster.close()
+
+
+def metrics_are_told_to_those_who_may_run_info():
+    with HttpCluster() as cluster:
+        node = cluster.nodes[2]
+        assert ask(node, "/metrics")[0] == 200
+        cluster.nodes[0].call("ACL", "SETUSER", "scraper", "on", ">metrics", "+info")
+        cluster.nodes[0].call("ACL", "SETUSER", "other", "on", ">words", "+get", "~*")
+        cluster.nodes[0].call("CONFIG", "SET", "requirepass", "secret")
+        deadline = time.monotonic() + 5
+        while ask(node, "/metrics")[0] == 200:  # until this node has applied it
+            assert time.monotonic() < deadline
+        status, text, headers = ask(node, "/metrics")
+        assert status == 401 and headers["WWW-Authenticate"].startswith("Basic realm="), (status, text)
+        assert ask(node, "/metrics", user=("scraper", "metrics"))[0] == 200
+        assert ask(node, "/metrics", user=("default", "secret"))[0] == 200
+        for user in [("scraper", "wrong"), ("nobody", "metrics"), ("", ""), ("scraper", "metrics\0x")]:
+            assert ask(node, "/metrics", user=user)[0] == 401, user
+        status, text, _ = ask(node, "/metrics", user=("other", "words"))
+        assert status == 403 and "+info" in text, text
+        for words in ["Basic", "Basic ", "Basic !!!!", "Basic YQ", "Basic YTpi" * 500, "Bearer x", "\xff\xfe", "Basic =="]:
+            assert ask(node, "/metrics", headers={"Authorization": words})[0] == 401, words
+        assert ask(node, "/healthz")[0] == 200 and ask(node, "/readyz")[0] == 200
+
+
+def hostile_requests(chance):
+    yield b"GET / HTTP/9.9\r\n\r\n"
+    yield b"GET\r\n\r\n"
+    yield b"\r\n\r\n\r\n"
+    yield b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+    yield b"GET /metrics HTTP/1.1\r\nHost\r\n\r\n"
+    yield b"GET /metrics HTTP/1.1\r\n" + b"a: b\r\n" * 5000 + b"\r\n"
+    yield b"GET /" + b"x" * 100000 + b" HTTP/1.1\r\n\r\n"
+    yield b"GET /%00/..%2f..%2fetc/passwd HTTP/1.1\r\n\r\n"
+    yield b"GET /../../../../etc/passwd HTTP/1.1\r\n\r\n"
+    yield b"GET //metrics HTTP/1.0\r\n\r\n"
+    yield b"POST /metrics HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n"
+    yield b"POST /metrics HTTP/1.1\r\nContent-Length: -1\r\n\r\n"
+    yield b"POST /metrics HTTP/1.1\r\nContent-Length: 5000000\r\n\r\n" + b"x" * 2000000
+    yield b"POST /metrics HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nabc\r\n"
+    yield b"POST /metrics HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nabc\r\n"
+    yield b"CONNECT a:1 HTTP/1.1\r\n\r\n"
+    yield b"TRACE /healthz HTTP/1.1\r\n\r\n"
+    yield b"DELETE /metrics HTTP/1.1\r\n\r\n"
+    yield b"*1\r\n$4\r\nPING\r\n"
+    yield b"GET /healthz HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 10\r\n\r\n"
+    yield b"GET /healthz HTTP/1.1\n\nGET /readyz HTTP/1.1\n\n" * 50
+    for _ in range(60):
+        yield chance.randbytes(chance.randrange(3000))
+        yield b"GET /" + chance.randbytes(30) + b" HTTP/1.1\r\n" + chance.randbytes(200) + b"\r\n\r\n"
+
+
+def hostile_requests_are_refused_and_harm_nobody():
+    with HttpCluster(count=1) as cluster:
+        node, chance = cluster.nodes[0], random.Random(7)
+        for request in hostile_requests(chance):
+            answer = talk(node.http, request, seconds=0.1)
+            if request.startswith(b"GET /healthz HTTP/1.1\n"):
+                continue  # a good one, in a hurry
+            assert not answer.startswith(b"HTTP/1.1 200"), (request[:100], answer[:200])
+            assert b"root:" not in answer
+        assert talk(node.http, b"GET /" + b"x" * 100000 + b" HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 4")
+        assert ask(node, "/healthz")[0] == 200
+        assert node.call("GET", "formed") == b"1"
+
+
+def more_connections_than_there_is_room_for_wait_and_harm_nobody():
+    with HttpCluster(count=1) as cluster:
+        node = cluster.nodes[0]
+        open_ones = [socket.create_connection(node.http, 5) for _ in range(CLIENTS_MAX + 100)]
+        for s in open_ones:
+            s.sendall(b"GET /hea")
+        worst = 0.0
+        for i in range(200):
+            begin = time.monotonic()
+            assert node.call("INCR", "beside") == i + 1
+            worst = max(worst, time.monotonic() - begin)
+        assert worst < 1, "a write took %.3f s" % worst
+        for s in open_ones:
+            s.close()
+        assert ask(node, "/healthz")[0] == 200
+
+
+def who_sends_for_ever_is_cut_off():
+    with HttpCluster(count=1) as cluster:
+        node = cluster.nodes[0]
+        drips = [socket.create_connection(node.http, 5) for _ in range(CLIENTS_MAX)]
+        begin = time.monotonic()
+        for s in drips:
+            s.sendall(b"GET /healthz HTTP/1.1\r\nX: ")
+        cut = set()
+        while len(cut) < len(drips) and time.monotonic() - begin < IDLE_S + 10:
+            for s in drips:
+                try:
+                    if s not in cut:
+                        s.sendall(b"x")
+                except OSError:
+                    cut.add(s)
+            time.sleep(1)
+        assert len(cut) == len(drips), "%d of %d still send" % (len(drips) - len(cut), len(drips))
+        assert ask(node, "/healthz")[0] == 200
+
+
+def a_loop_that_stands_still_is_told():
+    with HttpCluster(count=1) as cluster:
+        node = cluster.nodes[0]
+        sleeper = threading.Thread(target=lambda: node.call("DEBUG", "SLEEP", "34", timeout=60))
+        sleeper.start()
+        time.sleep(0.5)
+        status, text, _ = ask(node, "/metrics")
+        assert status == 503 and "does not answer" in text, (status, text)
+        assert ask(node, "/readyz")[0] == 503
+        assert ask(node, "/healthz")[0] == 200, "a command may take its time"
+        assert "data loop" in wait_for(node, "/healthz", 503, 34)
+        sleeper.join()
+        wait_for(node, "/healthz", 200)
+        wait_for(node, "/readyz", 200)
+        assert ask(node, "/metrics")[0] == 200
+
+
+def many_who_ask_at_once_are_answered():
+    with HttpCluster(count=1) as cluster:
+        node, bad = cluster.nodes[0], []
+
+        def look():
+            for _ in range(40):
+                for path in ("/readyz", "/metrics", "/healthz"):
+                    status, text, _ = ask(node, path)
+                    if status != 200:
+                        bad.append((path, status, text))
+        threads = [threading.Thread(target=look) for _ in range(16)]
+        for thread in threads:
+            thread.start()
+        for i in range(300):
+            node.call("SET", "beside", i)
+        for thread in threads:
+            thread.join()
+        assert not bad, bad[:3]
+        assert node.running() and node.terminate() == 0
+
+
+def an_http_port_that_cannot_be_had_is_named():
+    port = free_ports(2)
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", port[1]))
+        s.listen()
+        cluster = Cluster(count=1, namespaces=False)
+        try:
+            fails_with(["--port", str(port[0]), "--dir", cluster.nodes[0].home, "--cluster-init", "yes",
+                        "--cluster-secret", "x", "--http-port", str(port[1])], str(port[1]), "Address already in use")
+        finally:
+            cluster.close()
+    fails_with(["--port", "7001", "--http-port", "7001"], "http-port")
+    fails_with(["--http-port", "99999"], "http-port")
+
+
+TESTS = [
+    every_figure_of_info_is_a_metric, promtool_finds_nothing_wrong_with_metrics,
+    without_a_majority_a_node_is_healthy_and_not_ready, a_node_in_no_cluster_is_healthy_and_not_ready,
+    metrics_are_told_to_those_who_may_run_info, hostile_requests_are_refused_and_harm_nobody,
+    more_connections_than_there_is_room_for_wait_and_harm_nobody, who_sends_for_ever_is_cut_off,
+    a_loop_that_stands_still_is_told, many_who_ask_at_once_are_answered, an_http_port_that_cannot_be_had_is_named,
+]
