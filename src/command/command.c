@@ -82,6 +82,16 @@ bool command_is_effect(const struct exec *x)
            !keyspace_is_read_only(x->keyspace);
 }
 
+/* Whether the keys that it looks at count as used (OBJECT IDLETIME, FREQ). */
+static void note_use(struct exec *x, bool counts)
+{
+    if (x->keyspace == NULL)
+        return; /* it looks at none */
+    keyspace_note_use(x->keyspace,
+                      settings_keep_frequency(x->settings) ? ACCESS_FREQUENCY : ACCESS_TIME,
+                      counts);
+}
+
 void command_execute(struct exec *x)
 {
     const struct command *c = x->command;
@@ -105,5 +115,7 @@ void command_execute(struct exec *x)
     CHECK(c->run != NULL);
     if (x->client != NULL && x->host->begins != NULL)
         x->host->begins(x->host_context, x);
+    note_use(x, (c->flags & CMD_NO_TOUCH) == 0);
     c->run(x);
+    note_use(x, false);
 }

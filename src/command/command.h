@@ -49,6 +49,7 @@ enum command_flags {
     CMD_STORE_OPTION = 1 << 26, /* writes only if an argument is STORE or STOREDIST */
     CMD_MACHINE = 1 << 27,  /* runs above this layer: scripts, which run commands themselves */
     CMD_TRY_READ = 1 << 28, /* first as a read; in the log when it comes to a write */
+    CMD_NO_TOUCH = 1 << 30, /* a key it looks at does not count as used */
     CMD_MAY_REPLICATE = 1 << 29, /* as Redis has it: CLIENT PAUSE WRITE holds it back */
 };
 

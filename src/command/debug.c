@@ -6,6 +6,7 @@
  * in which unordered collections enter as the exclusive or of their elements. As Redis's, it is of
  * use for comparing; the numbers are others. */
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -184,7 +185,7 @@ static size_t serialized_length(const struct exec *x, struct object *o)
     return length;
 }
 
-/* DEBUG OBJECT key: there is no address, and what is used is not noted. As in Redis a key that is
+/* DEBUG OBJECT key: there is no address, and no clock of LRU. As in Redis a key that is
  * due is there as long as nobody has deleted it. */
 static void debug_object(struct exec *x)
 {
@@ -195,8 +196,8 @@ static void debug_object(struct exec *x)
         char text[160];
         snprintf(text, sizeof(text),
                  "Value at:0x0 refcount:1 encoding:%s serializedlength:%zu lru:0 "
-                 "lru_seconds_idle:0",
-                 encoding_name(o.encoding), serialized_length(x, &o));
+                 "lru_seconds_idle:%" PRIu64,
+                 encoding_name(o.encoding), serialized_length(x, &o), object_use(&o, ACCESS_TIME));
         reply_simple(x, text);
     }
     object_close(&o);
@@ -345,7 +346,8 @@ static const struct command debug_subcommands[] = {
     {.name = "loadaof", .arity = 2, .flags = HOST, .group = "server"},
     {.name = "log", .arity = 3, .flags = HOST, .group = "server"},
     {.name = "mallctl", .run = debug_not_here, .arity = -3, .flags = PURE, .group = "server"},
-    {.name = "object", .run = debug_object, .arity = -3, .flags = DATA, .group = "server"},
+    {.name = "object", .run = debug_object, .arity = -3,
+     .flags = DATA | CMD_NO_TOUCH, .group = "server"},
     {.name = "oom", .arity = 2, .flags = HOST, .group = "server"},
     {.name = "panic", .arity = 2, .flags = HOST, .group = "server"},
     {.name = "pause-cron", .arity = 3, .flags = HOST, .group = "server"},

@@ -32,11 +32,11 @@ static void dump(struct exec *x)
 
 struct restore {
     bool replace, absttl, has_idletime, has_freq;
+    int64_t idle_s, frequency;
     uint64_t deadline; /* 0: none */
     bool is_due;
 };
 
-/* IDLETIME and FREQ are checked and forgotten: nothing is kept of when keys were used. */
 static bool parse_options(struct exec *x, struct restore *r)
 {
     static const int64_t seconds[] = {0, INT64_MAX}, frequency[] = {0, 255};
@@ -50,13 +50,13 @@ static bool parse_options(struct exec *x, struct restore *r)
         } else if (arg_is(x, i, "idletime") && has_next && !r->has_freq) {
             r->has_idletime = true;
             if (!arg_int64(x, ++i, &number) ||
-                !arg_int64_range(x, i, seconds, &number,
+                !arg_int64_range(x, i, seconds, &r->idle_s,
                                  "ERR Invalid IDLETIME value, must be >= 0"))
                 return false;
         } else if (arg_is(x, i, "freq") && has_next && !r->has_idletime) {
             r->has_freq = true;
             if (!arg_int64(x, ++i, &number) ||
-                !arg_int64_range(x, i, frequency, &number,
+                !arg_int64_range(x, i, frequency, &r->frequency,
                                  "ERR Invalid FREQ value, must be >= 0 and <= 255"))
                 return false;
         } else {
@@ -199,6 +199,16 @@ static void put_value(struct exec *x, struct stream *s, const struct rdb_value *
     changed(x, o, EVENT_GENERIC, "restore");
 }
 
+/* What was said of its use, where the policy keeps that. */
+static void note_use(struct exec *x, struct object *o, const struct restore *r)
+{
+    const bool keeps_frequency = settings_keep_frequency(x->settings);
+    if (r->has_idletime && !keeps_frequency)
+        object_set_use(o, ACCESS_TIME, (uint64_t)r->idle_s);
+    if (r->has_freq && keeps_frequency)
+        object_set_use(o, ACCESS_FREQUENCY, (uint64_t)r->frequency);
+}
+
 /* RESTORE key ttl payload [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency] */
 static void restore(struct exec *x)
 {
@@ -217,8 +227,10 @@ static void restore(struct exec *x)
             delete_key(x, o);
         else if (was_there)
             object_delete(o);
-        if (!r.is_due)
+        if (!r.is_due) {
             put_value(x, &s, &v, r.deadline);
+            note_use(x, o, &r);
+        }
         rdb_value_clear(&v);
         reply_ok(x);
     }

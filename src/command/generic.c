@@ -8,7 +8,6 @@
 #include "command/table.h"
 
 #define SHARED_INTEGERS 10000 /* Redis shares the objects of 0 .. 9999 */
-#define LFU_OF_NEW_KEY 5
 
 static const char same_object[] = "ERR source and destination objects are the same";
 
@@ -268,12 +267,6 @@ static void randomkey(struct exec *x)
 
 /* --- OBJECT ----------------------------------------------------------------------------------- */
 
-static bool policy_is_lfu(const struct exec *x)
-{
-    return x->settings->maxmemory_policy == POLICY_VOLATILE_LFU ||
-           x->settings->maxmemory_policy == POLICY_ALLKEYS_LFU;
-}
-
 static bool policy_is_lru(const struct exec *x)
 {
     return x->settings->maxmemory_policy == POLICY_VOLATILE_LRU ||
@@ -297,7 +290,8 @@ static void object_refcount(struct exec *x)
     if (!open_key_or_null(x, 2, TYPE_NONE, &o))
         return;
     int64_t value;
-    const bool shares = x->settings->maxmemory == 0 || !(policy_is_lru(x) || policy_is_lfu(x));
+    const bool shares = x->settings->maxmemory == 0 ||
+                        !(policy_is_lru(x) || settings_keep_frequency(x->settings));
     const bool is_shared = shares && o.type == TYPE_STRING && o.encoding == ENCODING_INT &&
                            bytes_to_int64(object_string(&o), &value) && value >= 0 &&
                            value < SHARED_INTEGERS;
@@ -305,33 +299,41 @@ static void object_refcount(struct exec *x)
     object_close(&o);
 }
 
-/* OBJECT IDLETIME key: every key counts as fresh, since no times of access are kept */
+/* A script in the log may store what it is told, so it is told what is the same on all nodes: that
+ * the key is new. */
+static bool must_be_same(const struct exec *x)
+{
+    return x->in_script && !keyspace_is_read_only(x->keyspace);
+}
+
+/* OBJECT IDLETIME key */
 static void object_idletime(struct exec *x)
 {
     struct object o;
     if (!open_key_or_null(x, 2, TYPE_NONE, &o))
         return;
-    if (policy_is_lfu(x))
+    if (settings_keep_frequency(x->settings))
         reply_error(x, "ERR An LFU maxmemory policy is selected, idle time not tracked. Please "
                        "note that when switching between policies at runtime LRU and LFU data will "
                        "take some time to adjust.");
     else
-        reply_int64(x, 0);
+        reply_int64(x, must_be_same(x) ? 0 : (int64_t)object_use(&o, ACCESS_TIME));
     object_close(&o);
 }
 
-/* OBJECT FREQ key: that of a fresh key, as above */
+/* OBJECT FREQ key */
 static void object_freq(struct exec *x)
 {
     struct object o;
     if (!open_key_or_null(x, 2, TYPE_NONE, &o))
         return;
-    if (!policy_is_lfu(x))
+    if (!settings_keep_frequency(x->settings))
         reply_error(x, "ERR An LFU maxmemory policy is not selected, access frequency not tracked. "
                        "Please note that when switching between policies at runtime LRU and LFU "
                        "data will take some time to adjust.");
     else
-        reply_int64(x, LFU_OF_NEW_KEY);
+        reply_int64(x, must_be_same(x) ? ACCESS_NEW_COUNTER
+                                       : (int64_t)object_use(&o, ACCESS_FREQUENCY));
     object_close(&o);
 }
 
@@ -353,11 +355,11 @@ static void object_help(struct exec *x)
 }
 
 static const struct command object_subcommands[] = {
-    {.name = "encoding", .run = object_encoding, .arity = 3, .flags = CMD_READ,
+    {.name = "encoding", .run = object_encoding, .arity = 3, .flags = CMD_READ | CMD_NO_TOUCH,
      .keys = {KEY(2, KEY_RO)},
      .acl = ACL_KEYSPACE, .group = "generic", .since = "2.2.3", .complexity = "O(1)",
      .summary = "How a value is encoded.", .tips = "nondeterministic_output"},
-    {.name = "freq", .run = object_freq, .arity = 3, .flags = CMD_READ,
+    {.name = "freq", .run = object_freq, .arity = 3, .flags = CMD_READ | CMD_NO_TOUCH,
      .keys = {KEY(2, KEY_RO)},
      .acl = ACL_KEYSPACE, .group = "generic", .since = "4.0.0", .complexity = "O(1)",
      .summary = "How often a key is used, on a logarithmic scale.",
@@ -365,11 +367,11 @@ static const struct command object_subcommands[] = {
     {.name = "help", .run = object_help, .arity = 2, .flags = CMD_PURE | CMD_LOADING | CMD_STALE,
      .acl = ACL_KEYSPACE, .group = "generic", .since = "6.2.0", .complexity = "O(1)",
      .summary = "Lists the subcommands."},
-    {.name = "idletime", .run = object_idletime, .arity = 3, .flags = CMD_READ,
+    {.name = "idletime", .run = object_idletime, .arity = 3, .flags = CMD_READ | CMD_NO_TOUCH,
      .keys = {KEY(2, KEY_RO)},
      .acl = ACL_KEYSPACE, .group = "generic", .since = "2.2.3", .complexity = "O(1)",
      .summary = "How long ago a key was last used.", .tips = "nondeterministic_output"},
-    {.name = "refcount", .run = object_refcount, .arity = 3, .flags = CMD_READ,
+    {.name = "refcount", .run = object_refcount, .arity = 3, .flags = CMD_READ | CMD_NO_TOUCH,
      .keys = {KEY(2, KEY_RO)},
      .acl = ACL_KEYSPACE, .group = "generic", .since = "2.2.3", .complexity = "O(1)",
      .summary = "How many references a value has.", .tips = "nondeterministic_output"},
@@ -385,7 +387,8 @@ const struct command generic_commands[] = {
      .keys = {KEY_RANGE(1, -1, 1, KEY_RM | KEY_DELETE)},
      .acl = ACL_KEYSPACE, .group = "generic", .since = "1.0.0", .complexity = "O(N)",
      .summary = "Deletes keys.", .tips = "request_policy:multi_shard response_policy:agg_sum"},
-    {.name = "exists", .run = exists, .arity = -2, .flags = CMD_READ | CMD_FAST,
+    {.name = "exists", .run = exists, .arity = -2,
+     .flags = CMD_READ | CMD_FAST | CMD_NO_TOUCH,
      .keys = {KEY_RANGE(1, -1, 1, KEY_RO)},
      .acl = ACL_KEYSPACE, .group = "generic", .since = "1.0.0", .complexity = "O(N)",
      .summary = "How many of the keys exist.",
@@ -431,7 +434,8 @@ const struct command generic_commands[] = {
      .acl = ACL_KEYSPACE, .group = "generic", .since = "3.2.1", .complexity = "O(N)",
      .summary = "Counts the keys that exist and notes that they were used.",
      .tips = "request_policy:multi_shard response_policy:agg_sum"},
-    {.name = "type", .run = type, .arity = 2, .flags = CMD_READ | CMD_FAST,
+    {.name = "type", .run = type, .arity = 2,
+     .flags = CMD_READ | CMD_FAST | CMD_NO_TOUCH,
      .keys = {KEY(1, KEY_RO)},
      .acl = ACL_KEYSPACE, .group = "generic", .since = "1.0.0", .complexity = "O(1)",
      .summary = "The type of a key's value."},

@@ -360,6 +360,11 @@ static void set(struct settings *s, const struct setting *setting, struct bytes 
               (int)MIN(value.size, 64), value.size == 0 ? "" : (const char *)value.data);
 }
 
+bool settings_keep_frequency(const struct settings *s)
+{
+    return s->maxmemory_policy == POLICY_VOLATILE_LFU || s->maxmemory_policy == POLICY_ALLKEYS_LFU;
+}
+
 void settings_init(struct settings *s)
 {
     *s = (struct settings){0};

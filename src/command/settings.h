@@ -59,6 +59,9 @@ struct setting {
 const struct setting *setting_find(struct bytes name);
 const struct setting *setting_at(size_t n); /* NULL behind the last */
 
+/* maxmemory-policy asks for how often keys are used (LFU), not for when. */
+bool settings_keep_frequency(const struct settings *s);
+
 /* Why parse() refuses value, as CONFIG SET says it behind "(... argument 'x') - ". */
 const char *setting_refusal(const struct setting *s, struct bytes value);
 

@@ -127,6 +127,7 @@ void keyspace_reload(struct keyspace *k)
     buf_reset(&k->purge_place);
     buf_reset(&k->expired);
     cache_set_fresh_version(k->cache, k->now_counters.next_version);
+    access_reset(k->access, k->now / 1000);
     grave_count_all(k);
 }
 
@@ -134,6 +135,7 @@ struct keyspace *keyspace_open(struct cache *cache, const uint8_t hash_key[SIPHA
 {
     struct keyspace *k = xcalloc(1, sizeof(*k));
     k->cache = cache;
+    k->access = access_new();
     memcpy(k->hash_key, hash_key, SIPHASH_KEY_SIZE);
     keyspace_reload(k);
     cache_set_before_cut(cache, store_applied, k);
@@ -153,6 +155,7 @@ void keyspace_close(struct keyspace *k)
     buf_clear(&k->item_key);
     buf_clear(&k->purge_key);
     buf_clear(&k->purge_place);
+    access_free(k->access);
     free(k);
 }
 
@@ -273,6 +276,12 @@ size_t keyspace_savepoint_bytes(const struct keyspace *k)
 void keyspace_touch(struct keyspace *k, uint64_t count)
 {
     k->touched += count;
+}
+
+void keyspace_note_use(struct keyspace *k, enum access_kept kept, bool counts)
+{
+    access_keep(k->access, kept, k->now / 1000);
+    k->notes_use = counts;
 }
 
 uint64_t keyspace_touched(const struct keyspace *k)

@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/bytes.h"
 #include "base/siphash.h"
+#include "keyspace/access.h"
 #include "keyspace/cache.h"
 
 #define DATABASES_DEFAULT 16
@@ -74,6 +75,10 @@ size_t keyspace_savepoint_bytes(const struct keyspace *k); /* cache_savepoint_by
 #define TOUCHED_BYTES 4096
 void keyspace_touch(struct keyspace *k, uint64_t count);
 uint64_t keyspace_touched(const struct keyspace *k);
+
+/* Whether what is opened from now on counts as used, and what is kept of that on this node alone:
+ * for OBJECT IDLETIME and FREQ (access.h). */
+void keyspace_note_use(struct keyspace *k, enum access_kept kept, bool counts);
 
 /* A read runs at now_ms (>= the log clock) and may not change rows until keyspace_read_end(): a put
  * or del in between panics. May stand inside an entry too (a read that rides in a log batch). */

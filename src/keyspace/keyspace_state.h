@@ -39,6 +39,8 @@ struct keyspace {
     uint64_t entry_index, entry_term;
     uint64_t now, stamp;
     uint64_t touched; /* see keyspace_touch() */
+    struct access *access;
+    bool notes_use;
 
     bool is_reading;
     uint64_t log_clock; /* while reading: a key due by it needs no waiting */

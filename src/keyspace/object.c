@@ -28,6 +28,24 @@ static struct bytes row_key_of(const struct object *o)
                     o->row_key_size);
 }
 
+/* By what the key is known to access.h. */
+static uint64_t access_key(const struct object *o)
+{
+    const struct bytes key = row_key_of(o);
+    return meta_key_position(key) ^ (uint64_t)o->db << 52;
+}
+
+static uint64_t now_s(const struct object *o)
+{
+    return o->keyspace->now / 1000;
+}
+
+static void note_use(const struct object *o)
+{
+    if (o->keyspace->notes_use)
+        access_note(o->keyspace->access, access_key(o), now_s(o));
+}
+
 static struct database *database_of(const struct object *o)
 {
     struct database *d = &o->keyspace->now_counters.databases[o->selected];
@@ -138,6 +156,7 @@ bool object_open_due(struct keyspace *k, uint32_t db, struct bytes name, struct 
         return false;
     }
     load(o, row);
+    note_use(o);
     return true;
 }
 
@@ -261,6 +280,8 @@ void object_save(struct object *o)
     save_deadlines(o, d);
     save_row(o);
     d->size += !o->existed;
+    if (!o->existed)
+        note_use(o);
     d->used_bytes += o->size_bytes - o->old_size_bytes;
     o->old_deadline = o->deadline;
     o->old_earliest = object_earliest(o);
@@ -274,6 +295,7 @@ static void unlink_rows(struct object *o)
 {
     struct database *d = database_of(o);
     keyspace_row_del(o->keyspace, row_key_of(o));
+    access_forget(o->keyspace->access, access_key(o));
     const uint64_t old_due = first_due(o->old_deadline, o->old_earliest);
     if (old_due != 0)
         expire_index_del(o->keyspace, old_due, row_key_of(o));
@@ -344,6 +366,22 @@ void object_copy(struct object *o, uint32_t db, struct bytes name)
         copy.version = object_copy_rows(o);
     object_save(&copy);
     object_close(&copy);
+}
+
+uint64_t object_use(const struct object *o, enum access_kept kept)
+{
+    struct access *a = o->keyspace->access;
+    return kept == ACCESS_TIME ? access_idle_s(a, access_key(o), now_s(o))
+                               : access_frequency(a, access_key(o), now_s(o));
+}
+
+void object_set_use(struct object *o, enum access_kept kept, uint64_t value)
+{
+    struct access *a = o->keyspace->access;
+    if (kept == ACCESS_TIME)
+        access_set_idle(a, access_key(o), value, now_s(o));
+    else
+        access_set_frequency(a, access_key(o), (uint8_t)MIN(value, UINT8_MAX), now_s(o));
 }
 
 void object_close(struct object *o)

@@ -98,20 +98,20 @@ void object_replace(struct object *o, enum type type, enum encoding encoding);
 /* Writes the meta row (stamped) and the expiry index. An empty collection is deleted instead (but a
  * stream may be empty). */
 void object_save(struct object *o);
-
 /* Deletes the key in the time of one row: its items go to the graveyard. o is absent then. */
 void object_delete(struct object *o);
-
 /* Moves the key, value and deadline, to (db, name) as one row; what was there is deleted first. */
 void object_rename(struct object *o, uint32_t db, struct bytes name);
-
 /* Writes a copy of o, deadline included, under (db, name), which is absent. */
 void object_copy(struct object *o, uint32_t db, struct bytes name);
-
 void object_close(struct object *o);
 
 /* 0 takes the deadline off. Takes effect with object_save(). */
 void object_set_deadline(struct object *o, uint64_t deadline_ms);
+
+/* Seconds since the key was used, or how often (0 to 255), as far as this node saw (access.h). */
+uint64_t object_use(const struct object *o, enum access_kept kept);
+void object_set_use(struct object *o, enum access_kept kept, uint64_t value);
 
 /* --- strings ---------------------------------------------------------------------------------- */
 

@@ -373,6 +373,53 @@ static void watch_tells_database_and_stamp(void **state)
     world_close(&w);
 }
 
+static void keys_are_idle_until_a_command_uses_them(void **state)
+{
+    (void)state;
+    static const char *const no_use[] = {"exists k", "type k", "ttl k", "object encoding k",
+                                         "object idletime k", "expiretime k"};
+    struct world w;
+    world_open(&w, CACHE_BYTES);
+    check_reply(&w, "set k v", "+OK\r\n");
+    check_reply(&w, "object idletime k", ":0\r\n");
+    w.clock_ms += 100000;
+    for (size_t i = 0; i < ARRAY_COUNT(no_use); i++)
+        world_run_line(&w, no_use[i]);
+    check_reply(&w, "object idletime k", ":100\r\n");
+    check_reply(&w, "touch k", ":1\r\n");
+    check_reply(&w, "object idletime k", ":0\r\n");
+    w.clock_ms += 7000;
+    check_reply(&w, "append k v", ":2\r\n");
+    check_reply(&w, "object idletime k", ":0\r\n");
+    w.clock_ms += 7000;
+    check_reply(&w, "rename k l", "+OK\r\n");
+    check_reply(&w, "object idletime l", ":0\r\n");
+    world_close(&w);
+}
+
+static void what_restore_says_of_use_is_kept(void **state)
+{
+    (void)state;
+    static const char payload[] = "\"\\x00\\x03bar\\x0a\\x00\\xe6\\xbeI`\\xeef\\xfd\\x17\"";
+    char line[200];
+    struct world w;
+    world_open(&w, CACHE_BYTES);
+    snprintf(line, sizeof(line), "restore k 0 %s idletime 1000", payload);
+    check_reply(&w, line, "+OK\r\n");
+    check_reply(&w, "object idletime k", ":1000\r\n");
+    check_reply(&w, "config set maxmemory-policy allkeys-lfu", "+OK\r\n");
+    check_reply(&w, "object freq k", ":5\r\n"); /* nothing is known of that yet */
+    snprintf(line, sizeof(line), "restore k 0 %s freq 100 replace", payload);
+    check_reply(&w, line, "+OK\r\n");
+    check_reply(&w, "object freq k", ":100\r\n");
+    w.clock_ms += 600000;
+    check_reply(&w, "object freq k", ":90\r\n");
+    snprintf(line, sizeof(line), "restore k 0 %s idletime 1000 replace", payload);
+    check_reply(&w, line, "+OK\r\n");
+    check_reply(&w, "object freq k", ":5\r\n"); /* it is a new key */
+    world_close(&w);
+}
+
 static void strings_end_at_proto_max_bulk_len(void **state)
 {
     (void)state;
@@ -559,6 +606,8 @@ int main(void)
         cmocka_unit_test(command_list_names_subcommands_too),
         cmocka_unit_test(writes_that_grow_are_refused_over_maxmemory),
         cmocka_unit_test(watch_tells_database_and_stamp),
+        cmocka_unit_test(keys_are_idle_until_a_command_uses_them),
+        cmocka_unit_test(what_restore_says_of_use_is_kept),
         cmocka_unit_test(strings_end_at_proto_max_bulk_len),
         cmocka_unit_test(scan_gives_every_key_once),
         cmocka_unit_test(state_depends_on_commands_alone),

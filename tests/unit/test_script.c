@@ -161,6 +161,23 @@ static void replies_are_those_of_redis(void **state)
     world_clear(&w);
 }
 
+/* What a node knows of the use of keys must not come into a row; who only reads may be told. */
+static void in_the_log_a_key_was_used_just_now(void **state)
+{
+    (void)state;
+    static const char script[] = "return redis.call('object', 'idletime', KEYS[1])";
+    struct world w;
+    struct buf out = {0};
+    world_init(&w, 1 << 20);
+    run(&w, "SET x v");
+    w.clock_ms += 100000;
+    assert_string_equal(apply_script(&w, script), ":0\r\n");
+    assert_int_equal(try_script(&w, script, &out), READ_DONE);
+    assert_string_equal((const char *)buf_data(&out), ":100\r\n");
+    buf_clear(&out);
+    world_clear(&w);
+}
+
 /* --- an end to all that scripts do ------------------------------------------------------------ */
 
 static const char *const hostile[] = {
@@ -535,6 +552,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(replies_are_those_of_redis),
+        cmocka_unit_test(in_the_log_a_key_was_used_just_now),
         cmocka_unit_test(hostile_scripts_end_and_leave_nothing),
         cmocka_unit_test(recursion_has_a_bottom),
         cmocka_unit_test(a_script_over_its_budget_leaves_the_rest_of_exec),
