@@ -37,7 +37,7 @@ static void describe_config(struct bytes payload, struct buf *to)
 }
 
 /* entry_describe() gives a line for each request; here they stand in one. */
-static void describe_data(struct bytes payload, struct buf *to)
+static void describe_data(struct bytes payload, const char *between, struct buf *to)
 {
     struct buf lines = {0};
     entry_describe(payload, &lines);
@@ -45,16 +45,15 @@ static void describe_data(struct bytes payload, struct buf *to)
         buf_truncate(&lines, lines.size - 1);
     for (size_t i = 0; i < lines.size; i++) {
         if (buf_data(&lines)[i] == '\n')
-            buf_append_string(to, "; ");
+            buf_append_string(to, between);
         else
             buf_append_u8(to, buf_data(&lines)[i]);
     }
     buf_clear(&lines);
 }
 
-void log_describe_entry(uint64_t index, const struct log_entry *entry, struct buf *to)
+static void describe_payload(const struct log_entry *entry, const char *between, struct buf *to)
 {
-    buf_printf(to, "index=%" PRIu64 " term=%" PRIu64 " ", index, entry->term);
     switch (entry->kind) {
     case RAFT_NOOP:
         buf_append_string(to, "NOOP");
@@ -63,9 +62,27 @@ void log_describe_entry(uint64_t index, const struct log_entry *entry, struct bu
         describe_config(entry->payload, to);
         return;
     default:
-        describe_data(entry->payload, to);
+        describe_data(entry->payload, between, to);
         return;
     }
+}
+
+void log_describe_entry(uint64_t index, const struct log_entry *entry, struct buf *to)
+{
+    buf_printf(to, "index=%" PRIu64 " term=%" PRIu64 " ", index, entry->term);
+    describe_payload(entry, "; ", to);
+}
+
+static void describe_one(struct log_describe *d, uint64_t index, const struct log_entry *entry)
+{
+    const uint32_t i = d->line_count++;
+    if (d->facts == NULL) {
+        log_describe_entry(index, entry, &d->lines[i]);
+        return;
+    }
+    d->facts[i] = (struct log_entry_facts){entry->term, (uint32_t)entry->payload.size,
+                                           entry->kind};
+    describe_payload(entry, d->between == NULL ? "; " : d->between, &d->lines[i]);
 }
 
 static void describe_work(struct job *job)
@@ -80,7 +97,7 @@ static void describe_work(struct job *job)
         if (d->status != STATUS_OK)
             break;
         for (size_t i = 0; i < block.count && d->line_count < d->line_max; i++)
-            log_describe_entry(next + i, &block.entries[i], &d->lines[d->line_count++]);
+            describe_one(d, next + i, &block.entries[i]);
         next += block.count;
     }
     if (d->status == STATUS_NOT_FOUND && d->line_count > 0)

@@ -14,11 +14,20 @@
 
 struct log_store;
 
+/* Of one entry, as figures. */
+struct log_entry_facts {
+    uint64_t term;
+    uint32_t bytes; /* of its payload */
+    uint8_t kind;   /* enum raft_kind */
+};
+
 struct log_describe {
     struct job job;
     struct log_store *log;
     uint64_t from, to;  /* to - from < LOG_DESCRIBE_ENTRIES_MAX, else cut */
     struct buf *lines;  /* lines[i] describes entry from + i; the caller's, initialized */
+    struct log_entry_facts *facts; /* as many; NULL: not wanted, and the lines begin with them */
+    const char *between; /* the requests of an entry; NULL = "; " */
     uint32_t line_max, line_count;
     enum status status; /* NOT_FOUND: from is compacted away or not written yet */
     struct error error;
