@@ -19,7 +19,8 @@
 struct doctor {
     struct server *s;
     const struct consensus_status *status;
-    struct buf *to;
+    doctor_says *says;
+    void *context;
     uint32_t findings;
 };
 
@@ -33,7 +34,8 @@ static void say(struct doctor *d, const char *what_to_do, const char *format, ..
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    buf_printf(d->to, "%u. %s\n   -> %s\n", ++d->findings, text, what_to_do);
+    d->findings++;
+    d->says(d->context, text, what_to_do);
 }
 
 static bool is_leader(const struct doctor *d)
@@ -211,23 +213,41 @@ static void check_archive(struct doctor *d)
             U(status->archive_gap_last));
 }
 
-void doctor_text(struct server *s, struct buf *to)
+uint32_t doctor_find(struct server *s, doctor_says *says, void *context)
 {
     static void (*const checks[])(struct doctor *) = {
         check_service, check_leader, check_members, check_disk, check_lag, check_clock,
         check_changes, check_archive,
     };
-    struct doctor d = {.s = s, .status = &s->consensus, .to = to};
+    struct doctor d = {.s = s, .status = &s->consensus, .says = says,
+                       .context = context};
     if (node_id(s->node) == 0) {
         say(&d, "on a member: RAFT ADD <this host>:<peer port>",
             "This node belongs to no cluster yet.");
-        return;
+        return d.findings;
     }
     for (size_t i = 0; i < ARRAY_COUNT(checks); i++)
         checks[i](&d);
-    if (d.findings == 0)
+    return d.findings;
+}
+
+struct page {
+    struct buf *to;
+    uint32_t count;
+};
+
+static void print(void *context, const char *what, const char *what_to_do)
+{
+    struct page *page = context;
+    buf_printf(page->to, "%u. %s\n   -> %s\n", ++page->count, what, what_to_do);
+}
+
+void doctor_text(struct server *s, struct buf *to)
+{
+    struct page page = {to, 0};
+    if (doctor_find(s, print, &page) == 0)
         buf_append_string(to, "Nothing is wrong as far as this node can tell.\n");
-    if (!is_leader(&d) && d.status->raft.leader != 0)
-        buf_printf(to, "The leader, node %llu, sees more: ask it, too.\n",
-                   U(d.status->raft.leader));
+    const struct raft_status *raft = &s->consensus.raft;
+    if (node_id(s->node) != 0 && raft->role != RAFT_LEADER && raft->leader != 0)
+        buf_printf(to, "The leader, node %llu, sees more: ask it, too.\n", U(raft->leader));
 }
