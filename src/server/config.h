@@ -57,8 +57,9 @@ struct config {
     int64_t port, peer_port; /* peer_port 0: port + 10000 */
     const char *announce_host;
     int64_t announce_port, announce_peer_port; /* 0: as port, peer_port */
-    int64_t http_port;     /* 0: none */
+    int64_t http_port, announce_http_port; /* 0: none; as http_port */
     const char *http_bind; /* "": as bind */
+    const char *http_dir;  /* "": the installed one */
     int64_t tcp_backlog, tcp_keepalive, timeout, maxclients, tracking_table_max_keys;
     int64_t maxmemory_clients; /* < 0: percent of maxmemory */
     bool protected_mode;

@@ -70,6 +70,8 @@ const struct config_row config_rows[] = {
     INT("announce-port", announce_port, "0", 0, 65535, FIXED),
     INT("http-port", http_port, "0", 0, 65535, FIXED),
     STRING("http-bind", http_bind, "", FIXED | CONFIG_WORDS),
+    INT("announce-http-port", announce_http_port, "0", 0, 65535, FIXED),
+    STRING("http-dir", http_dir, "", FIXED),
     INT("announce-peer-port", announce_peer_port, "0", 0, 65535, FIXED),
     INT("tcp-backlog", tcp_backlog, "511", 0, INT_MAX, FIXED),
     INT("tcp-keepalive", tcp_keepalive, "300", 0, INT_MAX, 0),

@@ -24,6 +24,7 @@
 #include "server/loop.h"
 #include "server/peer.h"
 #include "server/raft_trace_file.h"
+#include "server/token.h"
 #include "server/workers.h"
 
 #define STATE_BLOCK_CACHE_BYTES ((size_t)32 << 20) /* filters, indexes of some millions of keys */
@@ -54,6 +55,8 @@ struct node {
     atomic_bool ends;
     atomic_uint_fast64_t turn_us; /* of the consensus loop's thread: the longest of late */
     atomic_uint_fast64_t turned_us; /* when its last turn began (boot) */
+
+    uint8_t session_key[NODE_KEY_SIZE];
 
     /* written by the consensus loop before is_introduced, read by the data loop after it */
     struct log_identity identity;
@@ -378,6 +381,7 @@ static enum status open_peers(struct node *n, struct error *e)
         };
         status = peers_open(&options, &n->peers, e);
     }
+    token_key(secret, n->session_key);
     explicit_bzero(secret, sizeof(secret));
     return status;
 }
@@ -613,6 +617,11 @@ const struct log_identity *node_identity(const struct node *n)
 {
     static const struct log_identity nobody;
     return atomic_load(&n->is_introduced) ? &n->identity : &nobody;
+}
+
+const uint8_t *node_session_key(const struct node *n)
+{
+    return n->session_key;
 }
 
 uint64_t node_boot(const struct node *n)

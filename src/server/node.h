@@ -51,6 +51,8 @@ void node_awake(struct node *n);
 
 uint64_t node_id(const struct node *n); /* 0: not introduced yet */
 const struct log_identity *node_identity(const struct node *n);
+#define NODE_KEY_SIZE 32
+const uint8_t *node_session_key(const struct node *n); /* of the cluster's secret; token.h */
 uint64_t node_boot(const struct node *n);
 bool node_is_new(const struct node *n); /* a cluster was made at this start (--cluster-init) */
 uint16_t node_peer_port(const struct node *n);

@@ -5,11 +5,12 @@
  *   COUNT    type:1 kind:1 count:4 name_size:4 name      of the sender's own subscribers, absolute
  *   ASK      type:1                                      tell me all your counts
  *
- * Beside them travels what client_ask.c says.
+ * Beside them travels what client_ask.c and http_book.c say.
  * Any bytes are survived: what makes no sense ends the reading of its frame. */
 
 #include "base/log.h"
 #include "server/client_ask.h"
+#include "server/http_book.h"
 #include "server/relayed.h"
 #include "server/server.h"
 
@@ -120,6 +121,12 @@ static bool read_count(struct server *s, uint64_t node, struct reader *r)
     return true;
 }
 
+static void tell_all(struct server *s)
+{
+    pubsub_tell_all(s);
+    s->http_book.is_news = true;
+}
+
 static void read_bytes(struct server *s, uint64_t node, struct bytes bytes)
 {
     struct reader r;
@@ -129,9 +136,10 @@ static void read_bytes(struct server *s, uint64_t node, struct bytes bytes)
         switch (reader_u8(&r)) {
         case RELAYED_MESSAGE: is_good = read_message(s, &r); break;
         case RELAYED_COUNT: is_good = read_count(s, node, &r); break;
-        case RELAYED_ASK: pubsub_tell_all(s); break;
+        case RELAYED_ASK: tell_all(s); break;
         case RELAYED_ASK_CLIENT: is_good = client_asked(s, node, &r); break;
         case RELAYED_CLIENT_ANSWER: is_good = client_answered(s, &r); break;
+        case RELAYED_HTTP: is_good = http_book_told(s, node, &r); break;
         default: is_good = false;
         }
     }
@@ -152,10 +160,13 @@ void pubsub_relayed(struct server *s, uint64_t node, enum relay_kind kind, struc
         ask(s, node);
         return;
     case RELAY_UP:
-        pubsub_tell_all(s);
+        tell_all(s);
         ask(s, node);
         return;
     case RELAY_BEGINS:
+        http_book_forget(s, node); /* it tells again; of one that is down it is worth knowing */
+        pubsub_forget_node(s, node);
+        return;
     case RELAY_DOWN:
         pubsub_forget_node(s, node);
         return;

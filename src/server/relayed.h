@@ -10,6 +10,7 @@ enum relayed_type {
     RELAYED_ASK,
     RELAYED_ASK_CLIENT,
     RELAYED_CLIENT_ANSWER,
+    RELAYED_HTTP,
 };
 
 #endif

@@ -202,6 +202,7 @@ uint64_t server_turn(struct server *s)
     listener_turn(s->listener);
     uint64_t due_us = s->next_cron_us;
     pubsub_tell(s);
+    http_book_tell(s);
     if (s->shard != NULL) {
         due_us = MIN(due_us, shard_turn(s->shard));
         look_at_shard(s);

@@ -19,6 +19,7 @@
 #include "server/acl.h"
 #include "server/config.h"
 #include "server/conn.h"
+#include "server/http_book.h"
 #include "server/key_changes.h"
 #include "server/latency.h"
 #include "server/pubsub.h"
@@ -97,6 +98,7 @@ struct server {
 
     struct slot *replying;       /* a reply is being made in it; NULL: none */
     struct pubsub pubsub;
+    struct http_book http_book;
     struct tracking tracking;
     struct slot *running;        /* of the local command that runs; NULL inside an entry */
     struct queue pendings;
