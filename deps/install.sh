@@ -7,7 +7,7 @@
 #   --browser    that, and the browser that it is tested in
 set -euo pipefail
 
-build="gcc make autoconf automake pkg-config libevent-dev libhiredis-dev librocksdb-dev libssl-dev
+build="gcc make autoconf automake pkg-config libevent-dev libhiredis-dev libjson-c-dev librocksdb-dev libssl-dev
        libmpfr-dev libcmocka-dev libjemalloc-dev liblua5.1-0-dev redis-tools"
 test_only="python3 python3-redis iproute2 tcl dpkg-dev mandoc bsdextrautils"
 node=""

@@ -63,8 +63,9 @@ static int run(struct server *s)
         log_error("server", "cannot start", "%s", e.text);
         result = 1;
     }
-    http_close(http);
+    http_stop(http);
     server_close(s);
+    http_free(http);
     log_close();
     if (result != 0 && *s->config.logfile != '\0')
         usage_error(e.text); /* also where it was started */

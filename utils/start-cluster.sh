@@ -12,6 +12,8 @@ usage() {
 usage: utils/start-cluster.sh [options]
   --nodes N        how many nodes (default 3, or as many as the directory holds)
   --base-port P    client port of node 1, the next nodes follow (default 7001); peers: port + 10000
+  --dashboard      builds the dashboard when needed; nodes started from now on serve it on their
+                   HTTP port, client port + 1000 (remembered in the directory)
   --dir D          where data, logs and configuration live (default: cluster/)
   --status         one line per node, changes nothing
   --stop           ends all nodes, leader handed over first; data stays
@@ -31,7 +33,7 @@ die() {
     exit 1
 }
 
-nodes="" base_port="" dir=$top/cluster action=start which=""
+nodes="" base_port="" dir=$top/cluster action=start which="" dashboard=""
 act() {
     [ "$action" = start ] || die "one thing at a time: not both --${action/_one/} and --${1/_one/}"
     action=$1
@@ -43,6 +45,7 @@ while [ $# -gt 0 ]; do
     --nodes) nodes=$2; shift ;;
     --base-port) base_port=$2; shift ;;
     --dir) dir=$2; shift ;;
+    --dashboard) dashboard=yes ;;
     --kill) act kill; which=$2; shift ;;
     --start) act start_one; which=$2; shift ;;
     --add) act add ;;
@@ -68,10 +71,10 @@ dir=$(realpath -m -- "$dir") # absolute, as it stands in the nodes' command line
 
 # The directory remembers its ports and its size: a later call needs no options.
 settings=$dir/cluster.settings
-saved_removed=""
+saved_removed="" saved_dashboard=""
 if [ -f "$settings" ]; then
     # shellcheck disable=SC1090
-    . "$settings" # saved_nodes, saved_base_port, saved_removed
+    . "$settings" # saved_nodes, saved_base_port, saved_removed, saved_dashboard
     [ -z "$base_port" ] || [ "$base_port" = "$saved_base_port" ] ||
         die "$dir was made with --base-port $saved_base_port; use that, another --dir, or --clean first"
     base_port=$saved_base_port
@@ -81,6 +84,7 @@ elif [ "$action" != start ] && [ "$action" != clean ]; then
     die "no cluster in $dir; start one first: $self"
 fi
 nodes=${nodes:-3}
+dashboard=${dashboard:-$saved_dashboard}
 base_port=${base_port:-7001}
 [ -z "$which" ] || is_number "$which" 1 "$nodes" || die "node '$which' is not one of 1 to $nodes"
 
@@ -94,8 +98,8 @@ numbers() {
     done
 }
 save_settings() {
-    printf 'saved_nodes=%s\nsaved_base_port=%s\nsaved_removed="%s"\n' "$nodes" "$base_port" \
-        "$(xargs <<<"$removed")" >"$settings.new"
+    printf 'saved_nodes=%s\nsaved_base_port=%s\nsaved_removed="%s"\nsaved_dashboard=%s\n' "$nodes" \
+        "$base_port" "$(xargs <<<"$removed")" "$dashboard" >"$settings.new"
     mv "$settings.new" "$settings"
 }
 
@@ -112,6 +116,7 @@ one_at_a_time() {
 is_empty() { [ -z "$(find "$1" -mindepth 1 ! -name .lock -print -quit)" ]; }
 
 port_of() { echo $((base_port + $1 - 1)); }
+http_of() { echo $(($(port_of "$1") + 1000)); }
 home_of() { echo "$dir/node-$1"; }
 ask() { # node, command ...
     local port
@@ -207,7 +212,7 @@ check_ports() {
     local port
     ! pid_of "$1" >/dev/null || return 0
     port=$(port_of "$1")
-    for port in "$port" $((port + 10000)); do
+    for port in "$port" $((port + 10000)) ${dashboard:+"$(http_of "$1")"}; do
         ! is_taken "$port" || die "port $port, of node $1, is taken by another program: end that" \
             "program, or use another --base-port (is it a node whose directory was deleted?" \
             "See: pgrep -a avow-server)"
@@ -221,7 +226,9 @@ launch() {
     check_ports "$1"
     [ -x "$top/build/avow-server" ] || die "there is no build/avow-server; run $again to build it"
     rm -f "$home/avow.pid"
-    setsid "$top/build/avow-server" "$home/avow.conf" >"$home/avow.out" 2>&1 </dev/null 9>&- &
+    local words=("$home/avow.conf")
+    [ -z "$dashboard" ] || words+=(--http-port "$(http_of "$1")" --http-dir "$top/dashboard/dist")
+    setsid "$top/build/avow-server" "${words[@]}" >"$home/avow.out" 2>&1 </dev/null 9>&- &
     local child=$! i
     disown
     for ((i = 0; i < 200; i++)); do
@@ -300,9 +307,26 @@ wait_write() {
         "the $(member_count) nodes must run: $again --status"
 }
 
+# Where the page is, and which nodes run without it.
+tell_dashboard() {
+    local i page="" without=""
+    for i in $(numbers); do
+        if is_taken "$(http_of "$i")"; then
+            page=${page:-$i}
+        else
+            without="$without $i"
+        fi
+    done
+    [ -z "$page" ] || echo "dashboard: http://127.0.0.1:$(http_of "$page")"
+    [ -z "$without" ] ||
+        echo "nodes$without ran before and serve no dashboard: $again --stop, then start again"
+}
+
 start_all() {
     "$top/deps/install.sh"
+    [ -z "$dashboard" ] || "$top/deps/install.sh" --dashboard
     "$top/utils/build.sh"
+    [ -z "$dashboard" ] || "$top/utils/build-dashboard.sh"
     mkdir -p "$dir" || die "cannot make $dir"
     [ -w "$dir" ] || die "cannot write to $dir; use another --dir"
     [ -f "$settings" ] || is_empty "$dir" ||
@@ -333,6 +357,7 @@ start_all() {
     done
     i=$(numbers | sed -n 1p)
     ask "$i" DEL avow:start-cluster >/dev/null
+    [ -z "$dashboard" ] || tell_dashboard
     echo "ready; try: redis-cli -p $(port_of "$i")"
 }
 

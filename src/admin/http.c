@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include "admin/http_internal.h"
+#include "admin/json.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/panic.h"
@@ -13,20 +14,36 @@
 #include "server/loop.h"
 #include "server/node.h"
 
+#ifndef DASHBOARD_DIR
+#define DASHBOARD_DIR "dashboard"
+#endif
 #define AGAIN_US UINT64_C(200000)  /* between two looks without an event */
 #define STILL_US UINT64_C(30000000) /* a loop without a turn for so long stands still */
+
+/* --- headers ---------------------------------------------------------------------------------- */
+
+const char *http_header(struct evhttp_request *request, const char *name)
+{
+    const char *value = evhttp_find_header(evhttp_request_get_input_headers(request), name);
+    return value == NULL ? "" : value;
+}
+
+void http_add_header(struct evhttp_request *request, const char *name, const char *value)
+{
+    if (evhttp_add_header(evhttp_request_get_output_headers(request), name, value) != 0)
+        log_warn("http", "a header cannot be sent", "name=%s", name);
+}
 
 /* --- answers ---------------------------------------------------------------------------------- */
 
 void http_reply(struct evhttp_request *request, int status, const char *type, struct bytes body)
 {
-    struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
     struct evbuffer *out = evbuffer_new();
     if (out == NULL)
         panic("evbuffer_new failed");
-    evhttp_add_header(headers, "Content-Type", type);
-    evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
-    evhttp_add_header(headers, "Cache-Control", "no-store");
+    http_add_header(request, "Content-Type", type);
+    http_add_header(request, "X-Content-Type-Options", "nosniff");
+    http_add_header(request, "Cache-Control", "no-store");
     if (body.size > 0 && evbuffer_add(out, body.data, body.size) != 0)
         panic("evbuffer_add failed");
     evhttp_send_reply(request, status, NULL, out); /* no harm when the connection is gone */
@@ -35,7 +52,15 @@ void http_reply(struct evhttp_request *request, int status, const char *type, st
 
 void http_reply_text(struct evhttp_request *request, int status, const char *text)
 {
-    http_reply(request, status, "text/plain; charset=utf-8", bytes_from_string(text));
+    http_reply(request, status, HTTP_TEXT, bytes_from_string(text));
+}
+
+void http_reply_error(struct evhttp_request *request, int status, const char *text)
+{
+    struct buf body = {0};
+    json_error(text, &body);
+    http_reply(request, status, HTTP_JSON, buf_bytes(&body));
+    buf_clear(&body);
 }
 
 /* --- connections ------------------------------------------------------------------------------ */
@@ -161,9 +186,7 @@ static void healthz(struct http *h, struct evhttp_request *request)
 static void metrics(struct http *h, struct evhttp_request *request)
 {
     struct call *call = call_new(h, CALL_METRICS, request);
-    if (call == NULL)
-        http_reply_text(request, 503, "too many questions to the data loop wait\n");
-    else
+    if (call != NULL)
         call_send(call);
 }
 
@@ -183,17 +206,23 @@ static void on_request(struct evhttp_request *request, void *context)
     evhttp_request_set_on_complete_cb(request, on_complete, h);
     const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
     const char *path = uri == NULL ? NULL : evhttp_uri_get_path(uri);
+    if (path == NULL) {
+        http_reply_text(request, 400, "there is no path in this request\n");
+        return;
+    }
+    if (http_api(h, request, path))
+        return;
     if (evhttp_request_get_command(request) != EVHTTP_REQ_GET) {
-        evhttp_add_header(evhttp_request_get_output_headers(request), "Allow", "GET");
+        http_add_header(request, "Allow", "GET");
         http_reply_text(request, 405, "only GET\n");
         return;
     }
-    for (size_t i = 0; i < ARRAY_COUNT(routes) && path != NULL; i++)
+    for (size_t i = 0; i < ARRAY_COUNT(routes); i++)
         if (strcmp(path, routes[i].path) == 0) {
             routes[i].run(h, request);
             return;
         }
-    http_reply_text(request, 404, "there is /healthz, /readyz and /metrics\n");
+    http_file(h, request, path);
 }
 
 /* --- the server's guest ----------------------------------------------------------------------- */
@@ -217,7 +246,7 @@ static void limit(struct http *h)
     evhttp_set_max_headers_size(h->evhttp, HTTP_HEADERS_MAX);
     evhttp_set_max_body_size(h->evhttp, HTTP_BODY_MAX);
     evhttp_set_timeout(h->evhttp, HTTP_IDLE_S);
-    evhttp_set_allowed_methods(h->evhttp, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST);
+    evhttp_set_allowed_methods(h->evhttp, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_OPTIONS);
     evhttp_set_bevcb(h->evhttp, client_new, h);
     evhttp_set_gencb(h->evhttp, on_request, h);
 }
@@ -252,6 +281,8 @@ enum status http_open(struct server *s, struct http **http, struct error *e)
     h->server = s;
     queue_init(&h->clients);
     queue_init(&h->calls);
+    queue_init(&h->commands);
+    h->dir = *s->config.http_dir != '\0' ? s->config.http_dir : DASHBOARD_DIR;
     h->questions = mailbox_new(sizeof(struct call *), HTTP_CALLS_MAX);
     h->answers = mailbox_new(sizeof(struct call *), HTTP_CALLS_MAX);
     enum status status = loop_new(&h->loop, e);
@@ -263,7 +294,8 @@ enum status http_open(struct server *s, struct http **http, struct error *e)
         status = listen_http(h, e);
     }
     if (status != STATUS_OK) {
-        http_close(h);
+        http_stop(h);
+        http_free(h);
         return status;
     }
     loop_watch(h->loop, mailbox_fd(h->answers));
@@ -307,7 +339,7 @@ void http_start(struct http *h)
     log_info("http", "listening", "port=%d", (int)h->server->config.http_port);
 }
 
-void http_close(struct http *h)
+void http_stop(struct http *h)
 {
     if (h == NULL)
         return;
@@ -318,6 +350,7 @@ void http_close(struct http *h)
     }
     h->server->guest = (struct server_guest){0};
     ready_close(h);
+    commands_close(h);
     calls_close(h);
     if (h->evhttp != NULL)
         evhttp_free(h->evhttp);
@@ -325,6 +358,13 @@ void http_close(struct http *h)
         client_free(h, container_of(queue_first(&h->clients), struct http_client, node));
     if (h->loop != NULL)
         loop_free(h->loop);
+}
+
+void http_free(struct http *h)
+{
+    if (h == NULL)
+        return;
+    calls_free(h);
     mailbox_free(h->questions);
     mailbox_free(h->answers);
     free(h);

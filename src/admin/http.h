@@ -1,4 +1,5 @@
-/* http.h -- the HTTP port of a node: /healthz, /readyz, /metrics.
+/* http.h -- the HTTP port of a node: health, metrics, the dashboard and its interface
+ * (docs/HTTP.md).
  *
  *        browser, Prometheus, probes
  *                  |
@@ -26,6 +27,8 @@ enum status http_open(struct server *s, struct http **http, struct error *e) MUS
 /* Starts the thread. */
 void http_start(struct http *h);
 /* Ends it, answers what is under way with an error. Before server_close(). */
-void http_close(struct http *h);
+void http_stop(struct http *h);
+/* After it: the data loop's workers had what belongs to calls. */
+void http_free(struct http *h);
 
 #endif

@@ -1,5 +1,4 @@
-/* http_call.c -- questions of the HTTP thread to the data loop, and what the data loop does with
- * them: a few in each turn, whatever is asked. */
+/* http_call.c -- questions of the HTTP thread to the data loop: that thread's half. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,38 +6,62 @@
 #include <strings.h>
 #include <unistd.h>
 #include "admin/http_internal.h"
-#include "admin/metrics.h"
 #include "base/base64.h"
 #include "base/clock.h"
 #include "base/panic.h"
 #include "server/listen.h"
-#include "server/pending.h"
 
-#define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
+#define COOKIE "avow="
 
-/* --- the HTTP thread's half ------------------------------------------------------------------- */
+/* --- who asks --------------------------------------------------------------------------------- */
 
-/* Authorization: Basic base64(user ":" password). Anything else is as if nothing was said. */
-static void take_credentials(struct call *call, const char *header)
+/* What follows word and a blank in an Authorization header; NULL: something else. */
+static const char *credentials_of(const char *header, const char *word)
 {
-    static const char basic[] = "Basic ";
+    const size_t size = strlen(word);
+    return strncasecmp(header, word, size) == 0 && header[size] == ' ' ? header + size + 1 : NULL;
+}
+
+/* base64(user ":" password) */
+static void take_basic(struct visitor *v, const char *coded)
+{
     struct buf text = {0};
-    if (header == NULL || strncasecmp(header, basic, sizeof(basic) - 1) != 0)
-        return;
-    call->has_credentials = true; /* also when they cannot be read: they are wrong then */
-    if (base64_decode(bytes_from_string(header + sizeof(basic) - 1), &text)) {
+    v->has_password = true; /* also when it cannot be read: it is wrong then */
+    if (base64_decode(bytes_from_string(coded), &text)) {
         const struct bytes all = buf_bytes(&text);
         const uint8_t *colon = all.size == 0 ? NULL : memchr(all.data, ':', all.size);
         if (colon != NULL) {
             const size_t at = (size_t)(colon - bytes_data(all));
-            buf_append_bytes(&call->user, bytes_of(all.data, at));
-            buf_append_bytes(&call->password, bytes_from(all, at + 1));
+            buf_append_bytes(&v->user, bytes_of(all.data, at));
+            buf_append_bytes(&v->password, bytes_from(all, at + 1));
         }
     }
+    if (text.size > 0)
+        explicit_bzero(buf_data(&text), text.size);
     buf_clear(&text);
 }
 
-static void take_address(struct call *call, struct evhttp_request *request)
+static void take_token(struct visitor *v, const char *token, size_t size)
+{
+    v->has_token = true;
+    buf_append(&v->token, token, size);
+}
+
+/* Our cookie among those of others (RFC 6265: name=value; name=value). */
+static void take_cookie(struct visitor *v, const char *header)
+{
+    while (*header != '\0') {
+        const size_t size = strcspn(header, ";");
+        if (size >= sizeof(COOKIE) - 1 && strncmp(header, COOKIE, sizeof(COOKIE) - 1) == 0) {
+            take_token(v, header + sizeof(COOKIE) - 1, size - (sizeof(COOKIE) - 1));
+            return;
+        }
+        header += size;
+        header += strspn(header, "; ");
+    }
+}
+
+static void take_address(struct visitor *v, struct evhttp_request *request)
 {
     char *host = NULL;
     ev_uint16_t port = 0;
@@ -49,25 +72,56 @@ static void take_address(struct call *call, struct evhttp_request *request)
         return;
     const evutil_socket_t fd = bufferevent_getfd(evhttp_connection_get_bufferevent(connection));
     if (getpeername(fd, (struct sockaddr *)&address, &size) == 0)
-        call->is_local = is_loopback(&address);
+        v->is_local = is_loopback(&address);
     evhttp_connection_get_peer(connection, &host, &port);
-    snprintf(call->address, sizeof(call->address), "%.50s:%u", host == NULL ? "?" : host, port);
+    snprintf(v->address, sizeof(v->address), "%.50s:%u", host == NULL ? "?" : host, port);
 }
+
+static void take_visitor(struct visitor *v, struct evhttp_request *request)
+{
+    const char *header = http_header(request, "Authorization");
+    const char *basic = credentials_of(header, "Basic");
+    const char *bearer = credentials_of(header, "Bearer");
+    if (basic != NULL)
+        take_basic(v, basic);
+    else if (bearer != NULL)
+        take_token(v, bearer, strlen(bearer));
+    else if (*header != '\0')
+        v->has_password = true; /* of a kind that nobody here knows: wrong */
+    else
+        take_cookie(v, http_header(request, "Cookie"));
+    take_address(v, request);
+    v->changes = evhttp_request_get_command(request) == EVHTTP_REQ_POST;
+    buf_append_string(&v->origin, http_header(request, "Origin"));
+    buf_append_string(&v->host, http_header(request, "Host"));
+}
+
+static void visitor_clear(struct visitor *v)
+{
+    if (v->password.size > 0)
+        explicit_bzero(buf_data(&v->password), v->password.size);
+    struct buf *const all[] = {&v->user, &v->password, &v->token, &v->origin, &v->host};
+    for (size_t i = 0; i < ARRAY_COUNT(all); i++)
+        buf_clear(all[i]);
+}
+
+/* --- there and back --------------------------------------------------------------------------- */
 
 struct call *call_new(struct http *h, enum call_kind kind, struct evhttp_request *request)
 {
-    if (h->call_count == HTTP_CALLS_MAX)
+    if (h->call_count == HTTP_CALLS_MAX) {
+        if (request != NULL)
+            http_reply_error(request, 503, "too many questions to the data loop wait");
         return NULL;
+    }
     struct call *call = xcalloc(1, sizeof(*call));
     call->http = h;
     call->kind = kind;
-    call->fd = -1;
+    call->type = HTTP_JSON;
+    call->fd = call->peer_fd = -1;
     call->deadline_us = clock_boot_us() + HTTP_CALL_MAX_US;
-    if (request != NULL) {
-        const struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
-        take_credentials(call, evhttp_find_header(headers, "Authorization"));
-        take_address(call, request);
-    }
+    if (request != NULL)
+        take_visitor(&call->visitor, request);
     call->request = request;
     queue_push_back(&h->calls, &call->node);
     h->call_count++;
@@ -84,28 +138,65 @@ static void call_free(struct call *call)
 {
     queue_remove(&call->node);
     call->http->call_count--;
-    if (call->password.size > 0)
-        explicit_bzero(buf_data(&call->password), call->password.size);
-    buf_clear(&call->user);
-    buf_clear(&call->password);
+    visitor_clear(&call->visitor);
+    if (call->said.size > 0)
+        explicit_bzero(buf_data(&call->said), call->said.size);
+    buf_clear(&call->said);
     buf_clear(&call->answer);
+    buf_clear(&call->cookie);
+    for (uint64_t i = 0; i < call->count && call->lines != NULL; i++)
+        buf_clear(&call->lines[i]);
+    free(call->lines);
+    free(call->facts);
     if (call->fd >= 0)
         close(call->fd);
+    if (call->peer_fd >= 0)
+        close(call->peer_fd);
     free(call);
+}
+
+static const char *text_of(struct buf *b)
+{
+    buf_append_u8(b, '\0');
+    return (const char *)buf_data(b);
+}
+
+/* A page of another node may read it. */
+static void add_friend_headers(struct call *call)
+{
+    struct evhttp_request *request = call->request;
+    if (call->visitor.origin.size > 0)
+        http_add_header(request, "Vary", "Origin");
+    if (!call->is_friend)
+        return;
+    http_add_header(request, "Access-Control-Allow-Origin", text_of(&call->visitor.origin));
+    http_add_header(request, "Access-Control-Allow-Credentials", "true");
+    if (call->kind != CALL_PREFLIGHT)
+        return;
+    http_add_header(request, "Access-Control-Allow-Methods", "GET, POST");
+    http_add_header(request, "Access-Control-Allow-Headers", "content-type, x-avow");
+    http_add_header(request, "Access-Control-Max-Age", "60");
 }
 
 static void call_answer(struct call *call)
 {
-    struct evhttp_request *request = call->request;
-    if (request == NULL)
+    if (call->request == NULL)
         return;
-    if (call->status == 401)
-        evhttp_add_header(evhttp_request_get_output_headers(request), "WWW-Authenticate",
-                          "Basic realm=\"AvowDB\", charset=\"UTF-8\"");
-    if (call->status == 200)
-        http_reply(request, 200, METRICS_TYPE, buf_bytes(&call->answer));
-    else
-        http_reply(request, call->status, "text/plain; charset=utf-8", buf_bytes(&call->answer));
+    add_friend_headers(call);
+    if (call->status == 200 && call->kind == CALL_COMMAND) {
+        command_begin(call);
+        return;
+    }
+    if (call->status == 200 && call->kind == CALL_PAGE) {
+        page_send(call);
+        return;
+    }
+    if (call->status == 401 && call->kind == CALL_METRICS) /* a page asks by itself */
+        http_add_header(call->request, "WWW-Authenticate",
+                        "Basic realm=\"AvowDB\", charset=\"UTF-8\"");
+    if (call->cookie.size > 0)
+        http_add_header(call->request, "Set-Cookie", text_of(&call->cookie));
+    http_reply(call->request, call->status, call->type, buf_bytes(&call->answer));
 }
 
 void calls_take(struct http *h, uint64_t now_us)
@@ -120,93 +211,24 @@ void calls_take(struct http *h, uint64_t now_us)
         call = container_of(node, struct call, node);
         if (call->request == NULL || now_us < call->deadline_us)
             continue;
-        http_reply_text(call->request, 503, "the data loop does not answer\n");
+        http_reply_error(call->request, 503, "the data loop does not answer");
         call->request = NULL;
     }
 }
 
 void calls_close(struct http *h)
 {
-    while (!queue_is_empty(&h->calls)) {
-        struct call *call = container_of(queue_first(&h->calls), struct call, node);
+    struct queue_node *node = queue_first(&h->calls);
+    for (; node != NULL; node = queue_next(&h->calls, node)) {
+        struct call *call = container_of(node, struct call, node);
         if (call->request != NULL)
-            http_reply_text(call->request, 503, "the server ends\n");
-        call_free(call);
+            http_reply_error(call->request, 503, "the server ends");
+        call->request = NULL;
     }
 }
 
-/* --- the data loop's half --------------------------------------------------------------------- */
-
-static void finish(struct call *call)
+void calls_free(struct http *h)
 {
-    if (!mailbox_send(call->http->answers, &call))
-        panic("more calls than HTTP_CALLS_MAX");
-}
-
-static bool admit(struct server *s, struct call *call, const char *command)
-{
-    const struct acl_visitor visitor = {buf_bytes(&call->user), buf_bytes(&call->password),
-                                        call->has_credentials, call->is_local};
-    switch (acl_admits(s, &visitor, command)) {
-    case ACL_DOOR_OPEN: return true;
-    case ACL_DOOR_LOGIN:
-        call->status = 401;
-        buf_append_string(&call->answer, "a user and its password are needed (HTTP Basic)\n");
-        return false;
-    case ACL_DOOR_RIGHT:
-        call->status = 403;
-        buf_printf(&call->answer, "the user may not run %s: ACL SETUSER ... +%s\n", command,
-                   command);
-        return false;
-    case ACL_DOOR_PROTECTED:
-        call->status = 403;
-        buf_append_string(&call->answer, "protected-mode: set a password for the default user, or "
-                                         "ask over the loopback interface\n");
-        return false;
-    }
-    panic("no such door");
-}
-
-static void metrics_ready(struct server *s, void *context)
-{
-    struct call *call = context;
-    call->status = 200;
-    metrics_text(s, &call->answer);
-    finish(call);
-}
-
-static void connect_inside(struct server *s, struct call *call)
-{
-    struct conn *c = conn_new(s, call->fd);
-    call->fd = -1;
-    c->is_local = call->is_local;
-    snprintf(c->address, sizeof(c->address), "%s", call->address);
-    c->session.user = ACL_NODE_USER;
-    c->session.is_authenticated = true;
-    session_set_name(&c->session.name, BYTES("readyz"));
-}
-
-static void run(struct server *s, struct call *call)
-{
-    switch (call->kind) {
-    case CALL_METRICS:
-        if (!admit(s, call, "info"))
-            finish(call);
-        else if (!pending_call(s, metrics_ready, call)) /* else what is known has to do */
-            metrics_ready(s, call);
-        return;
-    case CALL_CONNECT:
-        connect_inside(s, call);
-        finish(call);
-        return;
-    }
-}
-
-void http_turn(struct server *s, void *context)
-{
-    struct http *h = context;
-    struct call *call;
-    atomic_store_explicit(&h->data_turned_us, s->now_us, memory_order_relaxed);
-    for (int i = 0; i < HTTP_CALLS_PER_TURN && mailbox_receive(h->questions, &call, 1) == 1; i++)
-        run(s, call);
+    while (!queue_is_empty(&h->calls))
+        call_free(container_of(queue_first(&h->calls), struct call, node));
 }

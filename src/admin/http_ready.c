@@ -3,7 +3,7 @@
  * under way shares its answer, so that the question, which needs no password, costs the cluster no
  * more than one read at a time.
  *
- *   socketpair -> CALL_CONNECT: one end becomes a connection; the other: DBSIZE, a line, closed */
+ *   socketpair -> CALL_READY: one end becomes a connection; the other: DBSIZE, a line, closed */
 
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -59,7 +59,7 @@ static const char *probe_begin(struct http *h)
     int fds[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) != 0)
         return "not ready: no file descriptors\n";
-    struct call *call = call_new(h, CALL_CONNECT, NULL);
+    struct call *call = call_new(h, CALL_READY, NULL);
     if (call == NULL) {
         close(fds[0]);
         close(fds[1]);

@@ -136,28 +136,6 @@ bool acl_permits(struct conn *c, const struct command *command, const struct byt
     return false;
 }
 
-enum acl_door acl_admits(struct server *s, const struct acl_visitor *visitor, const char *command)
-{
-    const bool is_open = acl_is_open(s);
-    if (is_open && s->config.protected_mode && !visitor->is_local)
-        return ACL_DOOR_PROTECTED;
-    const struct acl_user *u = acl_user_by_id(s->acl, ACL_DEFAULT_USER);
-    if (visitor->has_credentials) {
-        u = acl_user_by_name(s->acl, visitor->user);
-        if (u == NULL || !acl_user_opens(u, visitor->password))
-            return ACL_DOOR_LOGIN;
-    } else if (!is_open) {
-        return ACL_DOOR_LOGIN;
-    }
-    const struct bytes args[] = {bytes_from_string(command)};
-    const struct command *parent;
-    const struct exec x = {.command = command_find(args, 1, &parent), .args = args, .arg_count = 1,
-                           .arena = &s->arena};
-    struct acl_denial denial;
-    CHECK(x.command != NULL);
-    return acl_check(u, &x, &denial) ? ACL_DOOR_OPEN : ACL_DOOR_RIGHT;
-}
-
 bool acl_is_open(const struct server *s)
 {
     const struct acl_user *u = acl_user_by_id(s->acl, ACL_DEFAULT_USER);

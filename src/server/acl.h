@@ -40,20 +40,6 @@ bool conn_login(struct conn *c, struct bytes user, struct bytes password);
 /* Whether c's user may run it now; if not, it is in the log, and *why_not is what to answer. */
 bool acl_permits(struct conn *c, const struct command *command, const struct bytes *args,
                  uint32_t arg_count, struct buf *why_not);
-/* Somebody who has no connection (HTTP). */
-struct acl_visitor {
-    struct bytes user, password;
-    bool has_credentials;
-    bool is_local; /* over the loopback interface */
-};
-enum acl_door {
-    ACL_DOOR_OPEN,
-    ACL_DOOR_LOGIN,     /* credentials are needed, or others */
-    ACL_DOOR_RIGHT,     /* the user may not run the command */
-    ACL_DOOR_PROTECTED, /* protected-mode, and nobody has set a password */
-};
-/* Whether the visitor may run the command of that name, as this node knows the users. */
-enum acl_door acl_admits(struct server *s, const struct acl_visitor *visitor, const char *command);
 /* Nothing is asked of who connects. */
 bool acl_is_open(const struct server *s);
 

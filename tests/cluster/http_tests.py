@@ -1,6 +1,8 @@
 """http_tests.py -- the HTTP port: what it tells, to whom, and that nothing said to it harms anybody."""
 import base64
 import http.client
+import json
+import os
 import random
 import shutil
 import socket
@@ -400,10 +402,260 @@ def an_http_port_that_cannot_be_had_is_named():
     fails_with(["--http-port", "99999"], "http-port")
 
 
+DELIBERATE = {"Content-Type": "application/json", "X-Avow": "1"}
+
+
+def api(node, path, body=None, want=200, **more):
+    """The JSON of an answer with this status; a body makes it a POST."""
+    headers = dict(more.pop("headers", {}))
+    if body is not None:
+        headers = {**DELIBERATE, **headers}
+        body = body if isinstance(body, (str, bytes)) else json.dumps(body)
+    status, text, answered = ask(node, path, "GET" if body is None else "POST", body=body, headers=headers, **more)
+    assert status == want, "%s: %d, not %d: %s" % (path, status, want, text)
+    assert answered["Content-Type"] == "application/json", answered
+    value = json.loads(text)
+    assert want == 200 or set(value) == {"error"} and len(value["error"]) > 10, value
+    return value
+
+
+def command(node, *argv, **more):
+    return api(node, "/api/command", {"argv": list(argv)}, **more).get("reply")
+
+
+def wait_until(holds, seconds=20):
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "not within %d s" % seconds
+        time.sleep(0.05)
+
+
+def every_node_tells_its_view_and_where_the_others_are():
+    with HttpCluster() as cluster:
+        origins = {node.number: "http://%s:%d" % node.http for node in cluster.nodes}
+        for node in cluster.nodes:
+            def places():
+                return {m["id"]: m.get("http") for m in api(node, "/api/node")["members"]}
+            wait_until(lambda: places() == origins)
+            view, info = api(node, "/api/node"), node.info("raft")
+            assert view["id"] == node.number and view["has_quorum"] and view["version"]
+            assert view["role"] == info["raft_role"] and str(view["term"]) == info["raft_term"]
+            assert view["leader"] == cluster.leader().number
+            assert abs(view["now_us"] / 1e6 - time.time()) < 5
+            assert view["keys"] == 2 and view["disk"]["total"] > view["disk"]["free"] > 0, view
+            assert all(m["role"] == "voter" and m["reachable"] for m in view["members"]), view
+            assert [m["port"] for m in view["members"]] == [n.port for n in cluster.nodes]
+            lags = [m["lag"] for m in view["members"] if "lag" in m]
+            assert len(lags) == (2 if view["role"] == "leader" else 0)
+        one, others = cluster.nodes[0], cluster.nodes[1:]
+        others[0].kill()
+        wait_until(lambda: any("is down" in text for text in api(cluster.leader(), "/api/node")["health"]))
+        wait_until(lambda: [m["reachable"] for m in api(one, "/api/node")["members"]][1] is False)
+        assert [m.get("http") for m in api(one, "/api/node")["members"]] == list(origins.values()), "it forgot"
+        others[1].kill()
+        wait_until(lambda: not api(one, "/api/node")["has_quorum"])
+        assert command(one, "SET", "k", "v")["value"].startswith(("CLUSTERDOWN", "UNCERTAIN"))
+        for node in others:
+            node.start()
+        wait_for(one, "/readyz", 200)
+
+
+def the_log_is_told_with_its_commands():
+    with HttpCluster() as cluster:
+        node = cluster.nodes[1]
+        for i in range(100):
+            node.call("SET", "key:%d" % i, "semi; colon")
+        log = api(node, "/api/log?count=200")
+        entries = log["entries"]
+        assert [e["index"] for e in entries] == list(range(entries[0]["index"], entries[0]["index"] + len(entries)))
+        assert log["last"] == entries[-1]["index"] and log["first"] <= entries[0]["index"]
+        assert entries[0]["kind"] == "config" and entries[0]["commands"][0].startswith("CONFIG voters=1")
+        assert entries[-1]["commands"] == ["db0 SET key:99 semi;\\x20colon"] and entries[-1]["bytes"] > 10
+        part = api(node, "/api/log?from=%d&count=3" % (entries[5]["index"]))["entries"]
+        assert part == entries[5:8]
+        assert len(api(node, "/api/log")["entries"]) == 40
+        assert api(node, "/api/log?from=999999")["entries"] == []
+        for query in ["count=0", "count=201", "count=-1", "count=x", "from=0", "from=" + "9" * 30, "from=1;drop",
+                      "from=%00", "from", "&&&&", "from=1&from=" + "a" * 3000]:
+            status, text, _ = ask(node, "/api/log?" + query)
+            assert status in (200, 400), (query, status, text)
+        assert ask(node, "/api/log?count=201")[0] == 400
+
+
+def commands_run_as_any_client_s():
+    with HttpCluster() as cluster:
+        one, two = cluster.nodes[:2]
+        assert command(one, "SET", "k", "h\u00e4llo") == {"type": "status", "value": "OK"}
+        assert command(two, "get", "k") == {"type": "bulk", "value": "h\u00e4llo"}
+        assert command(two, "GET", "none") == {"type": "nil", "value": None}
+        assert command(one, "INCR", "n") == {"type": "integer", "value": 1}
+        assert command(one, "INCR", "k")["type"] == "error"
+        assert command(one, "NOSUCH")["value"].startswith("ERR unknown command")
+        assert command(one, {"base64": "U0VU"}, {"base64": "/wA="}, {"base64": "AAD/"})["value"] == "OK"
+        assert command(two, "GET", {"base64": "/wA="}) == {"type": "bulk", "value": {"base64": "AAD/"}}
+        assert one.call("GET", b"\xff\x00") == b"\x00\x00\xff"
+        command(one, "RPUSH", "l", "a", "b")
+        assert command(two, "LRANGE", "l", "0", "-1")["value"] == [{"type": "bulk", "value": "a"},
+                                                                 {"type": "bulk", "value": "b"}]
+        command(one, "HSET", "h", "f", "v")
+        assert command(two, "HGETALL", "h") == {"type": "map", "value": [[{"type": "bulk", "value": "f"},
+                                                                          {"type": "bulk", "value": "v"}]]}
+        command(one, "ZADD", "z", "1.5", "m")
+        assert command(two, "ZSCORE", "z", "m") == {"type": "double", "value": "1.5"}
+        assert command(two, "SMEMBERS", "none") == {"type": "set", "value": []}
+        deep = command(one, "EVAL", "local t = 'x' for i = 1, 100 do t = {t} end return t", "0")
+        assert "deeper than is shown" in json.dumps(deep)
+        api(one, "/api/command", {"argv": ["SET", "there", "1"], "db": 3})
+        assert command(one, "EXISTS", "there")["value"] == 0
+        assert api(two, "/api/command", {"argv": ["EXISTS", "there"], "db": 3})["reply"]["value"] == 1
+        command(one, "SET", "large", "x" * 1000000)
+        for _ in range(3):
+            command(one, "APPEND", "large", "x" * 1000000)
+        assert len(command(two, "GET", "large")["value"]) == 4000000
+        command(one, "APPEND", "large", "x" * 1000000)
+        api(two, "/api/command", {"argv": ["GET", "large"]}, want=413)
+        assert cluster.check_equal()
+
+
+def commands_that_need_a_connection_are_refused_by_name():
+    with HttpCluster(count=1) as cluster:
+        node = cluster.nodes[0]
+        table = node.call("COMMAND")
+        names = {row[0].decode() for row in table if {b"blocking", b"pubsub"} & set(row[2]) and row[0] not in
+                 (b"xread", b"xreadgroup", b"publish", b"spublish", b"pubsub")}
+        assert {"blpop", "subscribe"} < names
+        for name in sorted(names | {"multi", "exec", "watch", "monitor", "auth", "hello", "reset", "quit", "select", "wait"}):
+            text = api(node, "/api/command", {"argv": [name.upper(), "k", "0"]}, want=400)["error"]
+            assert "redis-cli" in text, (name, text)
+        api(node, "/api/command", {"argv": ["XREAD", "BLOCK", "0", "STREAMS", "s", "$"]}, want=400)
+        api(node, "/api/command", {"argv": ["CLIENT", "REPLY", "OFF"]}, want=400)
+        assert command(node, "XREAD", "STREAMS", "s", "0")["type"] == "nil"
+        for body in [b"", b"{", b"[]", b"{}", b"null", b'{"argv":[]}', b'{"argv":"GET"}', b'{"argv":[1]}',
+                     b'{"argv":["GET",{"base64":"!"}]}', b'{"argv":["GET","k"],"db":-1}', b'{"argv":["GET","k"],"db":"0"}',
+                     b'{"argv":["GET","k"],"db":99}', b'{"argv":["GET","k"]} x', b'{"argv":' + b"[" * 5000 + b"]" * 5000 + b"}",
+                     b'{"argv":["\xff\xfe"]}', b'{"argv":' + json.dumps(["x"] * 2000).encode() + b"}", b"\0" * 100]:
+            api(node, "/api/command", body, want=400)
+        assert node.call("DBSIZE") == 2
+
+
+def what_strangers_pages_send_is_refused():
+    with HttpCluster(count=2) as cluster:
+        node, other = cluster.nodes
+        wait_until(lambda: all("http" in m for m in api(node, "/api/node")["members"]))
+        body, own, others = {"argv": ["SET", "k", "v"]}, "http://%s:%d" % node.http, "http://%s:%d" % other.http
+        for left_out in DELIBERATE:
+            headers = {name: value for name, value in DELIBERATE.items() if name != left_out}
+            status, _, _ = ask(node, "/api/command", "POST", body=json.dumps(body), headers=headers)
+            assert status == 400
+        form = {"Content-Type": "application/x-www-form-urlencoded", "X-Avow": "1"}
+        assert ask(node, "/api/command", "POST", body="argv=SET", headers=form)[0] == 400
+        for origin in ["http://evil.example", "null", own + "0", "http://127.0.0.1", own.replace("http", "ftp"), "x" * 5000]:
+            api(node, "/api/command", body, want=403, headers={"Origin": origin})
+            status, _, headers = ask(node, "/api/node", headers={"Origin": origin})
+            assert status == 200 and "Access-Control-Allow-Origin" not in headers, origin
+            assert ask(node, "/api/command", "OPTIONS", headers={"Origin": origin})[0] == 403
+        for origin in [own, others]:
+            api(node, "/api/command", body, headers={"Origin": origin})
+            status, _, headers = ask(node, "/api/node", headers={"Origin": origin})
+            assert headers["Access-Control-Allow-Origin"] == origin
+            assert headers["Access-Control-Allow-Credentials"] == "true"
+            status, _, headers = ask(node, "/api/command", "OPTIONS", headers={"Origin": origin})
+            assert status == 204 and "x-avow" in headers["Access-Control-Allow-Headers"]
+        for host in ["evil.example:8001", "evil.example", "127.0.0.1.evil.example"]: # DNS rebinding
+            api(node, "/api/node", want=403, headers={"Host": host})
+            api(node, "/api/command", body, want=403, headers={"Host": host, "Origin": "http://" + host})
+        for host in ["localhost:8001", "127.0.0.1", "[::1]:8001"]:
+            api(node, "/api/node", headers={"Host": host})
+        for path in ["/api/node", "/api/log", "/api/events"]:
+            assert ask(node, path, "POST", body="{}", headers=DELIBERATE)[0] == 405
+        assert ask(node, "/api/command")[0] == 405
+        api(node, "/api/chaos", {"action": "kill", "node": 1}, want=501)
+
+
+def cookie_of(node, user, password):
+    status, text, headers = ask(node, "/api/login", "POST", body=json.dumps({"user": user, "password": password}),
+                                headers=DELIBERATE)
+    assert status == 200 and json.loads(text) == {"user": user}, text
+    cookie = headers["Set-Cookie"]
+    assert "HttpOnly" in cookie and "SameSite=Strict" in cookie and "Path=/" in cookie, cookie
+    return cookie.split(";")[0]
+
+
+def a_login_holds_on_all_nodes_until_the_password_is_another():
+    with HttpCluster() as cluster:
+        one, two = cluster.nodes[:2]
+        one.call("ACL", "SETUSER", "reader", "on", ">secret", "+@read", "+info", "~*")
+        one.call("CONFIG", "SET", "requirepass", "root's")
+        wait_until(lambda: all(ask(node, "/api/node")[0] == 401 for node in cluster.nodes))
+        for path in ["/api/node", "/api/log"]:
+            api(two, path, want=401)
+        api(two, "/api/command", {"argv": ["GET", "formed"]}, want=401)
+        cookie = cookie_of(one, "reader", "secret")
+        for node in cluster.nodes:
+            with_cookie = {"headers": {"Cookie": "a=b; %s; c=d" % cookie}}
+            assert command(node, "GET", "formed", **with_cookie)["value"] == "1"
+            assert command(node, "SET", "formed", "2", **with_cookie)["value"].startswith("NOPERM")
+            assert command(node, "ACL", "WHOAMI", **with_cookie)["type"] == "error"
+            api(node, "/api/node", **with_cookie)
+            assert "raft|log" in api(node, "/api/log", want=403, **with_cookie)["error"]
+            assert ask(node, "/metrics", headers={"Authorization": "Bearer " + cookie[len("avow="):]})[0] == 200
+        token = cookie[len("avow="):]
+        name, seconds, mac = token.split(".")
+        for bad in [token[:-1], token + "0", token.upper(), ".".join([b"default".hex(), seconds, mac]),
+                    ".".join([name, str(int(seconds) + 1), mac]), ".".join([name, "0", mac]), "", ".", "..", "...",
+                    "a" * 5000, name, ".".join([name, seconds, "00" * 32])]:
+            api(one, "/api/node", want=401, headers={"Cookie": "avow=" + bad})
+        for user, password in [("reader", "wrong"), ("nobody", "secret"), ("reader", ""), ("", "")]:
+            api(one, "/api/login", {"user": user, "password": password}, want=401)
+        for body in [{}, {"user": "reader"}, {"user": 1, "password": "secret"}, []]:
+            api(one, "/api/login", body, want=400)
+        status, _, headers = ask(one, "/api/logout", "POST", body="{}", headers=DELIBERATE)
+        assert status == 200 and "Max-Age=0" in headers["Set-Cookie"]
+        root = cookie_of(two, "default", "root's")
+        assert command(one, "SET", "by", "root", headers={"Cookie": root})["value"] == "OK"
+        assert command(one, "ACL", "SETUSER", "reader", "resetpass", ">other", headers={"Cookie": root})["value"] == "OK"
+        wait_until(lambda: all(ask(node, "/api/node", headers={"Cookie": cookie})[0] == 401 for node in cluster.nodes))
+        api(one, "/api/node", headers={"Cookie": root})
+
+
+def files_are_given_from_their_directory_alone():
+    with HttpCluster(count=1) as cluster:
+        node = cluster.nodes[0]
+        status, text, _ = ask(node, "/")
+        assert status == 200 or "http-dir" in text, text
+        node.kill()
+        page = os.path.join(cluster.directory, "page")
+        os.makedirs(os.path.join(page, "assets"))
+        for name, text in [("index.html", "<p>page"), ("assets/a-1.js", "1;"), (".hidden", "no"), ("empty.txt", "")]:
+            with open(os.path.join(page, name), "w") as f:
+                f.write(text)
+        os.symlink("/etc/passwd", os.path.join(page, "link.txt"))
+        os.mkfifo(os.path.join(page, "pipe.txt"))
+        node.start("--http-dir", page)
+        wait_for(node, "/readyz", 200)
+        status, text, headers = ask(node, "/")
+        assert (status, text) == (200, "<p>page") and headers["Content-Type"].startswith("text/html")
+        assert headers["Cache-Control"] == "no-store" and headers["X-Content-Type-Options"] == "nosniff"
+        policy = headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy and "script-src 'self';" in policy and "unsafe" not in policy, policy
+        assert "http://%s:%d" % node.http in policy
+        status, text, headers = ask(node, "/assets/a-1.js")
+        assert (status, text) == (200, "1;") and headers["Content-Type"].startswith("text/javascript")
+        assert ask(node, "/empty.txt")[:2] == (200, "")
+        for path in ["/../page/index.html", "/assets/../index.html", "/.hidden", "/assets/.", "/assets/..", "//index.html",
+                     "/assets//a-1.js", "/assets", "/assets/", "/%69ndex.html", "/index.html%00", "/link.txt", "/pipe.txt",
+                     "/..%2f..%2fetc/passwd", "/" + "a/" * 2000, "/index.html/", "/etc/passwd", "/C:/x", "/\\..\\x"]:
+            status, text, _ = ask(node, path)
+            assert status in (400, 404) and "page" not in text and "root" not in text, (path, status, text)
+
+
 TESTS = [
     every_figure_of_info_is_a_metric, promtool_finds_nothing_wrong_with_metrics,
     without_a_majority_a_node_is_healthy_and_not_ready, a_node_in_no_cluster_is_healthy_and_not_ready,
     metrics_are_told_to_those_who_may_run_info, hostile_requests_are_refused_and_harm_nobody,
     more_connections_than_there_is_room_for_wait_and_harm_nobody, who_sends_for_ever_is_cut_off,
     a_loop_that_stands_still_is_told, many_who_ask_at_once_are_answered, an_http_port_that_cannot_be_had_is_named,
+    every_node_tells_its_view_and_where_the_others_are, the_log_is_told_with_its_commands, commands_run_as_any_client_s,
+    commands_that_need_a_connection_are_refused_by_name, what_strangers_pages_send_is_refused,
+    a_login_holds_on_all_nodes_until_the_password_is_another, files_are_given_from_their_directory_alone,
 ]
