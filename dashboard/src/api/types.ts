@@ -6,7 +6,7 @@ export interface Member {
   id: number;
   role: string; // voter, learner
   host: string;
-  port: number;
+  port?: number; // of clients, unless the node serves no HTTP
   http?: string; // where its page and API are, unless it serves none
   chaos?: string; // where its supervisor answers, when that is another address
   peer_port?: number;

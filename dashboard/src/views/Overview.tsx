@@ -32,7 +32,7 @@ function NodeCard({ row, contact }: { row: NodeRow; contact: string }) {
         {row.label} <span className={`role ${role.replace(' ', '-')}`}>{role}</span>
       </h2>
       <p className="address">
-        {row.member ? `${row.member.host}:${row.member.port}` : row.seat?.origin}
+        {row.member ? `${row.member.host}${row.member.port ? `:${row.member.port}` : ''}` : row.seat?.origin}
         {view && ` · ${view.version}`}
         {view && row.up && ` · up ${duration(view.uptime_s)}`}
       </p>
