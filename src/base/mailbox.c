@@ -15,12 +15,14 @@
 
 #include "base/panic.h"
 
+enum receiver { AWAKE, DOZING, SLEEPING };
+
 struct mailbox {
     pthread_mutex_t mutex;
     size_t message_size, capacity;
     size_t first;         /* position of the oldest message */
     atomic_size_t count;  /* changed under the mutex, looked at without it */
-    bool sleeping;        /* the receiver waits for the eventfd */
+    enum receiver receiver; /* unless AWAKE it waits for the eventfd */
     uint64_t wakes_unread;
     int fd;
     uint8_t *messages;
@@ -74,7 +76,24 @@ static void wake(const struct mailbox *m)
     CHECK(written == sizeof(one));
 }
 
-static bool put(struct mailbox *m, const void *message, bool may_wake)
+/* Under the mutex; true: the caller is to call wake() outside it. */
+static bool becomes_awake(struct mailbox *m)
+{
+    if (m->receiver == AWAKE)
+        return false;
+    m->receiver = AWAKE;
+    m->wakes_unread++;
+    return true;
+}
+
+enum urgency { LEFT, OFFERED, SENT };
+
+static bool is_urgent(const struct mailbox *m, enum urgency urgency)
+{
+    return urgency == SENT || (urgency == OFFERED && m->receiver == SLEEPING);
+}
+
+static bool put(struct mailbox *m, const void *message, enum urgency urgency)
 {
     lock(m);
     const size_t count = atomic_load_explicit(&m->count, memory_order_relaxed);
@@ -87,9 +106,7 @@ static bool put(struct mailbox *m, const void *message, bool may_wake)
         position -= m->capacity;
     memcpy(m->messages + position * m->message_size, message, m->message_size);
     atomic_store_explicit(&m->count, count + 1, memory_order_release);
-    const bool wakes = may_wake && m->sleeping;
-    m->sleeping = m->sleeping && !wakes;
-    m->wakes_unread += wakes;
+    const bool wakes = is_urgent(m, urgency) && becomes_awake(m);
     unlock(m);
 
     if (wakes)
@@ -99,12 +116,28 @@ static bool put(struct mailbox *m, const void *message, bool may_wake)
 
 bool mailbox_send(struct mailbox *m, const void *message)
 {
-    return put(m, message, true);
+    return put(m, message, SENT);
 }
 
 bool mailbox_leave(struct mailbox *m, const void *message)
 {
-    return put(m, message, false);
+    return put(m, message, LEFT);
+}
+
+bool mailbox_offer(struct mailbox *m, const void *message)
+{
+    return put(m, message, OFFERED);
+}
+
+void mailbox_wake(struct mailbox *m)
+{
+    if (mailbox_count(m) == 0)
+        return;
+    lock(m);
+    const bool wakes = becomes_awake(m);
+    unlock(m);
+    if (wakes)
+        wake(m);
 }
 
 size_t mailbox_receive(struct mailbox *m, void *messages, size_t max)
@@ -139,19 +172,37 @@ int mailbox_fd(const struct mailbox *m)
     return m->fd;
 }
 
-bool mailbox_sleep(struct mailbox *m)
+static bool wait_as(struct mailbox *m, enum receiver receiver)
 {
     lock(m);
-    m->sleeping = mailbox_count(m) == 0;
-    const bool sleeping = m->sleeping;
+    const bool waits = mailbox_count(m) == 0;
+    m->receiver = waits ? receiver : AWAKE;
     unlock(m);
-    return sleeping;
+    return waits;
+}
+
+bool mailbox_sleep(struct mailbox *m)
+{
+    return wait_as(m, SLEEPING);
+}
+
+bool mailbox_doze(struct mailbox *m)
+{
+    return wait_as(m, DOZING);
+}
+
+bool mailbox_is_asleep(struct mailbox *m)
+{
+    lock(m);
+    const bool is_asleep = m->receiver != AWAKE;
+    unlock(m);
+    return is_asleep;
 }
 
 void mailbox_awake(struct mailbox *m)
 {
     lock(m);
-    m->sleeping = false;
+    m->receiver = AWAKE;
     const uint64_t unread = m->wakes_unread;
     unlock(m);
     if (unread == 0)

@@ -23,6 +23,13 @@ bool mailbox_send(struct mailbox *m, const void *message);
  * wakes it. For what is worth knowing and not worth 7 us. */
 bool mailbox_leave(struct mailbox *m, const void *message);
 
+/* The same, but a receiver that dozes goes on dozing; one that sleeps is woken. For what is only in
+ * a hurry when somebody waits for it, which the receiver knows. */
+bool mailbox_offer(struct mailbox *m, const void *message);
+
+/* Wakes a receiver that sleeps or dozes, if there are messages: what was left or offered. */
+void mailbox_wake(struct mailbox *m);
+
 /* Moves up to max messages out, oldest first; returns how many. */
 size_t mailbox_receive(struct mailbox *m, void *messages, size_t max);
 
@@ -32,9 +39,13 @@ size_t mailbox_count(struct mailbox *m);
 /* An eventfd that becomes readable when a message arrives while the receiver sleeps. */
 int mailbox_fd(const struct mailbox *m);
 
-/* The receiver is about to wait: true = go ahead, the next send will wake you; false = there are
- * messages, do not sleep. */
+/* The receiver is about to wait: true = go ahead, the next send or offer will wake you; false =
+ * there are messages, do not sleep. */
 bool mailbox_sleep(struct mailbox *m);
+/* The same, but an offer will not wake you. */
+bool mailbox_doze(struct mailbox *m);
+/* Whether the receiver waits and has not been woken. */
+bool mailbox_is_asleep(struct mailbox *m);
 
 /* The receiver is awake: empties the eventfd; sends stay silent until the next mailbox_sleep(). */
 void mailbox_awake(struct mailbox *m);

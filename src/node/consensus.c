@@ -128,6 +128,7 @@ static void take_ticks(struct consensus *c)
         }
         c->next_tick_us += tick_us;
         c->batches_wait = false;
+        c->ticked = true;
         if (c->raft == NULL)
             continue;
         step_quietly(c, &(struct raft_input){.type = RAFT_TICK});
@@ -164,7 +165,7 @@ static void turn_core(struct consensus *c)
 uint64_t consensus_turn(struct consensus *c)
 {
     c->now_us = c->o.clock.boot_us(c->o.clock.context);
-    c->again = c->role_news = false;
+    c->again = c->role_news = c->ticked = false;
     take_mails(c);
     peers_receive(c);
     take_ticks(c);

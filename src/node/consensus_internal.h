@@ -44,7 +44,7 @@ struct consensus {
 
     uint64_t now_us, next_tick_us;
     bool again;     /* something is left to do at once */
-    bool role_news; /* in this turn */
+    bool role_news, ticked; /* in this turn */
 
     struct entry_cache cache;
     struct queue writes; /* struct pending_write, oldest first */

@@ -16,6 +16,8 @@
 #define UNAPPLIED_BYTES_MAX ((size_t)64 << 20)
 #define LAG_ENTRIES 1024 /* read at once for a lagging shard */
 #define LAG_BYTES ((size_t)4 << 20)
+#define QUIET_ENTRIES 16 /* that a shard which nobody waits for is given at once, */
+#define QUIET_ENTRY_BYTES ((uint32_t)64 << 10) /* unless one is as large as this */
 
 void deliver_applied(struct consensus *c, raft_index index)
 {
@@ -46,6 +48,15 @@ bool deliver_flush(struct consensus *c, raft_index index)
     return false;
 }
 
+/* A shard that nobody waits for dozes: woken for every entry, it would take its time just when the
+ * next one is on the way to the disk. It is given some at once, at the latest after a tick. */
+static bool send_entry(struct consensus *c, const struct shard_mail *m, uint32_t size)
+{
+    const bool is_quiet = m->entry_kind == RAFT_DATA && m->index % QUIET_ENTRIES != 0 &&
+                          size < QUIET_ENTRY_BYTES;
+    return is_quiet ? mailbox_offer(c->o.outbox, m) : mailbox_send(c->o.outbox, m);
+}
+
 /* The block's reference goes with it. */
 static void mail_entry(struct consensus *c, const struct cached_entry *entry)
 {
@@ -58,7 +69,7 @@ static void mail_entry(struct consensus *c, const struct cached_entry *entry)
         .commit_index = c->commit_index,
     };
     const uint32_t size = entry->block == NULL ? 0 : entry->block->size; /* while it is ours */
-    const bool sent = mailbox_send(c->o.outbox, &m);
+    const bool sent = send_entry(c, &m, size);
     CHECK(sent); /* room was looked at, and only this thread sends there */
     c->mailed_index++;
     c->mailed_sizes[c->mailed_index % UNAPPLIED_MAX] = size;
@@ -141,6 +152,8 @@ void deliver_turn(struct consensus *c)
     mail_committed(c);
     mail_status(c);
     relay_turn(c);
+    if (c->ticked)
+        mailbox_wake(c->o.outbox);
     if (!entry_cache_is_over(&c->cache))
         return;
     struct raft_status status;

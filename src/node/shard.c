@@ -310,6 +310,12 @@ uint64_t shard_turn(struct shard *s)
     return due_us(s);
 }
 
+bool shard_is_awaited(const struct shard *s)
+{
+    return s->pool.requests > 0 || !queue_is_empty(&s->blocked) || s->relay.held_count > 0 ||
+           s->flush_to > s->durable_index || s->install.step != INSTALL_NONE || !s->ready;
+}
+
 /* --- for INFO and the like -------------------------------------------------------------------- */
 
 void shard_status(const struct shard *s, struct shard_status *status)

@@ -131,6 +131,10 @@ bool shard_relays_to(const struct shard *s, uint64_t node);
  * Returns when the next turn is due at the latest, in boot_us (0: at once, there is more to do). */
 uint64_t shard_turn(struct shard *s);
 
+/* Whether somebody here waits for what is to be applied. While not, entries may come later and
+ * several at once (mailbox_doze). */
+bool shard_is_awaited(const struct shard *s);
+
 /* Starts a flush of the row cache if none runs; true when nothing is dirty any more. While
  * flush_failed, none is started. */
 bool shard_flush(struct shard *s);

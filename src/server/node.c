@@ -550,9 +550,10 @@ void node_run_workers(struct node *n)
     workers_client_run(n->data_work);
 }
 
-bool node_sleep(struct node *n)
+bool node_sleep(struct node *n, bool awaited)
 {
-    const bool mail = mailbox_sleep(n->to_shard);
+    const bool dozes = !awaited && n->shard != NULL && !shard_is_awaited(n->shard);
+    const bool mail = dozes ? mailbox_doze(n->to_shard) : mailbox_sleep(n->to_shard);
     const bool work = workers_client_sleep(n->data_work);
     const bool other = n->has_thread || consensus_sleep(n);
     return mail && work && other;

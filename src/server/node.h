@@ -45,8 +45,9 @@ struct shard *node_shard(struct node *n);
 uint64_t node_consensus_turn(struct node *n);
 /* Completed work of the data loop. */
 void node_run_workers(struct node *n);
-/* Before the data loop waits: false = something has come, do not. Afterwards: awake. */
-bool node_sleep(struct node *n);
+/* Before the data loop waits: false = something has come, do not. Afterwards: awake. awaited:
+ * somebody waits for what is applied, beside those of whom the shard knows. */
+bool node_sleep(struct node *n, bool awaited);
 void node_awake(struct node *n);
 
 uint64_t node_id(const struct node *n); /* 0: not introduced yet */

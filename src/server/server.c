@@ -275,7 +275,8 @@ static void announce(const struct server *s)
 /* false: something has come, do not wait. */
 static bool server_sleep(struct server *s)
 {
-    const bool node = node_sleep(s->node);
+    const bool listens = s->pubsub.subscriptions > 0 || s->tracking.clients > 0;
+    const bool node = node_sleep(s->node, listens);
     const bool guest = s->guest.turn == NULL || s->guest.sleep(s->guest.context);
     return node && guest;
 }

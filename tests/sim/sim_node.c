@@ -258,9 +258,16 @@ static void consensus_turns(struct sim *s, struct sim_event *event)
         if (!n->up)
             return;
     }
-    if (n->shard != NULL && mailbox_count(n->to_shard) > 0)
+    if (n->shard != NULL && mailbox_count(n->to_shard) > 0 && !mailbox_is_asleep(n->to_shard))
         sim_soon(s, &n->shard_turn, 1 + sim_random(s, TURN_MAX_US));
     sim_check_node(s, n);
+}
+
+/* As the data loop's thread waits: for entries that nobody here waits for, no longer than others
+ * have it wait. false: it must not. */
+static bool shard_sleeps(struct sim_node *n)
+{
+    return shard_is_awaited(n->shard) ? mailbox_sleep(n->to_shard) : mailbox_doze(n->to_shard);
 }
 
 static void shard_turns(struct sim *s, struct sim_event *event)
@@ -272,12 +279,13 @@ static void shard_turns(struct sim *s, struct sim_event *event)
         sim_at(s, event, 1000);
         return;
     }
+    mailbox_awake(n->to_shard);
     sim_relay_turn(s, n);
     volatile uint64_t next = 0;
     SIM_RUN_NODE(s, n, next = shard_turn(n->shard));
     if (!n->up)
         return;
-    turn_at(s, n, event, next);
+    turn_at(s, n, event, shard_sleeps(n) ? next : 0);
     if (mailbox_count(n->to_consensus) > 0)
         sim_soon(s, &n->consensus_turn, 1 + sim_random(s, TURN_MAX_US));
     sim_check_node(s, n);

@@ -79,6 +79,55 @@ static void what_is_left_wakes_nobody_and_is_there(void **state)
     mailbox_free(m);
 }
 
+static void an_offer_wakes_who_sleeps_and_not_who_dozes(void **state)
+{
+    (void)state;
+    const int offered = 1, sent = 2;
+    int out[4];
+    struct mailbox *m = mailbox_new(sizeof(int), 4);
+    assert_true(mailbox_sleep(m));
+    assert_true(mailbox_is_asleep(m));
+    assert_true(mailbox_offer(m, &offered));
+    assert_true(is_readable(m, 0));
+    assert_false(mailbox_is_asleep(m));
+    mailbox_awake(m);
+    assert_false(mailbox_doze(m)); /* nobody dozes on a message */
+    assert_int_equal(mailbox_receive(m, out, 4), 1);
+
+    assert_true(mailbox_doze(m));
+    assert_true(mailbox_offer(m, &offered));
+    assert_false(is_readable(m, 0));
+    assert_true(mailbox_is_asleep(m));
+    assert_true(mailbox_send(m, &sent));
+    assert_true(is_readable(m, 0));
+    mailbox_awake(m);
+    assert_int_equal(mailbox_receive(m, out, 4), 2);
+    assert_int_equal(out[0], offered);
+    assert_int_equal(out[1], sent);
+    mailbox_free(m);
+}
+
+static void a_wake_is_for_what_was_left_or_offered(void **state)
+{
+    (void)state;
+    const int message = 1;
+    int out[4];
+    struct mailbox *m = mailbox_new(sizeof(int), 4);
+    assert_true(mailbox_doze(m));
+    mailbox_wake(m);
+    assert_false(is_readable(m, 0)); /* there is nothing */
+    assert_true(mailbox_offer(m, &message));
+    assert_true(mailbox_leave(m, &message));
+    assert_false(is_readable(m, 0));
+    mailbox_wake(m);
+    mailbox_wake(m);
+    assert_true(is_readable(m, 0));
+    mailbox_awake(m);
+    assert_false(is_readable(m, 0));
+    assert_int_equal(mailbox_receive(m, out, 4), 2);
+    mailbox_free(m);
+}
+
 static void only_the_first_send_to_a_sleeper_wakes(void **state)
 {
     (void)state;
@@ -166,6 +215,8 @@ int main(void)
         cmocka_unit_test(messages_come_out_in_order_over_the_end_of_the_ring),
         cmocka_unit_test(a_full_mailbox_refuses_and_keeps_what_it_has),
         cmocka_unit_test(what_is_left_wakes_nobody_and_is_there),
+        cmocka_unit_test(an_offer_wakes_who_sleeps_and_not_who_dozes),
+        cmocka_unit_test(a_wake_is_for_what_was_left_or_offered),
         cmocka_unit_test(only_the_first_send_to_a_sleeper_wakes),
         cmocka_unit_test(threads_lose_no_message_and_no_wake),
     };

@@ -1,5 +1,6 @@
 /* test_leader_books.c -- what a leader takes from the origins of batches (ARCHITECTURE §3.1 step
- * 4): frames by hand to one consensus half that leads a cluster of one. */
+ * 4), and when their entries wake its shard: frames by hand to one consensus half that leads a
+ * cluster of one. */
 
 #include "test.h"
 
@@ -71,13 +72,23 @@ static void run_job(void *context, enum worker worker, struct job *job)
     job->done(job);
 }
 
+/* What a shard does that has been woken. Returns how many entries it got. */
+static uint32_t take_mails(struct world *w)
+{
+    uint32_t entries = 0;
+    struct shard_mail m;
+    while (mailbox_receive(w->outbox, &m, 1) == 1) {
+        entries += m.kind == MAIL_COMMITTED;
+        block_unref(m.block);
+    }
+    return entries;
+}
+
 static void turn(struct world *w)
 {
     w->now_us += 10000;
     consensus_turn(w->consensus);
-    struct shard_mail m;
-    while (mailbox_receive(w->outbox, &m, 1) == 1)
-        block_unref(m.block);
+    take_mails(w);
 }
 
 static struct world *world_new(void)
@@ -124,8 +135,8 @@ static void world_free(struct world *w)
     free(w);
 }
 
-/* A batch of ORIGIN; term 0: the leader's own. Whether it was taken. */
-static bool takes(struct world *w, struct wire_propose p)
+/* A batch of ORIGIN; term 0: the leader's own. */
+static void propose(struct world *w, struct wire_propose p)
 {
     if (p.term == 0)
         p.term = w->consensus->term;
@@ -134,9 +145,15 @@ static bool takes(struct world *w, struct wire_propose p)
     struct buf frame = {0};
     wire_encode_propose(&frame, &p);
     buf_append_bytes(&frame, p.block);
-    const uint64_t before = w->consensus->batches_taken;
     consensus_receive(w->consensus, ORIGIN, buf_bytes(&frame));
     buf_clear(&frame);
+}
+
+/* Whether it was. */
+static bool takes(struct world *w, struct wire_propose p)
+{
+    const uint64_t before = w->consensus->batches_taken;
+    propose(w, p);
     turn(w);
     return w->consensus->batches_taken > before;
 }
@@ -192,6 +209,44 @@ static void a_newer_boot_starts_anew_and_an_older_one_is_over(void **state)
     world_free(w);
 }
 
+/* One more entry of ORIGIN, at once: no tick is due. */
+static void commit_one(struct world *w, uint64_t number)
+{
+    propose(w, (struct wire_propose){.boot = 3, .previous = number - 1, .number = number});
+    consensus_turn(w->consensus);
+}
+
+/* mailbox_doze(): nobody here waits for what others write. */
+static void a_dozing_shard_is_woken_by_a_tick_or_by_many_entries(void **state)
+{
+    (void)state;
+    struct world *w = world_new();
+    uint64_t number = 0;
+    assert_true(mailbox_doze(w->outbox));
+    commit_one(w, ++number);
+    assert_true(mailbox_is_asleep(w->outbox));
+    w->now_us += 10000;
+    consensus_turn(w->consensus);
+    assert_false(mailbox_is_asleep(w->outbox));
+    mailbox_awake(w->outbox);
+    assert_int_equal(take_mails(w), 1);
+
+    assert_true(mailbox_doze(w->outbox));
+    uint32_t entries = 0;
+    for (; mailbox_is_asleep(w->outbox); entries++)
+        commit_one(w, ++number);
+    assert_in_range(entries, 2, 16);
+    mailbox_awake(w->outbox);
+    assert_int_equal(take_mails(w), entries);
+
+    assert_true(mailbox_sleep(w->outbox)); /* somebody waits */
+    commit_one(w, ++number);
+    assert_false(mailbox_is_asleep(w->outbox));
+    mailbox_awake(w->outbox);
+    assert_int_equal(take_mails(w), 1);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +254,7 @@ int main(void)
         cmocka_unit_test(copies_are_dropped_in_silence),
         cmocka_unit_test(a_batch_of_another_term_is_not_taken),
         cmocka_unit_test(a_newer_boot_starts_anew_and_an_older_one_is_over),
+        cmocka_unit_test(a_dozing_shard_is_woken_by_a_tick_or_by_many_entries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -668,6 +668,46 @@ static void without_a_cache_a_turn_applies_what_has_come(void **state)
     sw_clear(&w);
 }
 
+/* While it is not, entries may come later and several at once. */
+static void a_shard_is_awaited_while_somebody_has_no_answer(void **state)
+{
+    (void)state;
+    struct sw_world w;
+    sw_init(&w, 1 << 20, 64);
+    struct sw_request write = {0}, read = {0}, blocked = {0}, push = {0};
+    assert_true(shard_is_awaited(w.shard)); /* it is not ready */
+    lead(&w);
+    assert_false(shard_is_awaited(w.shard));
+
+    sw_write(&w, &write, "SET k v");
+    assert_true(shard_is_awaited(w.shard));
+    sw_turn(&w);
+    assert_true(shard_is_awaited(w.shard));
+    sw_settle(&w);
+    assert_false(shard_is_awaited(w.shard));
+
+    sw_read(&w, &read, "GET k");
+    sw_turn(&w);
+    assert_true(shard_is_awaited(w.shard));
+    sw_settle(&w);
+    assert_string_equal(sw_reply(&read), "$1\r\nv\r\n");
+    assert_false(shard_is_awaited(w.shard));
+
+    sw_write(&w, &blocked, "BLPOP l 0");
+    sw_settle(&w);
+    assert_true(blocked.waits);
+    assert_true(shard_is_awaited(w.shard)); /* another node's push may serve it */
+    sw_write(&w, &push, "RPUSH l e");
+    sw_settle(&w);
+    assert_true(blocked.done);
+    assert_false(shard_is_awaited(w.shard));
+    sw_request_clear(&write);
+    sw_request_clear(&read);
+    sw_request_clear(&blocked);
+    sw_request_clear(&push);
+    sw_clear(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -690,6 +730,7 @@ int main(void)
         cmocka_unit_test(the_time_of_entries_that_delete_what_is_due_is_told),
         cmocka_unit_test(the_leaders_timer_deletes_what_is_due),
         cmocka_unit_test(a_large_request_travels_in_parts),
+        cmocka_unit_test(a_shard_is_awaited_while_somebody_has_no_answer),
         cmocka_unit_test(a_flush_and_a_crash_lose_nothing),
         cmocka_unit_test(apply_waits_while_the_cache_is_pressed),
     };
