@@ -59,6 +59,7 @@ static int run(struct server *s)
     if (server_open(s, &e) == STATUS_OK && http_open(s, &http, &e) == STATUS_OK) {
         http_start(http);
         server_run(s);
+        result = s->is_outdated;
     } else {
         log_error("server", "cannot start", "%s", e.text);
         result = 1;
@@ -67,7 +68,7 @@ static int run(struct server *s)
     server_close(s);
     http_free(http);
     log_close();
-    if (result != 0 && *s->config.logfile != '\0')
+    if (e.text[0] != '\0' && *s->config.logfile != '\0')
         usage_error(e.text); /* also where it was started */
     return result;
 }

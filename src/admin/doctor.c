@@ -198,6 +198,26 @@ static void check_changes(struct doctor *d)
             "There are two voters: if either goes down, nothing is decided.");
 }
 
+/* Versions may be mixed for as long as an upgrade takes: until all know more than is in force. */
+static void check_levels(struct doctor *d)
+{
+    const struct consensus_status *status = d->status;
+    uint32_t most = status->level_max;
+    for (uint32_t i = 0; i < status->member_count; i++)
+        most = MAX(most, status->members[i].build.level);
+    for (uint32_t i = 0; i < status->member_count && most > status->level; i++) {
+        const struct member *m = &status->members[i];
+        if (m->build.level == 0)
+            say(d, "start it with the newer version, or RAFT REMOVE it",
+                "Newer versions run here, but the feature level stays %u: it is not known what "
+                "node %llu will run.", status->level, U(m->node));
+        else if (m->build.level <= status->level)
+            say(d, "finish the upgrade (docs/UPGRADE.md): run the newer version there",
+                "Versions are mixed: the feature level stays %u because of node %llu, which knows "
+                "no other; others know %u.", status->level, U(m->node), most);
+    }
+}
+
 static void check_archive(struct doctor *d)
 {
     const struct consensus_status *status = d->status;
@@ -217,7 +237,7 @@ uint32_t doctor_find(struct server *s, doctor_says *says, void *context)
 {
     static void (*const checks[])(struct doctor *) = {
         check_service, check_leader, check_members, check_disk, check_lag, check_clock,
-        check_changes, check_archive,
+        check_changes, check_levels, check_archive,
     };
     struct doctor d = {.s = s, .status = &s->consensus, .says = says,
                        .context = context};

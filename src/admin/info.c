@@ -362,6 +362,9 @@ static void info_peers(struct server *s, struct buf *to)
             buf_printf(to, ",state=%s,next_index=%llu,match_index=%llu,inflight=%u",
                        states[peer->state], U(peer->next_index), U(peer->match_index),
                        peer->inflight_count);
+        if (member->build.level > 0)
+            buf_printf(to, ",version=%s,feature_level_max=%u", member->build.version,
+                       member->build.level);
         const uint64_t last_ms = status->last_contact_ms[i];
         if (last_ms == UINT64_MAX)
             buf_append_string(to, ",last_contact_ms=never\r\n");
@@ -396,6 +399,9 @@ static void raft_fields(struct server *s, struct buf *to)
     number(to, "raft_log_bytes", status->log_bytes);
     number(to, "raft_voters", raft->config.incoming.count);
     number(to, "raft_learners", raft->config.learners.count);
+    text(to, "raft_version", PACKAGE_VERSION);
+    number(to, "raft_feature_level", status->level);
+    number(to, "raft_feature_level_max", status->level_max);
     number(to, "raft_elections", status->elections);
     number(to, "raft_log_compactions", status->compactions);
     number(to, "raft_snapshots_sent", status->snapshots_sent);

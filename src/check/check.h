@@ -27,6 +27,7 @@ struct node_dir {
     struct members members; /* the newest configuration that log or state know */
     uint64_t members_index; /* 0: none, or older than the log */
     bool has_members;
+    uint32_t level; /* feature level, also of a configuration that this build cannot read */
 };
 
 /* read_only false: the log is opened for a change, which counts a life. */

@@ -62,6 +62,8 @@ int check_info(struct node_dir *n)
     print_set(n, "voters", &n->members.config.incoming);
     print_set(n, "leaving", &n->members.config.outgoing);
     print_set(n, "learners", &n->members.config.learners);
+    printf("level      feature level %u%s\n", n->level,
+           n->level > FEATURE_LEVEL_MAX ? ", of a newer version than this one" : "");
     return 0;
 }
 

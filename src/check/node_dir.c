@@ -10,6 +10,7 @@
 #include "keyspace/keyspace.h"
 #include "kv/disk.h"
 #include "kv/kv.h"
+#include "machine/entry.h"
 
 #define CACHE_BYTES ((size_t)1 << 20)
 
@@ -40,6 +41,7 @@ static enum status open_state(struct node_dir *n, struct error *e)
 static void take_members(struct node_dir *n, uint64_t index, struct bytes payload)
 {
     struct members found;
+    n->level = MAX(n->level, config_level(payload));
     if (index < n->members_index || !members_decode(payload, &found))
         return;
     n->members = found;

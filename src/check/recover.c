@@ -12,6 +12,7 @@
 #include "base/panic.h"
 #include "base/prng.h"
 #include "check/check.h"
+#include "machine/entry.h"
 
 static void explain(const struct node_dir *n)
 {
@@ -70,6 +71,11 @@ int check_recover(struct node_dir *n, bool confirmed)
     struct error e;
     if (n->recovered.identity.node_id == 0 || !n->has_members) {
         fprintf(stderr, "avow-check: this directory never belonged to a cluster\n");
+        return 1;
+    }
+    if (n->level > FEATURE_LEVEL_MAX) { /* what we cannot read would not be kept */
+        fprintf(stderr, "avow-check: the cluster had feature level %u, and this version knows %u: "
+                        "use the newer version\n", n->level, FEATURE_LEVEL_MAX);
         return 1;
     }
     if (n->applied_index < n->recovered.base_index) {

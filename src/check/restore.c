@@ -17,6 +17,7 @@
 #include "check/check.h"
 #include "check/restore_log.h"
 #include "kv/backup_set.h"
+#include "machine/entry.h"
 #include "raft/types.h"
 
 #define WRITE_BYTES ((size_t)8 << 20)
@@ -204,8 +205,10 @@ static enum status add_entry(struct restore *r, const struct segment_entry *foun
     r->term = entry->term;
     r->clock_ms = MAX(r->clock_ms, found->clock_ms);
     if (entry->kind == RAFT_CONFIG) {
-        if (!members_decode(entry->payload, &r->members))
-            return fail(e, STATUS_CORRUPT, "entry %" PRIu64 " is no configuration", r->index);
+        const enum status status =
+            members_read(entry->payload, FEATURE_LEVEL_MAX, &r->members, e);
+        if (status != STATUS_OK)
+            return status;
         r->configs[r->config_count++] = (struct log_config){.index = r->index};
     }
     r->entries[r->entry_count] = *entry;
@@ -325,8 +328,8 @@ static enum status build(struct restore *r, struct error *e)
 static enum status restore(struct restore *r, struct error *e)
 {
     enum status status = find_backup(r, e);
-    if (status == STATUS_OK && !members_decode(buf_bytes(&r->manifest.config), &r->members))
-        status = fail(e, STATUS_CORRUPT, "the configuration in %.200s makes no sense", r->backup);
+    if (status == STATUS_OK)
+        status = members_read(buf_bytes(&r->manifest.config), FEATURE_LEVEL_MAX, &r->members, e);
     if (status == STATUS_OK)
         status = make_dirs(r, e);
     if (status != STATUS_OK)

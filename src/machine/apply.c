@@ -188,20 +188,6 @@ static void run_setting(struct exec *x, const struct request *r)
     reply_ok(x);
 }
 
-static void run_feature(struct machine *m, struct exec *x, const struct request *r)
-{
-    CHECK(r->arg_count == 1);
-    CHECK(r->args[0].size == 4);
-    const uint32_t level = get_le32(r->args[0].data);
-    if (level > FEATURE_LEVEL_MAX)
-        panic("a committed entry raises the feature level to %u; this build knows %u: "
-              "run the newer version",
-              level, FEATURE_LEVEL_MAX);
-    if (level > machine_feature_level(m)) /* never lowered: two leaders may have asked for it */
-        keyspace_system_put(m->keyspace, BYTES("feature"), r->args[0]);
-    reply_ok(x);
-}
-
 void apply_kind(struct run *run, struct exec *x)
 {
     struct machine *m = run->machine;
@@ -236,9 +222,6 @@ void apply_kind(struct run *run, struct exec *x)
         return;
     case REQ_SETTING:
         run_setting(x, r);
-        return;
-    case REQ_FEATURE:
-        run_feature(m, x, r);
         return;
     case REQ_CLOCK: /* the entry's header has done it */
     case REQ_SKIP:

@@ -183,8 +183,6 @@ static bool request_is_valid(const struct request *r, struct arena *arena)
         return r->arg_count == 1 && r->args[0].size == 8;
     case REQ_ORIGIN_LOST:
         return r->arg_count == 1 && r->args[0].size == 16;
-    case REQ_FEATURE:
-        return r->arg_count == 1 && r->args[0].size == 4;
     case REQ_SETTING:
         return r->arg_count > 0 && r->arg_count % 2 == 0;
     case REQ_CLOCK:
@@ -282,6 +280,20 @@ enum status entry_decode(struct bytes payload, struct entry_head *head, struct r
     return STATUS_OK;
 }
 
+/* --- the feature level ------------------------------------------------------------------------ */
+
+/* Format 1 had no room for it; in all others it stands behind the format. */
+uint32_t config_level(struct bytes payload)
+{
+    struct reader r;
+    reader_init(&r, payload);
+    const uint8_t format = reader_u8(&r);
+    if (!r.failed && format == 1)
+        return FEATURE_LEVEL_FIRST;
+    const uint32_t level = reader_le32(&r);
+    return r.failed || format == 0 ? 0 : level;
+}
+
 /* --- for people ------------------------------------------------------------------------------- */
 
 #define DESCRIBE_ARGS_MAX 16
@@ -294,8 +306,7 @@ static const char *kind_name(uint8_t kind)
         [REQ_PART] = "PART",             [REQ_EXPIRE_DUE] = "EXPIRE_DUE",
         [REQ_CLOCK] = "CLOCK",           [REQ_UNBLOCK] = "UNBLOCK",
         [REQ_CANCEL] = "CANCEL",         [REQ_ORIGIN_LOST] = "ORIGIN_LOST",
-        [REQ_FEATURE] = "FEATURE",       [REQ_SETTING] = "SETTING",
-        [REQ_SKIP] = "SKIP",
+        [REQ_SETTING] = "SETTING",       [REQ_SKIP] = "SKIP",
     };
     return kind < ARRAY_COUNT(names) && names[kind] != NULL ? names[kind] : "UNKNOWN";
 }

@@ -1,4 +1,5 @@
-/* entry.h -- the bytes of a RAFT_DATA entry: a header, requests, a checksum.
+/* entry.h -- the bytes of a RAFT_DATA entry: a header, requests, a checksum; of a CONFIG entry the
+ * one number that every build can read.
  *
  *   format:1 flags:1 count:2 origin:8 boot:8 batch:8 clock_ms:8 seed:8      header, ENTRY_HEAD_SIZE
  *   count times: kind:1 flags:1 db:1 user:4 argc:4 (size:4 bytes)*
@@ -32,7 +33,7 @@ enum request_kind {
     REQ_UNBLOCK,     /* args[0]: enum unblock_by:1 enum unblock_reason:1 id:8 -> how many waited */
     REQ_CANCEL,      /* args[0]: waiter:8 of this origin: its client is gone */
     REQ_ORIGIN_LOST, /* args[0]: node:8 boot:8: its waiters up to that boot are dropped */
-    REQ_FEATURE,     /* args[0]: level:4 */
+    REQ_RESERVED,    /* of no meaning: not to be used again */
     REQ_SETTING,     /* args: name value [name value ...]: all or nothing */
     REQ_SKIP,
 };
@@ -87,6 +88,17 @@ bool exec_decode_watches(struct bytes from, struct arena *arena, struct watch **
 /* args[1 ..] of REQ_EXEC: one queued command each, with its own flags and db. */
 void exec_encode_command(struct buf *to, const struct request *command);
 bool exec_decode_command(struct bytes from, struct arena *arena, struct request *command);
+
+/* --- the feature level ------------------------------------------------------------------------ */
+
+/* What all members can do, agreed upon in CONFIG entries (ARCHITECTURE §5 rule 7): whatever an
+ * older build would do otherwise, or not at all, is done from a higher level on. */
+#define FEATURE_LEVEL_FIRST 1
+#define FEATURE_LEVEL_MAX 1 /* of this build */
+
+/* In the payload of a CONFIG entry, of any format: also one that this build cannot read further.
+ * 0: these bytes are none. */
+uint32_t config_level(struct bytes payload);
 
 /* --- the whole entry -------------------------------------------------------------------------- */
 

@@ -3,8 +3,8 @@
  *   entry -> decode -> newer than its origin's row? -> requests by ordinal -> origin's row -> end
  *                        no: skipped as a whole
  *
- * System rows: "config" the payload of the newest CONFIG entry; "feature" level:4; "origin:" node:8
- * (big-endian) -> boot:8 batch:8 staged:4. Values are little-endian. */
+ * System rows: "config" the payload of the newest CONFIG entry; "origin:" node:8 (big-endian) ->
+ * boot:8 batch:8 staged:4. Values are little-endian. */
 
 #include "machine/machine_internal.h"
 
@@ -100,6 +100,8 @@ struct machine *machine_new(const struct machine_options *options)
     CHECK(options->host->waits != NULL);
     struct machine *m = xcalloc(1, sizeof(*m));
     m->options = *options;
+    if (m->options.level_max == 0)
+        m->options.level_max = FEATURE_LEVEL_MAX;
     m->keyspace = options->keyspace;
     m->exec_host = (struct exec_host){
         .changed = host_changed,
@@ -132,15 +134,20 @@ void machine_free(struct machine *m)
     free(m);
 }
 
+/* Nobody should come here: consensus does not take what is above it. */
+static void check_level(const struct machine *m, uint32_t level)
+{
+    if (level > m->options.level_max)
+        panic("the cluster has feature level %u; this build knows %u: run the newer version", level,
+              m->options.level_max);
+}
+
 void machine_reload(struct machine *m)
 {
     settings_init(&m->settings);
     settings_refresh(&m->settings, m->keyspace);
     acl_refresh(m->acl, m->keyspace);
-    const uint32_t level = machine_feature_level(m);
-    if (level > FEATURE_LEVEL_MAX)
-        panic("the state has feature level %u; this build knows %u: run the newer version", level,
-              FEATURE_LEVEL_MAX);
+    check_level(m, machine_level(m));
     waiters_load(m);
 }
 
@@ -264,8 +271,10 @@ void machine_apply(struct machine *m, const struct machine_entry *entry)
         panic("entry %llu is of kind %u, which this build does not know",
               (unsigned long long)entry->index, entry->kind);
     keyspace_entry_begin(m->keyspace, entry->index, entry->term, 0);
-    if (entry->kind == ENTRY_CONFIG)
+    if (entry->kind == ENTRY_CONFIG) {
+        check_level(m, config_level(entry->payload));
         keyspace_system_put(m->keyspace, BYTES("config"), entry->payload);
+    }
     keyspace_entry_end(m->keyspace);
 }
 
@@ -337,13 +346,9 @@ struct bytes machine_config(struct machine *m)
     return payload;
 }
 
-uint32_t machine_feature_level(struct machine *m)
+uint32_t machine_level(struct machine *m)
 {
-    struct bytes row;
-    if (!keyspace_system_get(m->keyspace, BYTES("feature"), &row))
-        return FEATURE_LEVEL_FIRST;
-    CHECK(row.size == 4);
-    return get_le32(row.data);
+    return MAX(config_level(machine_config(m)), FEATURE_LEVEL_FIRST);
 }
 
 const struct settings *machine_settings(struct machine *m)

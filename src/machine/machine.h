@@ -10,9 +10,6 @@
 #include "command/command.h"
 #include "machine/entry.h"
 
-#define FEATURE_LEVEL_FIRST 1
-#define FEATURE_LEVEL_MAX 1 /* what this build supports: an entry that raises it further stops it */
-
 struct machine;
 
 struct machine_host {
@@ -44,6 +41,7 @@ struct machine_options {
     void *context;      /* of reply_begin and reply_end */
     void *exec_context; /* of host->exec */
     uint64_t local_seed;       /* chance of plain reads */
+    uint32_t level_max;        /* 0 = FEATURE_LEVEL_MAX: an entry or a state above it stops us */
 };
 
 struct machine *machine_new(const struct machine_options *options);
@@ -128,8 +126,8 @@ uint64_t machine_expiries(const struct machine *m);
 /* The payload of the newest CONFIG entry applied, borrowed until the next entry; empty: none. */
 struct bytes machine_config(struct machine *m);
 
-/* The replicated feature level (ARCHITECTURE §5 rule 7); at first FEATURE_LEVEL_FIRST. */
-uint32_t machine_feature_level(struct machine *m);
+/* The feature level of the newest CONFIG entry applied; before the first FEATURE_LEVEL_FIRST. */
+uint32_t machine_level(struct machine *m);
 
 /* Reads the replicated values again: the rows below were replaced by a snapshot's. */
 void machine_reload(struct machine *m);

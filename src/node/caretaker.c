@@ -1,7 +1,8 @@
 /* caretaker.c -- what is seen to without being asked.
  *
  *   leader     learners that have caught up vote (unless they are spares); a spare takes the seat
- *              of a voter that has been dead for too long; a changed address goes into the log
+ *              of a voter that has been dead for too long; a changed address goes into the log;
+ *              so does the feature level that all members have come to know
  *   everybody  tells removed nodes so, for a while: they were cut off before they could learn it
  *   a removed  stands for no election any more and speaks to nobody
  *
@@ -132,6 +133,41 @@ static void log_addresses(struct consensus *c)
     }
 }
 
+/* What all members know, as they said on the connections they have now; 0: one is not there to say
+ * it. It may come back as the older build that it was. */
+static uint32_t level_of_all(struct consensus *c)
+{
+    struct raft_set all;
+    config_nodes(&c->config, &all);
+    uint32_t level = c->o.level_max;
+    for (uint32_t i = 0; i < all.count; i++) {
+        const struct peer *p = peer_find(c, all.node[i]);
+        if (all.node[i] == c->identity.node_id)
+            continue;
+        if (p == NULL || !member_is_alive(c, all.node[i]))
+            return 0;
+        level = MIN(level, p->build.level);
+    }
+    return level;
+}
+
+/* Not by a request in the log: that may be proposed again by a later leader, when an older node was
+ * added meanwhile. No CONFIG entry is, and no other is made while this one is not committed. */
+static bool raise_level(struct consensus *c)
+{
+    const uint32_t level = level_of_all(c);
+    if (level <= c->level)
+        return false;
+    struct members target = membership_now(c);
+    target.level = level;
+    raft_index index;
+    if (membership_propose(c, &target, &index) != STATUS_OK)
+        return false;
+    log_info("consensus", "all members run the newer version: the feature level rises",
+             "level=%u", level);
+    return true;
+}
+
 /* --- removed nodes ---------------------------------------------------------------------------- */
 
 /* The newest configuration, if it is committed and settled; NULL: not yet, or not known. */
@@ -207,6 +243,6 @@ void caretaker_tick(struct consensus *c)
         return;
     if (c->o.auto_heal)
         replace_emptied(c);
-    if (!promote_learner(c) && !use_spare(c))
+    if (!promote_learner(c) && !use_spare(c) && !raise_level(c))
         log_addresses(c);
 }

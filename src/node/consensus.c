@@ -222,9 +222,10 @@ static enum status load_configs(struct consensus *c, struct opening *o, struct e
     o->configs = xcalloc(found->config_count + 1, sizeof(*o->configs));
     for (size_t i = 0; i < found->config_count; i++) {
         struct members m;
-        if (!members_decode(found->configs[i].config, &m))
-            return fail(e, STATUS_CORRUPT, "the configuration in log entry %" PRIu64
-                        " makes no sense", found->configs[i].index);
+        const enum status status =
+            members_read(found->configs[i].config, c->o.level_max, &m, e);
+        if (status != STATUS_OK)
+            return status;
         o->configs[o->config_count++] =
             (struct raft_config_at){.index = found->configs[i].index, .config = m.config};
         members_said(c, found->configs[i].index, &m);
@@ -258,6 +259,7 @@ static enum status bootstrap(struct consensus *c, struct opening *o, struct erro
     const struct members alone = {
         .config = {.incoming = {.count = 1, .node = {c->identity.node_id}}},
         .next_node = c->identity.node_id + 1,
+        .level = c->o.level_max, /* nobody else is to be waited for */
         .book = c->book,
     };
     struct buf payload = {0};
@@ -290,9 +292,12 @@ static enum status reset_log(struct consensus *c, struct opening *o, struct erro
         if (found->configs[i].index <= c->o.applied_index)
             config = found->configs[i].config;
     struct members m;
-    if (!members_decode(config, &m))
+    const enum status status = members_read(config, c->o.level_max, &m, e);
+    if (status == STATUS_CORRUPT)
         return fail(e, STATUS_CORRUPT, "the state is ahead of the log, and neither knows the "
                     "cluster's members: remove the directory and add this node anew");
+    if (status != STATUS_OK)
+        return status;
     members_said(c, c->o.applied_index, &m);
 
     log_warn("consensus", "the state is ahead of the log, which starts anew behind it",
@@ -461,6 +466,9 @@ enum status consensus_open(const struct consensus_options *options, struct conse
         c->o.backup_rate = BACKUP_RATE_DEFAULT;
     if (c->o.cache_bytes == 0)
         c->o.cache_bytes = CACHE_BYTES_DEFAULT;
+    if (c->o.level_max == 0)
+        c->o.level_max = FEATURE_LEVEL_MAX;
+    c->level = FEATURE_LEVEL_FIRST; /* until the log says more */
     c->identity = options->recovered->identity;
     c->boot = options->recovered->boot;
     c->frame = xcalloc(1, sizeof(*c->frame));
@@ -575,7 +583,10 @@ static void fill_members(const struct consensus *c, struct consensus_status *sta
             m->address = *address;
         const struct peer *p = peer_find((struct consensus *)c, node);
         m->is_connected = node == c->identity.node_id || (p != NULL && p->up[CHANNEL_CONTROL]);
+        if (node == c->identity.node_id)
+            m->build.level = c->o.level_max;
         if (p != NULL) {
+            m->build = p->build;
             m->space = p->space;
             m->wall_ahead_ms = p->wall_known ? p->wall_ahead_ms : 0;
         }
@@ -633,6 +644,8 @@ void consensus_fill_status(struct consensus *c, struct consensus_status *status)
         .compactions = c->compaction.count,
         .backups = c->backup.count,
         .backup_index = c->backup.last_index,
+        .level = c->level,
+        .level_max = c->o.level_max,
         .waiting = c->raft == NULL,
         .removed = c->is_removed,
         .quarantined = c->digests.is_quarantined,

@@ -51,6 +51,7 @@ struct consensus_options {
     const char *dir;
     uint64_t disk_reserve;               /* bytes that stay free of what clients write */
     struct lease *lease;                 /* published there; NULL = not (lease.h) */
+    uint32_t level_max;                  /* feature level of this build; 0 = FEATURE_LEVEL_MAX */
     struct peer_address self;            /* as other nodes reach this one's peer port */
     bool auto_heal;                      /* digest.h */
     bool is_quarantined;                 /* since an earlier start */
@@ -62,6 +63,9 @@ struct consensus_options {
      * start empty. Both may be NULL. */
     void (*quarantined)(void *context, const char *why);
     void (*heal)(void *context);
+    /* A peer sent what only a build of a higher feature level can take: this node is to end. Called
+     * once. May be NULL. */
+    void (*outdated)(void *context);
     void *context;
 };
 
@@ -92,6 +96,11 @@ enum peer_event { PEER_UP, PEER_BROKEN, PEER_REFUSED, PEER_EMPTY };
 void consensus_peer_event(struct consensus *c, uint64_t node, enum peer_channel channel,
                           enum peer_event event);
 
+/* What node runs: told before each UP of its control connection, and true as long as that is up. */
+void consensus_peer_build(struct consensus *c, uint64_t node, const struct peer_build *build);
+/* The feature level that is committed, as far as we know; who knows less is no peer. */
+uint32_t consensus_level(const struct consensus *c);
+
 /* By which address a node, perhaps this one, is reached (§3.9 step 4). is_guess: nobody said so,
  * but a connection came from there, or started there; it counts when nothing better is known. */
 void consensus_peer_address(struct consensus *c, uint64_t node, const struct peer_address *address,
@@ -104,6 +113,7 @@ struct member {
     bool is_connected;     /* our control connection to it; of this node itself: true */
     uint8_t space;         /* enum space_level, as it said last */
     int64_t wall_ahead_ms; /* of our clock; 0 also when it is not known */
+    struct peer_build build; /* level 0 = not known; of this node itself: without a version */
     struct peer_address address;
 };
 
@@ -122,6 +132,7 @@ struct consensus_status {
     uint8_t space; /* enum space_level */
     uint64_t snapshots_sent, snapshots_installed, compactions;
     char snapshot_refused[ERROR_TEXT_MAX]; /* why the last one could not be taken; "" = none */
+    uint32_t level, level_max; /* in force; of this build */
     bool waiting; /* an empty node that nobody has introduced yet */
     bool removed; /* and knows it */
     bool quarantined;

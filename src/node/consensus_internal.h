@@ -31,10 +31,11 @@ struct consensus {
     enum raft_role role;
     raft_term term;
     raft_node leader;
-    raft_index commit_index;
-    raft_index config_index;
+    raft_index commit_index, config_index;
     struct raft_config config;
     raft_node next_node;
+    uint32_t level;           /* feature level, of the newest CONFIG entry */
+    bool is_outdated;         /* met a higher one than ours in a frame */
     struct address_book book;
     struct members_log said;  /* the newest CONFIG entries of the log */
     struct raft_set spares;   /* what the next one will say of them */
@@ -99,8 +100,7 @@ struct consensus {
 
     uint64_t relay_mailed, relay_taken; /* bytes to the shard; taken by it */
     uint64_t relay_stamp, relay_asked;  /* newest received; asked the leader about */
-    uint64_t relay_streams;             /* begun in this life */
-    uint64_t relay_dropped;             /* frames */
+    uint64_t relay_streams, relay_dropped; /* begun in this life; frames */
 
     struct space space;
     struct snapshot_send send;

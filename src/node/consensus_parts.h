@@ -73,6 +73,7 @@ struct peer {
     bool snapshot_wanted;        /* the core asks for a transfer */
     uint32_t snapshots_refused;  /* in a row */
     uint64_t snapshot_after_us;  /* not before, then */
+    struct peer_build build;     /* while its control connection is up */
     uint64_t heard_us;           /* 0 = never */
     uint64_t guest_us;           /* since when it is known to be removed */
     uint64_t empty_us;           /* when an empty node answered in its place; 0 = never */

@@ -23,10 +23,14 @@ static void describe_config(struct bytes payload, struct buf *to)
 {
     struct members m;
     if (!members_decode(payload, &m)) {
-        buf_append_string(to, "CONFIG (damaged)");
+        const uint32_t level = config_level(payload);
+        if (level > FEATURE_LEVEL_MAX)
+            buf_printf(to, "CONFIG (of a newer version) level=%u", level);
+        else
+            buf_append_string(to, "CONFIG (damaged)");
         return;
     }
-    buf_append_string(to, "CONFIG");
+    buf_printf(to, "CONFIG level=%u", m.level);
     describe_set("voters", &m.config.incoming, to);
     describe_set("leaving", &m.config.outgoing, to);
     describe_set("learners", &m.config.learners, to);

@@ -3,6 +3,7 @@
 #include "node/members.h"
 
 #include "base/panic.h"
+#include "machine/entry.h"
 
 enum role { ROLE_INCOMING = 1, ROLE_OUTGOING = 2, ROLE_LEARNER = 4, ROLE_SPARE = 8 };
 #define ROLES_ALL (ROLE_INCOMING | ROLE_OUTGOING | ROLE_LEARNER | ROLE_SPARE)
@@ -135,7 +136,13 @@ void members_encode(const struct members *m, struct buf *to)
 {
     struct raft_set all;
     config_nodes(&m->config, &all);
-    buf_append_u8(to, MEMBERS_FORMAT);
+    CHECK(m->level >= FEATURE_LEVEL_FIRST);
+    if (m->level == FEATURE_LEVEL_FIRST) { /* some member may know no other format */
+        buf_append_u8(to, MEMBERS_FORMAT_FIRST);
+    } else {
+        buf_append_u8(to, MEMBERS_FORMAT);
+        buf_append_le32(to, m->level);
+    }
     buf_append_le64(to, m->next_node);
     buf_append_u8(to, all.count);
     for (uint32_t i = 0; i < all.count; i++) {
@@ -191,9 +198,11 @@ bool members_decode(struct bytes payload, struct members *m)
     reader_init(&r, payload);
     *m = (struct members){0};
     const uint8_t format = reader_u8(&r);
+    m->level = format == MEMBERS_FORMAT_FIRST ? FEATURE_LEVEL_FIRST : reader_le32(&r);
     m->next_node = reader_le64(&r);
     const uint8_t count = reader_u8(&r);
-    if (r.failed || format != MEMBERS_FORMAT || count > RAFT_NODES_MAX)
+    if (r.failed || format == 0 || format > MEMBERS_FORMAT || m->level < FEATURE_LEVEL_FIRST ||
+        count > RAFT_NODES_MAX)
         return false;
 
     raft_node previous = 0;
@@ -201,6 +210,17 @@ bool members_decode(struct bytes payload, struct members *m)
         if (!decode_member(&r, m, &previous))
             return false;
     return reader_left(&r) == 0 && m->config.incoming.count > 0;
+}
+
+enum status members_read(struct bytes payload, uint32_t level_max, struct members *m,
+                         struct error *e)
+{
+    const uint32_t level = config_level(payload);
+    if (level > level_max)
+        return fail(e, STATUS_INVALID, "the cluster has feature level %u, and this build knows %u:"
+                    " run the newer version", level, level_max);
+    return members_decode(payload, m)
+               ? STATUS_OK : fail(e, STATUS_CORRUPT, "a configuration of members makes no sense");
 }
 
 /* --- what the log says ------------------------------------------------------------------------ */

@@ -1,7 +1,9 @@
 /* members.h -- who belongs to the cluster, and where: the payload of a CONFIG entry, and the book
  * of addresses that a node keeps.
  *
- *   payload: format:1 next_node:8 count:1 (node:8 roles:1 port:2 host_size:1 host)*   little-endian
+ *   payload: format:1 level:4 next_node:8 count:1 (node:8 roles:1 port:2 host_size:1 host)*
+ *   little-endian; without a level in format 1, which is that of level 1 (machine/entry.h): builds
+ *   of before there were levels know no other
  *   roles: 1 voter, 2 voter of the outgoing set, 4 learner, 8 spare (a learner that stays one)
  *
  * next_node is the id that the next new node will get: ids are never used twice. */
@@ -10,10 +12,12 @@
 #define NODE_MEMBERS_H
 
 #include "base/buf.h"
+#include "base/status.h"
 #include "node/ports.h"
 #include "raft/types.h"
 
-#define MEMBERS_FORMAT 1
+#define MEMBERS_FORMAT_FIRST 1
+#define MEMBERS_FORMAT 2
 #define BOOK_MAX 32 /* members, and nodes that are about to be or have just been */
 
 struct address_entry {
@@ -31,6 +35,7 @@ struct address_book {
 struct members {
     struct raft_config config;
     raft_node next_node;
+    uint32_t level;           /* from this entry on; it never falls */
     struct raft_set spares;   /* of the learners: not to be promoted by themselves */
     struct address_book book; /* of the nodes in config */
 };
@@ -66,8 +71,11 @@ static inline bool config_is_joint(const struct raft_config *c) { return c->outg
 /* Of m->book and m->spares what concerns m->config is written; who has no address gets an empty
  * one. */
 void members_encode(const struct members *m, struct buf *to);
-/* false: these bytes are no configuration. */
+/* false: these bytes are no configuration, or one of a newer format. */
 bool members_decode(struct bytes payload, struct members *m);
+/* STATUS_INVALID: of a feature level above level_max. STATUS_CORRUPT: nonsense. With a text. */
+enum status members_read(struct bytes payload, uint32_t level_max, struct members *m,
+                         struct error *e) MUST_CHECK;
 
 /* An entry at index: whatever was there and behind it is gone. */
 void members_log_append(struct members_log *log, raft_index index, const struct members *m);

@@ -7,6 +7,8 @@
 
 #include <inttypes.h>
 
+#include "base/panic.h"
+
 #define CATCH_UP_LAG 256 /* entries: what goes in one or two APPENDs */
 
 /* --- who is there, and how well --------------------------------------------------------------- */
@@ -96,6 +98,7 @@ struct members membership_now(const struct consensus *c)
     return (struct members){
         .config = {.incoming = c->config.incoming, .learners = c->config.learners},
         .next_node = c->next_node,
+        .level = c->level,
         .spares = c->spares,
     };
 }
@@ -105,14 +108,18 @@ enum status membership_propose(struct consensus *c, const struct members *target
     const bool same_spares = target->spares.count == c->spares.count &&
                              memcmp(&target->spares, &c->spares, sizeof(c->spares)) == 0;
     const raft_node next_node = c->next_node;
+    const uint32_t level = c->level;
     const struct raft_set spares = c->spares;
+    CHECK(target->level >= level);
     c->next_node = target->next_node; /* the entry is written with these */
+    c->level = target->level;
     c->spares = target->spares;
-    const struct raft_input input = {
-        .type = RAFT_CHANGE, .config = &target->config, .ok = !same_spares};
+    const struct raft_input input = {.type = RAFT_CHANGE, .config = &target->config,
+                                     .ok = !same_spares || target->level != level};
     const enum status status = core_step(c, &input, index);
     if (status != STATUS_OK) {
         c->next_node = next_node;
+        c->level = level;
         c->spares = spares;
     }
     return status;
@@ -373,15 +380,28 @@ static void catch_up(struct consensus *c, struct change *change)
         make_voter(c, change);
 }
 
+/* Who knows less than the level in force could not take the log. It may rise later: by then the new
+ * node is a member, and is asked (caretaker.c). */
+static void contact(struct consensus *c, struct change *change)
+{
+    const struct peer *p = peer_find(c, change->node);
+    if (p == NULL || !p->up[CHANNEL_CONTROL])
+        return;
+    if (p->build.level < c->level)
+        change_end(c, change, false, "the node at %.100s:%u runs version %s, which knows feature "
+                   "level %u; the cluster has level %u: run the newer version there",
+                   change->address.host, (unsigned)change->address.port, p->build.version,
+                   p->build.level, c->level);
+    else
+        add_learner(c, change);
+}
+
 void membership_go_on(struct consensus *c, struct change *change)
 {
     switch (change->step) {
-    case CHANGE_CONTACT: {
-        const struct peer *p = peer_find(c, change->node);
-        if (p != NULL && p->up[CHANNEL_CONTROL])
-            add_learner(c, change);
+    case CHANGE_CONTACT:
+        contact(c, change);
         return;
-    }
     case CHANGE_LEARNER:
         if (!membership_is_committed(c, change))
             return;

@@ -34,19 +34,24 @@ tests_unit_test_relay_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_relay_LDADD = $(NODE_LIBS) $(CMOCKA_LIBS)
 
 CONSENSUS_TEST_LIBS = libnode.a libraft.a libkeyspace.a libkv.a libbase.a $(ROCKSDB_LIBS) $(CMOCKA_LIBS)
-NODE_CONSENSUS_TESTS = tests/unit/test_consensus tests/unit/test_membership tests/unit/test_leader_clock tests/unit/test_leader_books tests/unit/test_log_cut \
+NODE_CONSENSUS_TESTS = tests/unit/test_consensus tests/unit/test_membership tests/unit/test_levels tests/unit/test_leader_clock tests/unit/test_leader_books tests/unit/test_log_cut \
 	tests/unit/test_wire tests/unit/test_raft_trace tests/unit/test_node_parts tests/fuzz/fuzz_wire
 check_PROGRAMS += $(NODE_CONSENSUS_TESTS)
 
 tests_unit_test_consensus_SOURCES = tests/unit/test_consensus.c tests/unit/consensus_net.h \
-	tests/unit/consensus_net.c src/machine/entry.c
+	tests/unit/consensus_net.c tests/unit/consensus_net_tools.c src/machine/entry.c
 tests_unit_test_consensus_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_consensus_LDADD = $(CONSENSUS_TEST_LIBS)
 
 tests_unit_test_membership_SOURCES = tests/unit/test_membership.c tests/unit/consensus_net.h \
-	tests/unit/consensus_net.c src/machine/entry.c
+	tests/unit/consensus_net.c tests/unit/consensus_net_tools.c src/machine/entry.c
 tests_unit_test_membership_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_membership_LDADD = $(CONSENSUS_TEST_LIBS)
+
+tests_unit_test_levels_SOURCES = tests/unit/test_levels.c tests/unit/consensus_net.h \
+	tests/unit/consensus_net.c tests/unit/consensus_net_tools.c src/machine/entry.c
+tests_unit_test_levels_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_levels_LDADD = $(CONSENSUS_TEST_LIBS)
 
 tests_unit_test_leader_clock_SOURCES = tests/unit/test_leader_clock.c tests/unit/test.h \
 	src/machine/entry.c
@@ -66,7 +71,7 @@ tests_unit_test_raft_trace_SOURCES = tests/unit/test_raft_trace.c
 tests_unit_test_raft_trace_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_raft_trace_LDADD = $(CONSENSUS_TEST_LIBS)
 
-tests_unit_test_wire_SOURCES = tests/unit/test_wire.c
+tests_unit_test_wire_SOURCES = tests/unit/test_wire.c src/machine/entry.c
 tests_unit_test_wire_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_wire_LDADD = $(CONSENSUS_TEST_LIBS)
 

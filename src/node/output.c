@@ -23,7 +23,8 @@
 struct block *config_block(struct consensus *c, const struct raft_config *config)
 {
     const struct members m = {
-        .config = *config, .next_node = c->next_node, .spares = c->spares, .book = c->book};
+        .config = *config, .next_node = c->next_node, .level = c->level, .spares = c->spares,
+        .book = c->book};
     buf_reset(&c->scratch);
     members_encode(&m, &c->scratch);
     return block_new(buf_bytes(&c->scratch));
@@ -84,8 +85,10 @@ void config_refresh(struct consensus *c)
     c->config = status.config;
     c->config_index = status.config_index;
     const struct members *said = members_log_at(&c->said, status.config_index);
-    if (said != NULL)
+    if (said != NULL) {
         c->spares = said->spares;
+        c->level = said->level;
+    }
     c->status_due = true;
     peers_connect(c);
 }

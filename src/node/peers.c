@@ -435,10 +435,29 @@ static void want_commit(struct consensus *c, raft_node from)
     step_quietly(c, &(struct raft_input){.type = RAFT_COMMIT_WANTED, .node = from});
 }
 
+/* What only newer builds can take is not taken, nor is anything behind it: this node ends. */
+static bool is_above_us(struct consensus *c, raft_node from, uint32_t level)
+{
+    if (level <= c->o.level_max)
+        return false;
+    if (!c->is_outdated) {
+        log_error("consensus", "the cluster has a feature level that this build does not know: "
+                  "this node ends; run the newer version", "from=%" PRIu64 " level=%u known=%u",
+                  from, level, c->o.level_max);
+        if (c->o.outdated != NULL)
+            c->o.outdated(c->o.context);
+    }
+    c->is_outdated = true;
+    return true;
+}
+
 static void receive_frame(struct consensus *c, raft_node from, struct bytes bytes)
 {
     struct wire_frame *f = c->frame;
-    if (!wire_decode(bytes, f)) {
+    const bool is_decoded = wire_decode(bytes, f);
+    if (is_above_us(c, from, f->level))
+        return;
+    if (!is_decoded) {
         c->frames_bad++;
         return;
     }
@@ -494,6 +513,30 @@ void peers_receive(struct consensus *c)
 
 /* --- events of connections -------------------------------------------------------------------- */
 
+/* An entry that raises it may yet be truncated by who does not know the level. */
+uint32_t consensus_level(const struct consensus *c)
+{
+    for (uint32_t i = c->said.count; i > 0; i--)
+        if (c->said.at[i - 1].index <= c->commit_index)
+            return c->said.at[i - 1].members.level;
+    return FEATURE_LEVEL_FIRST;
+}
+
+void consensus_peer_build(struct consensus *c, uint64_t node, const struct peer_build *build)
+{
+    struct peer *p = node == 0 ? NULL : peer_find(c, node);
+    if (p != NULL)
+        p->build = *build;
+}
+
+/* It may come back as another build. */
+static void link_down(struct peer *p, enum peer_channel channel)
+{
+    p->up[channel] = false;
+    if (channel == CHANNEL_CONTROL)
+        p->build = (struct peer_build){0};
+}
+
 void consensus_peer_event(struct consensus *c, uint64_t node, enum peer_channel channel,
                           enum peer_event event)
 {
@@ -518,13 +561,13 @@ void consensus_peer_event(struct consensus *c, uint64_t node, enum peer_channel 
         p->empty_us = c->now_us;
         break;
     case PEER_BROKEN: /* a leader goes back to probing; our own leader's must be refused, too */
-        p->up[channel] = false;
+        link_down(p, channel);
         p->unreachable = p->unreachable || is_leader(c);
         p->lost_us = c->now_us;
         book_heard(&c->book, node, false);
         break;
     case PEER_REFUSED:
-        p->up[channel] = false;
+        link_down(p, channel);
         book_heard(&c->book, node, false);
         p->unreachable = p->unreachable || node == c->leader;
         break;

@@ -27,6 +27,13 @@ struct peer_address {
     uint16_t port;
 };
 
+/* What a node runs, as it says in each handshake. */
+#define PEER_VERSION_MAX 32
+struct peer_build {
+    uint32_t level; /* the highest feature level that it knows; 0 = not known */
+    char version[PEER_VERSION_MAX];
+};
+
 struct transport_port {
     void *context;
     /* One frame, made of the parts in a row; copied. Lost when there is no connection or its buffer

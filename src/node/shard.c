@@ -65,6 +65,7 @@ enum status shard_open(const struct shard_options *options, struct shard **shard
         .context = s,
         .exec_context = options->context,
         .local_seed = options->seed,
+        .level_max = options->level_max,
     };
     s->machine = machine_new(&machine);
     const struct applied applied = keyspace_applied(s->keyspace);

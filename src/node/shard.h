@@ -80,6 +80,7 @@ struct shard_options {
     uint64_t digest_every;         /* entries from one digest to compare to the next; 0 = 4096 */
     uint64_t seed;
     const struct lease *lease; /* NULL: every read asks (lease.h) */
+    uint32_t level_max;        /* as machine_options */
 };
 
 /* Opens keyspace and machine on the state store. */

@@ -3,6 +3,7 @@
 #include "node/wire.h"
 
 #include "base/panic.h"
+#include "machine/entry.h"
 #include "node/mail.h"
 
 enum raft_flags { FLAG_REJECT = 1, FLAG_TRANSFER = 2, FLAG_WANT_SNAPSHOT = 4 };
@@ -62,8 +63,15 @@ static bool decode_entries(struct reader *r, struct wire_raft *raft)
     return !r->failed;
 }
 
-static bool decode_raft(struct reader *r, struct wire_raft *raft)
+static bool decode_members(struct bytes config, struct wire_frame *f, struct members *m)
 {
+    f->level = config_level(config);
+    return members_decode(config, m);
+}
+
+static bool decode_raft(struct reader *r, struct wire_frame *f)
+{
+    struct wire_raft *raft = &f->raft;
     struct raft_message *m = &raft->message;
     *m = (struct raft_message){0};
     const uint8_t type = reader_u8(r);
@@ -100,7 +108,7 @@ static bool decode_raft(struct reader *r, struct wire_raft *raft)
     else
         return true;
     m->config = &raft->members.config;
-    return members_decode(config, &raft->members);
+    return decode_members(config, f, &raft->members);
 }
 
 /* --- batches and reads ------------------------------------------------------------------------ */
@@ -187,8 +195,9 @@ void wire_encode_introduce(struct buf *to, const struct wire_introduce *introduc
     buf_append_bytes(to, members);
 }
 
-static bool decode_introduce(struct reader *r, struct wire_introduce *introduce)
+static bool decode_introduce(struct reader *r, struct wire_frame *f)
 {
+    struct wire_introduce *introduce = &f->introduce;
     const struct bytes id = reader_bytes(r, sizeof(introduce->cluster_id));
     const struct bytes key = reader_bytes(r, sizeof(introduce->hash_key));
     introduce->node = reader_le64(r);
@@ -196,7 +205,7 @@ static bool decode_introduce(struct reader *r, struct wire_introduce *introduce)
         return false;
     memcpy(introduce->cluster_id, id.data, id.size);
     memcpy(introduce->hash_key, key.data, key.size);
-    return members_decode(reader_bytes(r, reader_left(r)), &introduce->members);
+    return decode_members(reader_bytes(r, reader_left(r)), f, &introduce->members);
 }
 
 /* size:1 bytes, without NULs, into a string of 256. */
@@ -225,10 +234,10 @@ void wire_encode_removed(struct buf *to, uint64_t node, struct bytes members)
     buf_append_bytes(to, members);
 }
 
-static bool decode_removed(struct reader *r, struct wire_removed *removed)
+static bool decode_removed(struct reader *r, struct wire_frame *f)
 {
-    removed->node = reader_le64(r);
-    return members_decode(reader_bytes(r, reader_left(r)), &removed->members);
+    f->removed.node = reader_le64(r);
+    return decode_members(reader_bytes(r, reader_left(r)), f, &f->removed.members);
 }
 
 void wire_encode_digest(struct buf *to, const struct wire_digest *digest)
@@ -319,8 +328,9 @@ void wire_encode_snapshot_offer(struct buf *to, const struct wire_snapshot_offer
     buf_append_bytes(to, offer->files);
 }
 
-static bool decode_offer(struct reader *r, struct wire_snapshot_offer *offer)
+static bool decode_offer(struct reader *r, struct wire_frame *f)
 {
+    struct wire_snapshot_offer *offer = &f->offer;
     offer->term = reader_le64(r);
     offer->id = reader_le64(r);
     offer->index = reader_le64(r);
@@ -330,7 +340,7 @@ static bool decode_offer(struct reader *r, struct wire_snapshot_offer *offer)
         return false;
     offer->config = reader_bytes(r, config_size);
     offer->files = reader_bytes(r, reader_left(r));
-    return members_decode(offer->config, &offer->members);
+    return decode_members(offer->config, f, &offer->members);
 }
 
 void wire_encode_snapshot_chunk(struct buf *to, const struct wire_snapshot_chunk *chunk)
@@ -399,7 +409,7 @@ static bool decode_body(struct reader *r, struct wire_frame *f)
 {
     switch (f->type) {
     case WIRE_RAFT:
-        return decode_raft(r, &f->raft);
+        return decode_raft(r, f);
     case WIRE_PROPOSE:
         return decode_propose(r, &f->propose);
     case WIRE_PROPOSE_FROM:
@@ -411,9 +421,9 @@ static bool decode_body(struct reader *r, struct wire_frame *f)
     case WIRE_READ_REPLY:
         return decode_read_reply(r, &f->read_reply);
     case WIRE_INTRODUCE:
-        return decode_introduce(r, &f->introduce);
+        return decode_introduce(r, f);
     case WIRE_REMOVED:
-        return decode_removed(r, &f->removed);
+        return decode_removed(r, f);
     case WIRE_DIGEST:
         return decode_digest(r, &f->digest);
     case WIRE_VERDICT:
@@ -423,7 +433,7 @@ static bool decode_body(struct reader *r, struct wire_frame *f)
     case WIRE_ADMIN_REPLY:
         return decode_admin_reply(r, &f->admin_reply);
     case WIRE_SNAPSHOT_OFFER:
-        return decode_offer(r, &f->offer);
+        return decode_offer(r, f);
     case WIRE_SNAPSHOT_CHUNK:
         return decode_chunk(r, &f->chunk);
     case WIRE_SNAPSHOT_ACK:
@@ -440,6 +450,7 @@ static bool decode_body(struct reader *r, struct wire_frame *f)
 
 bool wire_decode(struct bytes frame, struct wire_frame *f)
 {
+    f->level = 0;
     if (frame.size > WIRE_FRAME_MAX)
         return false;
     struct reader r;

@@ -141,6 +141,7 @@ struct wire_relay {
 
 struct wire_frame {
     enum wire_type type;
+    uint32_t level; /* of the CONFIG payload in it, which may be why it was not decoded; 0 = none */
     union {
         struct wire_raft raft;
         struct wire_propose propose;

@@ -109,6 +109,7 @@ const struct config_row config_rows[] = {
     STRING("archive-dir", archive_dir, "", FIXED),
     MEMORY("backup-rate", backup_rate, "67108864", 1 << 20, INT64_MAX / 2, FIXED),
     INT("archive-interval", archive_interval, "10", 1, 3600, FIXED),
+    INT("feature-level", feature_level, "0", 0, 1000000, FIXED | CONFIG_HIDDEN),
     STRING("raft-trace", raft_trace, "", FIXED),
     INT("loops", loops, "2", 1, 2, FIXED),
     ENUM("enable-debug-command", enable_debug_command, "no", debug_commands, FIXED),

@@ -1,6 +1,9 @@
 #define _GNU_SOURCE /* pthread_setname_np */
 #include "server/node.h"
 
+#ifdef HAVE_CONFIG_H
+#include <config.h>
+#endif
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -14,6 +17,7 @@
 #include "base/panic.h"
 #include "base/prng.h"
 #include "keyspace/keyspace.h"
+#include "machine/entry.h"
 #include "kv/disk.h"
 #include "kv/kv.h"
 #include "kv/state_store.h"
@@ -62,6 +66,7 @@ struct node {
     struct log_identity identity;
     atomic_bool is_introduced;
     atomic_bool wants_restart; /* digest.h: it is to be wiped */
+    atomic_bool is_outdated;   /* the cluster's feature level is above this build's */
 };
 
 /* --- clock ------------------------------------------------------------------------------------ */
@@ -266,6 +271,11 @@ static enum status find_secret(struct node *n, char secret[static PEER_SECRET_MA
 
 /* --- shard ------------------------------------------------------------------------------------ */
 
+static uint32_t level_max(const struct config *config)
+{
+    return config->feature_level == 0 ? FEATURE_LEVEL_MAX : (uint32_t)config->feature_level;
+}
+
 static enum status open_shard(struct node *n, struct error *e)
 {
     const struct config *config = n->config;
@@ -289,6 +299,7 @@ static enum status open_shard(struct node *n, struct error *e)
         .digest_every = (uint64_t)config->digest_every,
         .seed = seed(),
         .lease = config->read_lease ? &n->lease : NULL,
+        .level_max = level_max(config),
     };
     memcpy(options.hash_key, n->identity.hash_key, sizeof(options.hash_key));
     return shard_open(&options, &n->shard, e);
@@ -337,6 +348,18 @@ bool node_wants_restart(const struct node *n)
     return atomic_load(&n->wants_restart);
 }
 
+static void outdated(void *context)
+{
+    struct node *n = context;
+    atomic_store(&n->is_outdated, true);
+    loop_wake(n->options.loop);
+}
+
+bool node_is_outdated(const struct node *n)
+{
+    return atomic_load(&n->is_outdated);
+}
+
 static void wake(void *context)
 {
     (void)context; /* the loop's wait ends with any event, and a turn follows */
@@ -375,6 +398,7 @@ static enum status open_peers(struct node *n, struct error *e)
             .bind_port = (uint16_t)n->config->peer_port,
             .hints = n->config->peer_hints,
             .announce = own_address(n->config),
+            .build = {.level = level_max(n->config), .version = PACKAGE_VERSION},
             .seed = seed(),
             .wake = wake,
             .context = n,
@@ -418,6 +442,7 @@ static enum status open_consensus(struct node *n, const struct log_recovered *re
         .disk = disk_real(),
         .dir = config->dir,
         .disk_reserve = (uint64_t)config->disk_reserve,
+        .level_max = level_max(config),
         .self = own_address(config),
         .cluster_init = makes_cluster(n),
         .auto_heal = config->auto_heal,
@@ -425,6 +450,7 @@ static enum status open_consensus(struct node *n, const struct log_recovered *re
         .introduced = introduced,
         .quarantined = quarantined,
         .heal = heal,
+        .outdated = outdated,
         .context = n,
     };
     if (n->shard != NULL) {

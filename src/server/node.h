@@ -35,6 +35,8 @@ void node_start(struct node *n);
 /* Ends threads and loop; what is in the mailboxes is lost, as in a crash. */
 /* Its directory is to be wiped: end, and start the process anew. */
 bool node_wants_restart(const struct node *n);
+/* Its build is too old for what its cluster has agreed upon: end. */
+bool node_is_outdated(const struct node *n);
 void node_close(struct node *n);
 
 /* The shard, opened as soon as the directory belongs to a cluster; NULL before. Called in every

@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/panic.h"
+#include "machine/entry.h"
 #include "node/block.h"
 #include "node/consensus.h"
 #include "node/wire.h"
@@ -262,8 +263,22 @@ static const char *objection(const struct peers *p, const struct hello *h)
     return NULL;
 }
 
+/* An older build than the cluster has agreed upon: it could not take the log. */
+static bool is_too_old(const struct conn *c, char why[static 200])
+{
+    const struct peers *p = c->peers;
+    const uint32_t level = p->consensus == NULL ? 0 : consensus_level(p->consensus);
+    if (c->hello.build.level >= level)
+        return false;
+    snprintf(why, 200, "the cluster has feature level %u, version %s knows %u: run the newer "
+             "version on node %" PRIu64, level, c->hello.build.version, c->hello.build.level,
+             c->hello.from);
+    return true;
+}
+
 static void take_hello(struct conn *c, const struct reply *r)
 {
+    char too_old[200];
     struct bytes encoded;
     struct error e;
     if (!reply_is(r, "AVOW.HELLO", &encoded) || encoded.size > HELLO_SIZE_MAX) {
@@ -279,10 +294,15 @@ static void take_hello(struct conn *c, const struct reply *r)
         conn_refuse(c, why_not);
         return;
     }
-    struct challenge challenge = {.node = c->peers->identity.node_id};
+    if (is_too_old(c, too_old)) {
+        conn_refuse(c, too_old);
+        return;
+    }
+    struct challenge challenge = {
+        .node = c->peers->identity.node_id, .build = c->peers->build};
     prng_secret(challenge.nonce, sizeof(challenge.nonce));
     buf_append_bytes(&c->said, encoded);
-    challenge_encode(&challenge, &c->answered);
+    challenge_encode(&challenge, c->hello.version, &c->answered);
     c->state = CONN_CHALLENGED;
     conn_say(c, "AVOW.CHALLENGE", buf_bytes(&c->answered));
 }
@@ -371,13 +391,16 @@ static void connected(struct conn *c)
 {
     struct peers *p = c->peers;
     c->hello = (struct hello){
+        .version = c->link->meets_older ? HELLO_VERSION_FIRST : HELLO_VERSION,
         .from = p->identity.node_id,
         .to = c->link->to,
         .incarnation = p->identity.incarnation,
         .channel = c->link->channel,
         .announce = p->announce,
+        .build = p->build,
     };
     memcpy(c->hello.cluster_id, p->identity.cluster_id, sizeof(c->hello.cluster_id));
+    c->link->meets_older = false; /* next time it may be newer */
     prng_secret(c->hello.nonce, sizeof(c->hello.nonce));
     hello_encode(&c->hello, &c->said);
     c->state = CONN_HELLO_SENT;
@@ -393,7 +416,13 @@ static bool was_refused(struct conn *c, const struct reply *r)
     char why[160];
     snprintf(why, sizeof(why), "%.*s", (int)MIN(r->text->size, sizeof(why) - 1),
              (const char *)r->text->data);
-    peer_conn_end(c, true, why);
+    const struct consensus *consensus = c->peers->consensus;
+    const uint32_t level = consensus == NULL ? 0 : consensus_level(consensus);
+    if (hello_is_too_new(why) && c->hello.version != HELLO_VERSION_FIRST &&
+        level <= FEATURE_LEVEL_FIRST)
+        link_meets_older(c);
+    else
+        peer_conn_end(c, true, why);
     return true;
 }
 
@@ -403,7 +432,8 @@ static void take_challenge(struct conn *c, const struct reply *r)
     struct challenge challenge;
     if (was_refused(c, r))
         return;
-    if (!reply_is(r, "AVOW.CHALLENGE", &encoded) || !challenge_decode(encoded, &challenge)) {
+    if (!reply_is(r, "AVOW.CHALLENGE", &encoded) ||
+        !challenge_decode(encoded, c->hello.version, &challenge)) {
         peer_conn_end(c, true, "no node of ours answers there");
         return;
     }
@@ -411,6 +441,7 @@ static void take_challenge(struct conn *c, const struct reply *r)
         peer_conn_end(c, true, "another node answers there");
         return;
     }
+    c->build = challenge.build;
     c->meets_nobody = challenge.node == 0;
     if (c->meets_nobody && !address_equal(&c->link->dialed, &c->link->address)) {
         peer_conn_end(c, true, "an empty node answers there");
@@ -445,6 +476,8 @@ static void take_welcome(struct conn *c, const struct reply *r)
     const bool by_hint = !address_equal(&l->dialed, &l->address);
     const struct peer_address found = l->dialed;
     tell_address(c, p->identity.node_id, &p->announce, peer_socket_own_host);
+    if (p->consensus != NULL && l->channel == CHANNEL_CONTROL)
+        consensus_peer_build(p->consensus, l->to, &c->build);
     if (p->consensus != NULL)
         consensus_peer_event(p->consensus, l->to, l->channel, PEER_UP);
     if (p->consensus != NULL && c->meets_nobody)
@@ -614,6 +647,7 @@ static void on_acceptable(evutil_socket_t fd, short what, void *context)
 enum status peers_open(const struct peers_options *options, struct peers **peers, struct error *e)
 {
     CHECK(options->wake != NULL);
+    CHECK(options->build.level > 0);
     const size_t secret_size = options->secret == NULL ? 0 : strlen(options->secret);
     if (secret_size == 0 || secret_size >= PEER_SECRET_MAX)
         return fail(e, STATUS_INVALID,
@@ -630,6 +664,7 @@ enum status peers_open(const struct peers_options *options, struct peers **peers
     p->identity = options->identity;
     memcpy(p->secret, options->secret, secret_size);
     p->announce = options->announce;
+    p->build = options->build;
     prng_seed(&p->prng, options->seed);
     p->wake = options->wake;
     p->context = options->context;

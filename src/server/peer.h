@@ -30,6 +30,7 @@ struct peers_options {
     uint16_t bind_port;             /* 0: any, see peers_port */
     const char *hints;              /* NULL, or host:port ...: where a node may be that is not
                                        found at its known address (§3.9 step 4) */
+    struct peer_build build;        /* this node's; level >= 1 */
     struct peer_address announce;   /* as other nodes reach bind_port; host "": tell none */
     uint64_t seed;
     /* Something came or changed; a turn is due. Called in event handlers. */

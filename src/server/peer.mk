@@ -7,7 +7,7 @@ libpeer_a_SOURCES = %D%/peer.h %D%/peer_internal.h %D%/peer.c %D%/peer_link.c %D
 
 check_PROGRAMS += tests/unit/test_peer tests/unit/test_log_writer tests/unit/test_workers
 
-tests_unit_test_peer_SOURCES = tests/unit/test_peer.c
+tests_unit_test_peer_SOURCES = tests/unit/test_peer.c src/machine/entry.c
 tests_unit_test_peer_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(EVENT_CFLAGS)
 tests_unit_test_peer_LDADD = libpeer.a libnode.a libbase.a $(EVENT_LIBS) $(HIREDIS_LIBS) \
 	$(OPENSSL_LIBS) $(CMOCKA_LIBS)

@@ -42,6 +42,7 @@ struct conn {
     bool is_dirty, waits_writable;
     bool meets_nobody; /* dialed: an empty node answered */
     struct hello hello;            /* the dialer's */
+    struct peer_build build;       /* dialed: the listener's */
     struct buf said, answered;     /* hello and challenge as encoded */
 };
 
@@ -55,6 +56,7 @@ struct link {
     struct conn *conn; /* NULL: waits for retry, or for a name */
     struct event *retry;
     struct evdns_getaddrinfo_request *resolving;
+    bool meets_older;  /* who is there knows the first version of the handshake only */
     uint32_t backoff_ms;
     char why[160]; /* what was logged last about its failing */
 };
@@ -69,6 +71,7 @@ struct peers {
     struct log_identity identity;
     char secret[PEER_SECRET_MAX];
     struct peer_address announce;
+    struct peer_build build;
     struct peer_address hints[HINTS_MAX];
     uint32_t hint_count;
     struct prng prng;
@@ -102,6 +105,8 @@ struct timeval peer_milliseconds(uint32_t ms);
 /* peer_link.c */
 enum status peer_hints_parse(struct peers *p, const char *hints, struct error *e) MUST_CHECK;
 void link_lost(struct link *l, bool was_up, bool refused, const char *why);
+/* Ends c, and dials again at once, to speak as builds do that know no feature levels. */
+void link_meets_older(struct conn *c);
 void link_free(struct link *l);
 void links_dial_now(struct peers *p, uint64_t to); /* it has shown that it is there */
 

@@ -154,6 +154,16 @@ void link_lost(struct link *l, bool was_up, bool refused, const char *why)
     p->wake(p->context);
 }
 
+void link_meets_older(struct conn *c)
+{
+    struct link *l = c->link;
+    const struct timeval at_once = peer_milliseconds(0);
+    peer_conn_free(c);
+    l->conn = NULL;
+    l->meets_older = true;
+    event_add(l->retry, &at_once);
+}
+
 /* Without this a node that starts, or whose cable is back, waits for the end of our pause, or for
  * the next SYN; and until then it cannot give its vote if the leader dies. */
 void links_dial_now(struct peers *p, uint64_t to)

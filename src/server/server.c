@@ -306,8 +306,10 @@ void server_run(struct server *s)
     announce(s);
     node_start(s->node);
     uint64_t due_us = 0;
-    while (signals_seen == 0 && !s->is_stopping && !node_wants_restart(s->node))
+    while (signals_seen == 0 && !s->is_stopping && !node_wants_restart(s->node) &&
+           !node_is_outdated(s->node))
         step(s, &due_us);
+    s->is_outdated = node_is_outdated(s->node);
     s->wants_restart = node_wants_restart(s->node);
     if (s->wants_restart)
         return; /* what it has is worth nothing */

@@ -128,6 +128,7 @@ struct server {
     bool is_ready;               /* serves data; else -LOADING */
     bool initial_sent;           /* the file's replicated settings were proposed */
     bool wants_restart; /* once it has run: start the process anew */
+    bool is_outdated;   /* once it has run: it ended because its build is too old */
     bool is_stopping, has_stopped;
 };
 

@@ -59,7 +59,7 @@ static void make_config(struct buf *to, struct prng *p)
         }
         book_set(&book, node, &(struct peer_address){.host = "127.0.0.1", .port = 1});
     }
-    const struct members m = {.config = config, .next_node = 10 + number(p) % 100,
+    const struct members m = {.config = config, .next_node = 10 + number(p) % 100, .level = 1,
                               .spares = config.learners, .book = book};
     members_encode(&m, to);
 }

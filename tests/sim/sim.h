@@ -68,6 +68,7 @@ struct sim_node {
     uint64_t node_id;           /* 0 until introduced */
     uint64_t hash_key[2];       /* the cluster's id */
     bool up, paused;
+    uint32_t level_max;         /* feature level of its build */
     bool founder;               /* an empty disk becomes a cluster of one */
     bool dying;                 /* its disk was given a fault: it may panic over it */
     uint64_t life;              /* counts starts: what belongs to a former life is void */
@@ -131,8 +132,7 @@ struct sim {
     struct sim_history history[SIM_KEYS];
     struct sim_wait wait;
     int64_t next_value;
-    uint64_t *digests;          /* by applied index */
-    uint64_t *digest_terms;     /* 0 = not seen */
+    uint64_t *digests, *digest_terms; /* by applied index; term 0 = not seen */
     size_t digest_count;
     uint64_t highest_applied;
     uint64_t *leaders;          /* by term: the node that led it */

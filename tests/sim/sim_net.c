@@ -93,6 +93,14 @@ static void say_hello(struct sim *s, const struct sim_connection *c)
     sim_node_wake(s, target);
 }
 
+static void tell_build(struct sim *s, const struct sim_connection *c)
+{
+    struct sim_node *n = c->dialer;
+    const struct peer_build build = {.level = target_of(s, c)->level_max};
+    if (n->up && c->channel == CHANNEL_CONTROL)
+        SIM_RUN_NODE(s, n, consensus_peer_build(n->consensus, c->peer->node_id, &build));
+}
+
 static void retry(struct sim *s, struct sim_event *e)
 {
     struct sim_connection *c = container_of(e, struct sim_connection, retry);
@@ -119,6 +127,7 @@ static void retry(struct sim *s, struct sim_event *e)
     c->generation++;
     c->last_arrival_us = s->now_us;
     say_hello(s, c);
+    tell_build(s, c);
     tell(s, c, PEER_UP);
     if (target_of(s, c)->node_id == 0)
         tell(s, c, PEER_EMPTY);

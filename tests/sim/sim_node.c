@@ -221,6 +221,7 @@ static enum status open_shard(struct sim *s, struct sim_node *n, struct error *e
         .seed = prng_next(&s->prng),
         .lease = &n->lease,
         .digest_every = 8,
+        .level_max = n->level_max,
     };
     memcpy(options.hash_key, n->hash_key, sizeof(options.hash_key));
     return shard_open(&options, &n->shard, e);
@@ -366,6 +367,7 @@ static enum status open_consensus(struct sim_node *n, const struct log_recovered
         .dir = "node",
         .disk_reserve = SIM_DISK_RESERVE,
         .self = {.host = "sim", .port = sim_node_port(n)},
+        .level_max = n->level_max,
         .auto_heal = s->profile->rot,
         .is_quarantined = n->quarantined,
         .quarantined = quarantined,
@@ -554,6 +556,7 @@ void sim_node_init(struct sim *s, uint32_t position)
     n->sim = s;
     n->position = position;
     n->founder = position == 0;
+    n->level_max = FEATURE_LEVEL_MAX;
     n->disk = kv_mem_disk_new(prng_next(&s->prng));
     queue_init(&n->log_queue);
     n->consensus_turn.happen = consensus_turns;

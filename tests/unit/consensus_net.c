@@ -17,7 +17,6 @@
 
 #define UNSETTLED_MAX 4
 #define WALL_START_MS UINT64_C(1700000000000)
-#define PORT_BASE 7000
 #define NODE_IDS 64
 #define TURNS_MAX 10000
 
@@ -64,6 +63,8 @@ struct node {
     struct log_identity identity;
     uint64_t boot;
     int64_t skew_ms;
+    uint32_t level_max, level_said; /* feature level of its build; what it says */
+    bool is_outdated;
     uint64_t turn_at;
     uint64_t write_at, slow_us; /* when the last log write ends; what each takes at least */
     bool stalled;
@@ -138,7 +139,7 @@ static uint64_t boot_us(void *context)
 
 static int slot_of(const struct peer_address *address)
 {
-    const int slot = address->port - PORT_BASE;
+    const int slot = address->port - NET_PORT;
     return address->host[0] == '\0' || slot < 0 || slot >= NET_NODES ? -1 : slot;
 }
 
@@ -160,7 +161,8 @@ static void port_send(void *context, uint64_t to, enum peer_channel channel,
     assert_true(to < NODE_IDS);
     const int slot = slot_of(&node->peers[to]);
     n->frames++;
-    if (slot < 0 || !n->nodes[slot].up || n->cut[node->slot][slot])
+    if (slot < 0 || !n->nodes[slot].up || n->cut[node->slot][slot] ||
+        node->level_said < consensus_level(n->nodes[slot].consensus))
         return;
     if (n->nodes[slot].identity.node_id != to && n->nodes[slot].identity.node_id != 0)
         return;
@@ -458,7 +460,25 @@ static struct log_store *open_log(struct node *node, bool cluster_init, struct l
     return log;
 }
 
-void net_start(struct net *n, int slot, bool cluster_init)
+static void node_close(struct node *node)
+{
+    consensus_close(node->consensus);
+    log_store_close(node->log);
+    struct shard_mail m;
+    while (mailbox_receive(node->outbox, &m, 1) == 1)
+        block_unref(m.block);
+    mailbox_free(node->inbox);
+    mailbox_free(node->outbox);
+    node->up = false;
+    node->life++;
+}
+
+static void outdated(void *context)
+{
+    ((struct node *)context)->is_outdated = true;
+}
+
+bool net_try_start(struct net *n, int slot, bool cluster_init, struct error *e)
 {
     struct node *node = &n->nodes[slot];
     assert_false(node->up);
@@ -499,31 +519,30 @@ void net_start(struct net *n, int slot, bool cluster_init)
         .lease = &node->lease,
         .seed = prng_next(&n->prng),
         .cache_bytes = n->cache_bytes,
-        .self = {.host = "net", .port = (uint16_t)(PORT_BASE + slot)},
-        .cluster_init = cluster_init,
+        .self = {.host = "net", .port = (uint16_t)(NET_PORT + slot)},
+        .cluster_init = cluster_init, .level_max = node->level_max,
         .disk = kv_mem_disk(node->disk), .dir = "node", .disk_reserve = NET_DISK_RESERVE,
-        .introduced = introduced,
+        .introduced = introduced, .outdated = outdated,
         .context = node,
     };
-    struct error e;
-    if (consensus_open(&options, &node->consensus, &e) != STATUS_OK)
-        fail_msg("slot %d: %s", slot, e.text);
+    node->consensus = NULL;
+    node->is_outdated = false;
+    const enum status status = consensus_open(&options, &node->consensus, e);
     log_recovered_clear(&found);
+    if (status != STATUS_OK) {
+        node_close(node);
+        return false;
+    }
     links_changed(node, PEER_UP);
     event_new(node, EVENT_TURN, n->now_us);
+    return true;
 }
 
-static void node_close(struct node *node)
+void net_start(struct net *n, int slot, bool cluster_init)
 {
-    consensus_close(node->consensus);
-    log_store_close(node->log);
-    struct shard_mail m;
-    while (mailbox_receive(node->outbox, &m, 1) == 1)
-        block_unref(m.block);
-    mailbox_free(node->inbox);
-    mailbox_free(node->outbox);
-    node->up = false;
-    node->life++;
+    struct error e;
+    if (!net_try_start(n, slot, cluster_init, &e))
+        fail_msg("slot %d: %s", slot, e.text);
 }
 
 void net_crash(struct net *n, int slot, enum kv_mem_crash how)
@@ -544,6 +563,13 @@ void net_wipe(struct net *n, int slot)
 }
 
 /* --- running ---------------------------------------------------------------------------------- */
+
+static void link_build(struct node *node, uint64_t peer)
+{
+    const int slot = slot_of(&node->peers[peer]);
+    const struct peer_build build = {.level = slot < 0 ? 0 : node->net->nodes[slot].level_said};
+    consensus_peer_build(node->consensus, peer, &build);
+}
 
 static void event_run(struct net *n, struct event *e)
 {
@@ -573,6 +599,7 @@ static void event_run(struct net *n, struct event *e)
             e->job->done(e->job);
             break;
         case EVENT_LINK:
+            link_build(node, e->peer);
             consensus_peer_event(node->consensus, e->peer, e->channel, e->link);
             break;
         }
@@ -611,6 +638,7 @@ struct net *net_new(uint64_t seed)
         node->net = n;
         node->slot = slot;
         node->disk = kv_mem_disk_new(prng_next(&n->prng));
+        net_set_level(n, slot, FEATURE_LEVEL_MAX, FEATURE_LEVEL_MAX);
     }
     return n;
 }
@@ -636,11 +664,17 @@ void net_free(struct net *n)
 struct prng *net_prng(struct net *n) { return &n->prng; }
 void net_set_faults(struct net *n, const struct net_faults *faults) { n->faults = *faults; }
 void net_set_lease(struct net *n, uint32_t lease_ms) { n->lease_ms = lease_ms; }
+bool net_is_outdated(const struct net *n, int slot) { return n->nodes[slot].is_outdated; }
+void net_set_level(struct net *n, int slot, uint32_t level, uint32_t said)
+{
+    n->nodes[slot].level_max = level;
+    n->nodes[slot].level_said = said;
+}
 void net_set_replace_dead(struct net *n, uint64_t ms) { n->replace_dead_ms = ms; }
 
 void net_announce(struct net *n, int slot, int about, const char *host)
 {
-    struct peer_address address = {.port = (uint16_t)(PORT_BASE + about)};
+    struct peer_address address = {.port = (uint16_t)(NET_PORT + about)};
     snprintf(address.host, sizeof(address.host), "%s", host);
     consensus_peer_address(n->nodes[slot].consensus, n->nodes[about].identity.node_id, &address,
                            false);
@@ -694,29 +728,6 @@ bool net_is_settled(struct net *n, void *context)
     return true;
 }
 
-void net_print(struct net *n)
-{
-    print_message("truth %" PRIu64 "\n", n->truth_count);
-    for (int slot = 0; slot < NET_NODES; slot++) {
-        const struct node *node = &n->nodes[slot];
-        if (!node->up)
-            continue;
-        struct consensus_status *s = net_status(n, slot);
-        print_message("slot %d node %" PRIu64 ": role %d term %" PRIu64 " leader %" PRIu64
-                      " last %" PRIu64 " persisted %" PRIu64 " commit %" PRIu64 " applied %" PRIu64
-                      "\n", slot, node->identity.node_id, (int)s->raft.role, s->raft.term,
-                      s->raft.leader, s->raft.last_index, s->raft.persisted_index,
-                      s->raft.commit_index, node->state.index);
-        for (uint32_t i = 0; i < node->batch_count; i++)
-            print_message("    batch %" PRIu64 "\n", node->batches[i].number);
-        for (size_t i = 0; i < s->raft.peer_count; i++)
-            print_message("    peer %" PRIu64 " state %d next %" PRIu64 " match %" PRIu64 "\n",
-                          s->raft.peers[i].node, (int)s->raft.peers[i].state,
-                          s->raft.peers[i].next_index, s->raft.peers[i].match_index);
-        free(s);
-    }
-}
-
 static bool is_answered(struct net *n, void *context)
 {
     const int *slot = context;
@@ -757,19 +768,6 @@ struct consensus_status *net_status(struct net *n, int slot)
     struct consensus_status *status = admin->status;
     free(admin);
     return status;
-}
-
-void net_form(struct net *n, int count)
-{
-    net_start(n, 0, true);
-    net_run(n, 1000000);
-    for (int slot = 1; slot < count; slot++) {
-        net_start(n, slot, false);
-        const struct admin add = {ADMIN_ADD, .host = "net", .port = (uint16_t)(PORT_BASE + slot)};
-        char text[ADMIN_TEXT_MAX];
-        if (!net_admin(n, 0, &add, text))
-            fail_msg("slot %d is not added: %s", slot, text);
-    }
 }
 
 struct mailbox *net_inbox(struct net *n, int slot) { return n->nodes[slot].inbox; }

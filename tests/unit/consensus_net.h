@@ -13,6 +13,7 @@
 #include "node/consensus.h"
 
 #define NET_NODES 5
+#define NET_PORT 7000 /* of slot 0, at host "net"; and so on */
 
 struct net_faults {
     uint32_t loss, twice;      /* in 1000 */
@@ -34,8 +35,12 @@ void net_set_replace_dead(struct net *n, uint64_t ms); /* the same */
 void net_announce(struct net *n, int slot, int about, const char *host);
 void net_set_cache(struct net *n, size_t bytes);
 
+/* Of node slot's build, from its next start on: the feature level it knows, and says to others. */
+void net_set_level(struct net *n, int slot, uint32_t level, uint32_t said);
 /* Node slot starts on its disk, whatever is there; cluster_init: a new cluster of one. */
 void net_start(struct net *n, int slot, bool cluster_init);
+bool net_is_outdated(const struct net *n, int slot); /* it asked for its end */
+bool net_try_start(struct net *n, int slot, bool cluster_init, struct error *e);
 void net_crash(struct net *n, int slot, enum kv_mem_crash how);
 void net_wipe(struct net *n, int slot); /* of a node that is down: an empty disk */
 bool net_is_up(const struct net *n, int slot);

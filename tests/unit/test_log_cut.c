@@ -96,7 +96,7 @@ static void disk_catches_up(struct world *w)
 
 static void members_three(struct buf *payload)
 {
-    struct members m = {.next_node = 4};
+    struct members m = {.next_node = 4, .level = 1};
     for (raft_node node = 1; node <= 3; node++)
         node_set_add(&m.config.incoming, node);
     members_encode(&m, payload);

@@ -456,27 +456,28 @@ static void settings_are_set_all_or_none(void **state)
     world_clear(&w);
 }
 
-static const char *raise_level(struct world *w, uint32_t level)
+static void apply_level(struct world *w, uint32_t level)
 {
-    uint8_t number[4];
-    put_le32(number, level);
-    const struct bytes args[] = {bytes_of(number, 4)};
-    const struct request r = {.kind = REQ_FEATURE, .args = args, .arg_count = 1};
-    return apply_request_of(w, &r);
+    uint8_t payload[5] = {2};
+    put_le32(payload + 1, level);
+    const struct machine_entry entry = {.index = w->next_index++, .term = 1, .kind = 2,
+                                        .payload = bytes_of(payload, sizeof(payload))};
+    machine_apply(w->m, &entry);
 }
 
 static void raise_too_far(void *context)
 {
-    raise_level(context, FEATURE_LEVEL_MAX + 1);
+    apply_level(context, FEATURE_LEVEL_MAX + 1);
 }
 
-static void an_unknown_feature_level_stops_the_node(void **state)
+static void a_feature_level_that_this_build_does_not_know_stops_the_node(void **state)
 {
     (void)state;
     struct world w;
     world_init(&w, 1 << 20);
-    assert_string_equal(raise_level(&w, FEATURE_LEVEL_MAX), "+OK\r\n");
-    assert_int_equal(machine_feature_level(w.m), FEATURE_LEVEL_MAX);
+    assert_int_equal(machine_level(w.m), FEATURE_LEVEL_FIRST); /* of no entry yet */
+    apply_level(&w, FEATURE_LEVEL_MAX);
+    assert_int_equal(machine_level(w.m), FEATURE_LEVEL_MAX);
     assert_true(panics(raise_too_far, &w));
     world_clear(&w);
 }
@@ -551,7 +552,7 @@ static void the_newest_configuration_is_kept(void **state)
     struct world w;
     world_init(&w, 1 << 20);
     assert_int_equal(machine_config(w.m).size, 0);
-    const char *const payloads[] = {"first", "second"};
+    const char *const payloads[] = {"\1first", "\1second"}; /* of format 1 */
     for (size_t i = 0; i < 2; i++) {
         const struct machine_entry entry = {.index = w.next_index++, .term = 1, .kind = 2,
                                             .payload = bytes_from_string(payloads[i])};
@@ -561,7 +562,7 @@ static void the_newest_configuration_is_kept(void **state)
     machine_apply(w.m, &noop);
     world_flush(&w);
     world_reopen(&w, 1 << 20);
-    assert_true(bytes_equal(machine_config(w.m), BYTES("second")));
+    assert_true(bytes_equal(machine_config(w.m), BYTES("\1second")));
     assert_int_equal(keyspace_applied(w.k).index, 3);
     assert_int_equal(keyspace_applied(w.k).term, 3);
     world_clear(&w);
@@ -588,7 +589,7 @@ int main(void)
         cmocka_unit_test(a_read_waits_for_what_is_due_by_its_clock_alone),
         cmocka_unit_test(time_does_not_go_back),
         cmocka_unit_test(settings_are_set_all_or_none),
-        cmocka_unit_test(an_unknown_feature_level_stops_the_node),
+        cmocka_unit_test(a_feature_level_that_this_build_does_not_know_stops_the_node),
         cmocka_unit_test(what_is_unknown_or_malformed_stops_the_node),
         cmocka_unit_test(a_skipped_entry_is_refused_to_its_clients_and_passed),
         cmocka_unit_test(the_newest_configuration_is_kept),

@@ -124,12 +124,17 @@ static void entries_are_described_in_words(void **state)
         .incoming = {2, {1, 2}}, .outgoing = {1, {3}}, .learners = {1, {4}}};
     struct buf payload = {0};
     const struct members m = {
-        .config = config, .next_node = 5, .spares = {1, {4}}, .book = book};
+        .config = config, .next_node = 5, .level = 1, .spares = {1, {4}}, .book = book};
     members_encode(&m, &payload);
     assert_line(&(struct log_entry){.term = 2, .kind = RAFT_CONFIG, .payload = buf_bytes(&payload)},
-                "index=7 term=2 CONFIG voters=1,2 leaving=3 learners=4 spares=4 1=one:17001");
+                "index=7 term=2 CONFIG level=1 voters=1,2 leaving=3 learners=4 "
+                "spares=4 1=one:17001");
     assert_line(&(struct log_entry){.term = 2, .kind = RAFT_CONFIG, .payload = BYTES("?")},
                 "index=7 term=2 CONFIG (damaged)");
+    const uint8_t newer[] = {9, 0x34, 0x12, 0, 0, 'w', 'h', 'o', '?'};
+    assert_line(&(struct log_entry){.term = 2, .kind = RAFT_CONFIG,
+                                    .payload = bytes_of(newer, sizeof(newer))},
+                "index=7 term=2 CONFIG (of a newer version) level=4660");
     buf_clear(&payload);
 
     struct buf requests = {0};

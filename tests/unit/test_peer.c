@@ -28,6 +28,8 @@ struct consensus {
     struct peer_address told;
     uint64_t told_node;
     bool is_guess;
+    uint32_t level;          /* in force */
+    struct peer_build build; /* told last */
 };
 
 void consensus_receive_block(struct consensus *c, uint64_t from, struct block *frame)
@@ -45,6 +47,17 @@ void consensus_peer_event(struct consensus *c, uint64_t node, enum peer_channel 
     (void)node;
     unsigned *counts = event == PEER_UP ? c->up : event == PEER_BROKEN ? c->broken : c->refused;
     counts[channel]++;
+}
+
+uint32_t consensus_level(const struct consensus *c)
+{
+    return c->level;
+}
+
+void consensus_peer_build(struct consensus *c, uint64_t node, const struct peer_build *build)
+{
+    (void)node;
+    c->build = *build;
 }
 
 void consensus_peer_address(struct consensus *c, uint64_t node, const struct peer_address *address,
@@ -80,7 +93,8 @@ static struct peers_options options(uint64_t node)
 {
     return (struct peers_options){
         .base = base, .identity = identity(node), .secret = "xyzzy", .bind_host = "127.0.0.1",
-        .announce = {.host = "here", .port = 77}, .seed = node, .wake = wake};
+        .announce = {.host = "here", .port = 77}, .build = {.level = 3, .version = "1.2"},
+        .seed = node, .wake = wake};
 }
 
 static void end_open(struct end *end, const struct peers_options *o)
@@ -509,22 +523,31 @@ static void say(int fd, const char *name, struct bytes argument)
     buf_clear(&b);
 }
 
-/* The handshake by hand; the socket of a trusted connection. */
-static int raw_peer(struct end *end)
+static int raw_hello(struct end *end, uint32_t version, uint32_t level, struct buf *hello)
 {
-    struct hello h = {.from = 1, .to = 2, .incarnation = 5, .channel = CHANNEL_DATA};
+    struct hello h = {.version = version, .from = 1, .to = 2, .incarnation = 5,
+                      .channel = CHANNEL_DATA, .build = {.level = level}};
     memcpy(h.cluster_id, "the test cluster", 16);
-    struct buf hello = {0};
-    hello_encode(&h, &hello);
+    hello_encode(&h, hello);
     const int fd = raw_connect(end);
-    say(fd, "AVOW.HELLO", buf_bytes(&hello));
-    char reply[512];
-    const char head[] = "*2\r\n$14\r\nAVOW.CHALLENGE\r\n$40\r\n";
-    const size_t want = sizeof(head) - 1 + 40 + 2;
+    say(fd, "AVOW.HELLO", buf_bytes(hello));
+    return fd;
+}
+
+/* The handshake by hand; the socket of a trusted connection. */
+static int raw_peer_of(struct end *end, uint32_t version)
+{
+    struct buf hello = {0};
+    const int fd = raw_hello(end, version, 3, &hello);
+    char reply[512], head[64];
+    const size_t size = version == HELLO_VERSION_FIRST ? 40 : 48; /* of "1.2", too */
+    const size_t head_size = (size_t)snprintf(head, sizeof(head),
+                                              "*2\r\n$14\r\nAVOW.CHALLENGE\r\n$%zu\r\n", size);
+    const size_t want = head_size + size + 2;
     assert_int_equal(raw_receive(end, fd, reply, sizeof(reply), want), want);
-    assert_memory_equal(reply, head, sizeof(head) - 1);
+    assert_memory_equal(reply, head, head_size);
     uint8_t mac[HELLO_MAC];
-    const struct bytes challenge = bytes_of(reply + sizeof(head) - 1, 40);
+    const struct bytes challenge = bytes_of(reply + head_size, size);
     hello_prove("xyzzy", PROOF_DIALER, buf_bytes(&hello), challenge, mac);
     say(fd, "AVOW.PROOF", bytes_of(mac, sizeof(mac)));
     const char welcome[] = "*2\r\n$12\r\nAVOW.WELCOME\r\n$32\r\n";
@@ -534,6 +557,150 @@ static int raw_peer(struct end *end)
     buf_clear(&hello);
     return fd;
 }
+
+static int raw_peer(struct end *end)
+{
+    return raw_peer_of(end, HELLO_VERSION);
+}
+
+/* --- other versions --------------------------------------------------------------------------- */
+
+static void each_side_learns_what_the_other_runs(void **state)
+{
+    (void)state;
+    struct end a, b;
+    const struct peers_options oa = options(1);
+    struct peers_options ob = options(2);
+    ob.build = (struct peer_build){.level = 4, .version = "1.3-rc1"};
+    end_open(&a, &oa);
+    end_open(&b, &ob);
+    dial_end(&a, 2, &b);
+    RUN_UNTIL(&a, &b, a.consensus.up[0] == 1);
+    assert_int_equal(a.consensus.build.level, 4);
+    assert_string_equal(a.consensus.build.version, "1.3-rc1");
+    end_close(&a);
+    end_close(&b);
+}
+
+static void who_knows_less_than_the_level_in_force_is_told(void **state)
+{
+    (void)state;
+    const struct { uint32_t version, level, in_force; const char *want; } cases[] = {
+        {HELLO_VERSION, 3, 3, "*2\r\n$14\r\nAVOW.CHALLENGE"},
+        {HELLO_VERSION, 3, 4, "-ERR the cluster has feature level 4"},
+        {HELLO_VERSION_FIRST, 0, 2, "-ERR the cluster has feature level 2"},
+        {HELLO_VERSION + 1, 3, 3, "-ERR this node speaks version 2"},
+    };
+    struct end b;
+    const struct peers_options ob = options(2);
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        end_open(&b, &ob);
+        b.consensus.level = cases[i].in_force;
+        struct buf hello = {0};
+        const int fd = raw_hello(&b, cases[i].version, cases[i].level, &hello);
+        char reply[256] = {0};
+        const size_t size = strlen(cases[i].want);
+        raw_receive(&b, fd, reply, sizeof(reply) - 1, size);
+        reply[size] = '\0';
+        assert_string_equal(reply, cases[i].want);
+        close(fd);
+        buf_clear(&hello);
+        end_close(&b);
+    }
+}
+
+/* Builds of before there were feature levels. */
+static void an_older_node_that_dials_is_understood(void **state)
+{
+    (void)state;
+    struct end b;
+    const struct peers_options ob = options(2);
+    end_open(&b, &ob);
+    b.consensus.level = 1;
+    const int fd = raw_peer_of(&b, HELLO_VERSION_FIRST);
+    raw_send(fd, BYTES("$2\r\nok\r\n"));
+    RUN_UNTIL(&b, NULL, b.consensus.frames == 1);
+    close(fd);
+    end_close(&b);
+}
+
+static int raw_listen(uint16_t *port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(address);
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(fd, 8), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    *port = ntohs(address.sin_port);
+    return fd;
+}
+
+/* The next connection at listener, and the hello said there. */
+static int raw_accept(struct end *end, int listener, struct buf *hello)
+{
+    struct pollfd waits = {.fd = listener, .events = POLLIN};
+    RUN_UNTIL(end, NULL, poll(&waits, 1, 0) == 1);
+    const int fd = accept(listener, NULL, NULL);
+    assert_true(fd >= 0);
+    char said[512];
+    const char head[] = "*2\r\n$10\r\nAVOW.HELLO\r\n$";
+    size_t size = raw_receive(end, fd, said, sizeof(head) + 4, sizeof(head) + 4);
+    assert_memory_equal(said, head, sizeof(head) - 1);
+    const size_t hello_size = strtoul(said + sizeof(head) - 1, NULL, 10);
+    const size_t begin = sizeof(head) - 1 + (hello_size < 100 ? 4 : 5);
+    size += raw_receive(end, fd, said + size, sizeof(said) - size, begin + hello_size + 2 - size);
+    assert_int_equal(size, begin + hello_size + 2);
+    buf_reset(hello);
+    buf_append(hello, said + begin, hello_size);
+    return fd;
+}
+
+static void an_older_node_is_spoken_to_as_it_speaks(void **state)
+{
+    (void)state;
+    struct end a;
+    const struct peers_options oa = options(1);
+    uint16_t port;
+    const int listener = raw_listen(&port);
+    struct buf hello = {0};
+    struct hello h;
+    struct error e;
+    end_open(&a, &oa);
+    a.consensus.level = 1;
+    dial(&a, 2, "127.0.0.1", port);
+    unsigned refusals = 0;
+    for (unsigned proofs = 0; proofs < 2;) { /* of the two channels, in any order */
+        const int fd = raw_accept(&a, listener, &hello);
+        assert_int_equal(hello_decode(buf_bytes(&hello), &h, &e), STATUS_OK);
+        if (h.version != HELLO_VERSION_FIRST) {
+            raw_send(fd, BYTES("-ERR this node speaks version 1 of the peer protocol, not 2\r\n"));
+            close(fd);
+            refusals++;
+            continue;
+        }
+        struct buf challenge = {0};
+        challenge_encode(&(struct challenge){.node = 2}, HELLO_VERSION_FIRST, &challenge);
+        assert_int_equal(challenge.size, 40);
+        say(fd, "AVOW.CHALLENGE", buf_bytes(&challenge));
+        uint8_t mac[HELLO_MAC];
+        hello_prove("xyzzy", PROOF_LISTENER, buf_bytes(&hello), buf_bytes(&challenge), mac);
+        say(fd, "AVOW.WELCOME", bytes_of(mac, sizeof(mac)));
+        RUN_UNTIL(&a, NULL, a.consensus.up[h.channel] == 1);
+        buf_clear(&challenge);
+        proofs++; /* fd stays open as long as a */
+    }
+    assert_int_equal(refusals, 2);
+    assert_int_equal(a.consensus.refused[0] + a.consensus.refused[1], 0);
+    assert_int_equal(a.consensus.build.level, 1);
+    assert_string_equal(a.consensus.build.version, "unknown");
+    end_close(&a);
+    close(listener);
+    buf_clear(&hello);
+}
+
+/* --- what a trusted peer may say -------------------------------------------------------------- */
 
 static void even_a_trusted_peer_may_not_say_anything(void **state)
 {
@@ -608,6 +775,10 @@ int main(void)
         cmocka_unit_test(clients_at_the_wrong_port_are_told),
         cmocka_unit_test(nonsense_ends_the_connection),
         cmocka_unit_test(who_says_nothing_is_disconnected),
+        cmocka_unit_test(each_side_learns_what_the_other_runs),
+        cmocka_unit_test(who_knows_less_than_the_level_in_force_is_told),
+        cmocka_unit_test(an_older_node_that_dials_is_understood),
+        cmocka_unit_test(an_older_node_is_spoken_to_as_it_speaks),
         cmocka_unit_test(even_a_trusted_peer_may_not_say_anything),
         cmocka_unit_test(a_second_connection_of_a_node_replaces_the_first),
     };

@@ -6,6 +6,7 @@
 
 #include "base/encode.h"
 #include "base/panic.h"
+#include "machine/entry.h"
 #include "node/mail.h"
 #include "node/snapshot.h"
 #include "node/wire.h"
@@ -40,7 +41,7 @@ static void encode_members(struct buf *to)
     book_set(&book, 1, &(struct peer_address){.host = "10.0.0.1", .port = 17001});
     book_set(&book, 9, &(struct peer_address){.host = "nine.example", .port = 65535});
     const struct members m = {
-        .config = joint, .next_node = 10, .spares = {1, {4}}, .book = book};
+        .config = joint, .next_node = 10, .level = 7, .spares = {1, {4}}, .book = book};
     members_encode(&m, to);
 }
 
@@ -52,9 +53,10 @@ static void a_configuration_has_these_bytes(void **state)
     struct address_book book = {0};
     book_set(&book, 2, &(struct peer_address){.host = "ab", .port = 0x1234});
     struct buf payload = {0};
-    members_encode(&(struct members){.config = config, .next_node = 4, .book = book}, &payload);
+    members_encode(&(struct members){.config = config, .next_node = 4, .level = 9, .book = book},
+                   &payload);
     const uint8_t want[] = {
-        1, 4, 0, 0, 0, 0, 0, 0, 0, 2,
+        2, 9, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 2,
         2, 0, 0, 0, 0, 0, 0, 0, 1, 0x34, 0x12, 2, 'a', 'b',
         3, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0,
     };
@@ -71,6 +73,7 @@ static void a_configuration_comes_back(void **state)
     struct members m;
     assert_true(members_decode(buf_bytes(&payload), &m));
     assert_int_equal(m.next_node, 10);
+    assert_int_equal(m.level, 7);
     const struct raft_node_list { const struct raft_set *got, *want; } sets[] = {
         {&m.config.incoming, &joint.incoming},
         {&m.config.outgoing, &joint.outgoing},
@@ -87,6 +90,49 @@ static void a_configuration_comes_back(void **state)
     assert_int_equal(book_find(&m.book, 9)->port, 65535);
     assert_null(book_find(&m.book, 2));
     buf_clear(&payload);
+}
+
+/* As builds wrote it before there were levels, and those that know no other read it. */
+static void a_configuration_of_the_first_level_has_format_1(void **state)
+{
+    (void)state;
+    const uint8_t old[] = {
+        1, 4, 0, 0, 0, 0, 0, 0, 0, 1,
+        2, 0, 0, 0, 0, 0, 0, 0, 1, 0x34, 0x12, 2, 'a', 'b',
+    };
+    struct members m;
+    assert_true(members_decode(bytes_of(old, sizeof(old)), &m));
+    assert_int_equal(m.level, FEATURE_LEVEL_FIRST);
+    assert_int_equal(m.next_node, 4);
+    assert_int_equal(book_find(&m.book, 2)->port, 0x1234);
+    assert_int_equal(config_level(bytes_of(old, sizeof(old))), FEATURE_LEVEL_FIRST);
+    struct buf payload = {0};
+    members_encode(&m, &payload);
+    assert_int_equal(payload.size, sizeof(old));
+    assert_memory_equal(buf_data(&payload), old, sizeof(old));
+    buf_clear(&payload);
+}
+
+/* However it goes on: an older build must be able to say what is wrong. */
+static void the_level_of_a_newer_format_can_be_named(void **state)
+{
+    (void)state;
+    const uint8_t newer[] = {3, 8, 0, 0, 0, 'w', 'h', 'o', '?'};
+    struct members m;
+    struct error e;
+    assert_int_equal(config_level(bytes_of(newer, sizeof(newer))), 8);
+    assert_int_equal(config_level(bytes_of(newer, 4)), 0);
+    assert_int_equal(members_read(bytes_of(newer, sizeof(newer)), 7, &m, &e), STATUS_INVALID);
+    assert_non_null(strstr(e.text, "run the newer version"));
+    assert_int_equal(members_read(bytes_of(newer, sizeof(newer)), 8, &m, &e), STATUS_CORRUPT);
+    buf_reset(&frame);
+    wire_encode_removed(&frame, 5, bytes_of(newer, sizeof(newer)));
+    assert_false(wire_decode(buf_bytes(&frame), decoded));
+    assert_int_equal(decoded->level, 8);
+    buf_reset(&frame);
+    wire_encode_commit_wanted(&frame);
+    assert_true(wire_decode(buf_bytes(&frame), decoded));
+    assert_int_equal(decoded->level, 0);
 }
 
 static void no_part_of_a_configuration_is_one(void **state)
@@ -107,20 +153,22 @@ static void configurations_that_cannot_be_are_refused(void **state)
     (void)state;
     struct buf payload = {0};
     const struct raft_config config = {.incoming = {2, {2, 3}}};
-    members_encode(&(struct members){.config = config, .next_node = 4}, &payload);
+    members_encode(&(struct members){.config = config, .next_node = 4, .level = 2}, &payload);
     uint8_t *bytes = buf_data(&payload);
     struct members m;
     assert_true(members_decode(buf_bytes(&payload), &m));
     const struct { size_t at; uint8_t value; } changes[] = {
-        {0, 2},       /* format */
-        {1, 3},       /* next_node is used already */
-        {9, 16},      /* more members than there may be */
-        {10, 0},      /* node 0 */
-        {10, 3},      /* the same node twice */
-        {10 + 8, 0},  /* no role */
-        {10 + 8, 16}, /* a role that does not exist */
-        {10 + 8, 9},  /* a spare that is no learner */
-        {10 + 8, 5},  /* voter and learner at once */
+        {0, 0},       /* format */
+        {0, 3},
+        {1, 0},       /* no level */
+        {5, 3},       /* next_node is used already */
+        {13, 16},     /* more members than there may be */
+        {14, 0},      /* node 0 */
+        {14, 3},      /* the same node twice */
+        {14 + 8, 0},  /* no role */
+        {14 + 8, 16}, /* a role that does not exist */
+        {14 + 8, 9},  /* a spare that is no learner */
+        {14 + 8, 5},  /* voter and learner at once */
     };
     for (size_t i = 0; i < ARRAY_COUNT(changes); i++) {
         const uint8_t was = bytes[changes[i].at];
@@ -128,7 +176,7 @@ static void configurations_that_cannot_be_are_refused(void **state)
         assert_false(members_decode(buf_bytes(&payload), &m));
         bytes[changes[i].at] = was;
     }
-    bytes[10 + 8] = bytes[22 + 8] = 4; /* learners alone */
+    bytes[14 + 8] = bytes[26 + 8] = 4; /* learners alone */
     assert_false(members_decode(buf_bytes(&payload), &m));
     buf_clear(&payload);
 }
@@ -484,6 +532,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_configuration_has_these_bytes),
         cmocka_unit_test(a_configuration_comes_back),
+        cmocka_unit_test(a_configuration_of_the_first_level_has_format_1),
+        cmocka_unit_test(the_level_of_a_newer_format_can_be_named),
         cmocka_unit_test(no_part_of_a_configuration_is_one),
         cmocka_unit_test(configurations_that_cannot_be_are_refused),
         cmocka_unit_test(a_message_of_each_kind_comes_back),
