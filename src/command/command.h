@@ -103,6 +103,7 @@ struct exec {
     bool in_exec, in_script;
     const struct exec *script;       /* in_script: the one that runs the script */
     uint32_t user;                   /* whose request it is */
+    uint32_t level;                  /* feature level at this place of the log (machine/entry.h) */
     struct acl *acl;                 /* all users (acl_user.h); NULL: nobody asks for rights */
 };
 
@@ -113,6 +114,7 @@ struct command {
     command_run *run;          /* NULL: CMD_LOCAL, CMD_NOT_YET, or a container of subcommands */
     int16_t arity;             /* with the name (of a subcommand: both); negative: at least */
     uint32_t flags;
+    uint32_t level;            /* feature level from which on it is there; 0: always */
     uint32_t acl;              /* ACL categories beyond those that follow from flags */
     struct key_spec keys[KEY_SPECS_MAX]; /* up to the first without flags */
     const char *group;         /* "string", "generic", "connection" ... */
@@ -127,6 +129,10 @@ struct command {
  * one, else NULL; parent may be NULL. */
 const struct command *command_find(const struct bytes *args, uint32_t arg_count,
                                    const struct command **parent);
+/* c, or NULL if it is not there yet at that feature level: unknown, as to a build that never heard
+ * of it. c may be NULL. Only rows that are CMD_UNLISTED have a level so far: what ACL rules and
+ * COMMAND tell of is the same at each. */
+const struct command *command_at_level(const struct command *c, uint32_t level);
 /* By full name: "get", "config|get". */
 const struct command *command_by_name(struct bytes name);
 /* The n-th command of the table, by name; NULL behind the last. */

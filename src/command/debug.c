@@ -265,6 +265,20 @@ static void debug_populate(struct exec *x)
     reply_ok(x);
 }
 
+/* DEBUG LEVEL key: sets it to the feature level at this place of the log -> that level. For tests: a
+ * command that older builds do not have, with a result that hangs on what all have agreed upon. */
+static void debug_level(struct exec *x)
+{
+    struct object o;
+    char digits[INT64_DIGITS];
+    if (!open_key(x, 2, TYPE_STRING, &o))
+        return;
+    object_set_string(&o, bytes_from_int64((int64_t)x->level, digits));
+    changed(x, &o, EVENT_STRING, "set");
+    object_close(&o);
+    reply_int64(x, (int64_t)x->level);
+}
+
 /* --- the rest --------------------------------------------------------------------------------- */
 
 #define MATCHED_MAX ((int64_t)1 << 20)
@@ -296,6 +310,8 @@ static void debug_help(struct exec *x)
         "    A hash of the data set.",
         "DIGEST-VALUE <key> [<key> ...]",
         "    A hash of each key's value.",
+        "LEVEL <key>",
+        "    Sets the key to the feature level of the cluster.",
         "LOADAOF",
         "    As RELOAD.",
         "LOG <message>",
@@ -342,6 +358,9 @@ static const struct command debug_subcommands[] = {
     {.name = "htstats-key", .run = debug_not_here, .arity = -3, .flags = PURE,
      .group = "server"},
     {.name = "jmap", .arity = -2, .flags = HOST, .group = "server"},
+    {.name = "level", .run = debug_level, .arity = 3, .level = 2,
+     .flags = CMD_WRITE | CMD_ADMIN | CMD_NO_SCRIPT | CMD_DENY_OOM | CMD_UNLISTED,
+     .keys = {KEY(2, KEY_OW | KEY_UPDATE)}, .group = "server"},
     {.name = "listpack", .run = debug_not_here, .arity = 3, .flags = PURE, .group = "server"},
     {.name = "loadaof", .arity = 2, .flags = HOST, .group = "server"},
     {.name = "log", .arity = 3, .flags = HOST, .group = "server"},

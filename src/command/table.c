@@ -147,6 +147,11 @@ const struct command *command_find(const struct bytes *args, uint32_t arg_count,
     return arg_count == 1 ? c : find_sub(c, args[1]);
 }
 
+const struct command *command_at_level(const struct command *c, uint32_t level)
+{
+    return c != NULL && c->level <= level ? c : NULL;
+}
+
 const struct command *command_by_name(struct bytes name)
 {
     const char *bar = name.size == 0 ? NULL : memchr(name.data, '|', name.size);

@@ -94,7 +94,7 @@ bool exec_decode_command(struct bytes from, struct arena *arena, struct request 
 /* What all members can do, agreed upon in CONFIG entries (ARCHITECTURE §5 rule 7): whatever an
  * older build would do otherwise, or not at all, is done from a higher level on. */
 #define FEATURE_LEVEL_FIRST 1
-#define FEATURE_LEVEL_MAX 1 /* of this build */
+#define FEATURE_LEVEL_MAX 2 /* of this build. 2: DEBUG LEVEL */
 
 /* In the payload of a CONFIG entry, of any format: also one that this build cannot read further.
  * 0: these bytes are none. */

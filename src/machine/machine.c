@@ -134,12 +134,13 @@ void machine_free(struct machine *m)
     free(m);
 }
 
-/* Nobody should come here: consensus does not take what is above it. */
-static void check_level(const struct machine *m, uint32_t level)
+/* Nobody should panic here: consensus does not take what is above it. */
+static void take_level(struct machine *m, struct bytes config)
 {
-    if (level > m->options.level_max)
-        panic("the cluster has feature level %u; this build knows %u: run the newer version", level,
-              m->options.level_max);
+    m->level = MAX(config_level(config), FEATURE_LEVEL_FIRST);
+    if (m->level > m->options.level_max)
+        panic("the cluster has feature level %u; this build knows %u: run the newer version",
+              m->level, m->options.level_max);
 }
 
 void machine_reload(struct machine *m)
@@ -147,7 +148,7 @@ void machine_reload(struct machine *m)
     settings_init(&m->settings);
     settings_refresh(&m->settings, m->keyspace);
     acl_refresh(m->acl, m->keyspace);
-    check_level(m, machine_level(m));
+    take_level(m, machine_config(m));
     waiters_load(m);
 }
 
@@ -272,7 +273,7 @@ void machine_apply(struct machine *m, const struct machine_entry *entry)
               (unsigned long long)entry->index, entry->kind);
     keyspace_entry_begin(m->keyspace, entry->index, entry->term, 0);
     if (entry->kind == ENTRY_CONFIG) {
-        check_level(m, config_level(entry->payload));
+        take_level(m, entry->payload);
         keyspace_system_put(m->keyspace, BYTES("config"), entry->payload);
     }
     keyspace_entry_end(m->keyspace);
@@ -346,9 +347,9 @@ struct bytes machine_config(struct machine *m)
     return payload;
 }
 
-uint32_t machine_level(struct machine *m)
+uint32_t machine_level(const struct machine *m)
 {
-    return MAX(config_level(machine_config(m)), FEATURE_LEVEL_FIRST);
+    return m->level;
 }
 
 const struct settings *machine_settings(struct machine *m)

@@ -127,7 +127,7 @@ uint64_t machine_expiries(const struct machine *m);
 struct bytes machine_config(struct machine *m);
 
 /* The feature level of the newest CONFIG entry applied; before the first FEATURE_LEVEL_FIRST. */
-uint32_t machine_level(struct machine *m);
+uint32_t machine_level(const struct machine *m);
 
 /* Reads the replicated values again: the rows below were replaced by a snapshot's. */
 void machine_reload(struct machine *m);

@@ -15,6 +15,7 @@ struct machine {
     struct keyspace *keyspace;
     struct settings settings;
     struct acl *acl;
+    uint32_t level;           /* feature level, of the newest CONFIG entry */
     struct prng local_chance; /* of plain reads */
     struct arena arena;       /* dies with each request */
     struct waiters waiters;

@@ -298,6 +298,7 @@ static void fill(struct script_run *run, struct exec *x, struct buf *reply)
         .script = run->outer,
         .user = outer->user,
         .acl = outer->acl,
+        .level = outer->level,
     };
 }
 
@@ -328,7 +329,7 @@ bool script_call(struct script_run *run, const struct bytes *args, uint32_t arg_
     struct exec x = {.args = args, .arg_count = arg_count, .user = run->outer->user,
                      .acl = run->outer->acl, .client = run->outer->client, .in_script = true,
                      .arena = &run->effects->arena};
-    x.command = command_find(args, arg_count, NULL);
+    x.command = command_at_level(command_find(args, arg_count, NULL), run->outer->level);
     const char *refusal = x.command == NULL ? "Unknown Redis command called from script"
                                             : refusal_of(run, &x);
     if (refusal != NULL) {

@@ -250,7 +250,8 @@ static int redis_acl_check_cmd(lua_State *L)
     struct acl_denial denial;
     x.args = take_args(L, &x.arg_count);
     const struct bytes *args = x.args;
-    x.command = args == NULL ? NULL : command_find(args, x.arg_count, NULL);
+    x.command = args == NULL ? NULL : command_at_level(command_find(args, x.arg_count, NULL),
+                                                       run->outer->level);
     const bool known = x.command != NULL;
     const bool allowed = known && acl_allows(&x, &denial);
     if (args != NULL && !known)

@@ -333,6 +333,7 @@ void shard_status(const struct shard *s, struct shard_status *status)
         .space = s->space,
         .space_own = s->space_own,
         .service = s->service,
+        .level = machine_level(s->machine),
         .ready = s->ready,
         .requests_in_flight = s->pool.requests,
         .bytes_in_flight = s->pool.bytes,

@@ -148,6 +148,7 @@ struct shard_status {
     uint8_t role;
     uint8_t space, space_own; /* enum space_level: what is refused, and by our own disk alone */
     uint8_t service; /* enum service */
+    uint32_t level;  /* feature level, as applied */
     bool ready; /* what the first leader it knew had committed at contact is applied */
     uint64_t requests_in_flight, bytes_in_flight;
     uint64_t batches, batched_requests, reads, read_rounds, duplicates;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include "base/panic.h"
 #include "command/settings.h"
+#include "machine/entry.h"
 #include "server/config_table.h"
 
 /* --- rows ------------------------------------------------------------------------------------- */
@@ -329,4 +330,9 @@ bool config_check_percentiles(struct bytes value, struct buf *canonical, struct 
         buf_printf(canonical, "%s%.17g", count > 0 ? " " : "", percent);
     }
     return true;
+}
+
+uint32_t config_level_max(const struct config *c)
+{
+    return c->feature_level == 0 ? FEATURE_LEVEL_MAX : (uint32_t)c->feature_level;
 }

@@ -144,6 +144,9 @@ enum status config_read_arguments(struct config *c, int argc, char **argv,
 /* What one row alone cannot tell: ports, ticks, secrets. */
 enum status config_finish(struct config *c, struct error *e) MUST_CHECK;
 
+/* The highest feature level that this node lets others and itself believe to know. */
+uint32_t config_level_max(const struct config *c);
+
 /* CONFIG REWRITE: keeps the file's lines and comments, replaces what changed, appends the new. */
 enum status config_rewrite(const struct config *c, struct error *e) MUST_CHECK;
 

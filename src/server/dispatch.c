@@ -237,7 +237,6 @@ static struct request plain_request(const struct incoming *in, uint32_t db)
 
 /* --- a disk that is nearly full (§6.4) -------------------------------------------------------- */
 
-/* Whether commands with these flags are refused; deletes go on while there is a little room. */
 /* Why this node serves nobody any more: ask another one. */
 static const char *service_text(const struct server *s)
 {
@@ -247,6 +246,7 @@ static const char *service_text(const struct server *s)
                  "majority has, not executed: use another node (RAFT DOCTOR says what to do)";
 }
 
+/* Whether commands with these flags are refused; deletes go on while there is a little room. */
 static bool lacks_space(const struct server *s, uint32_t flags)
 {
     if (s->status.space == SPACE_PLENTY || !(flags & CMD_WRITE))
@@ -261,6 +261,9 @@ static bool lacks_space(const struct server *s, uint32_t flags)
     "MISCONF the disks of the cluster are nearly full, the command was not executed: free " \
     "space there (disk-reserve, INFO raft of each node)"
 #define SPACE_EXEC "EXECABORT Transaction discarded because of: "
+
+#define LEVEL_TEXT "ERR this command is there when all members run the newer version, and the " \
+                   "feature level of the cluster has risen (RAFT DOCTOR)"
 
 static bool is_own_disk(const struct server *s)
 {
@@ -461,12 +464,8 @@ bool dispatch_needs_auth(const struct conn *c)
 
 static bool may_debug(const struct conn *c)
 {
-    switch ((enum debug_command)c->server->config.enable_debug_command) {
-    case DEBUG_COMMAND_NO: return false;
-    case DEBUG_COMMAND_LOCAL: return c->is_local;
-    case DEBUG_COMMAND_YES: return true;
-    }
-    return false;
+    const int64_t who = c->server->config.enable_debug_command;
+    return who == DEBUG_COMMAND_YES || (who == DEBUG_COMMAND_LOCAL && c->is_local);
 }
 
 /* By the rules of this moment; apply asks again, by those of the request's place in the log. */
@@ -506,12 +505,27 @@ static bool needs_state(const struct command *c)
            !(c->flags & (CMD_LOADING | CMD_NOT_YET | CMD_PURE));
 }
 
+/* Why the state cannot be asked or changed just now; NULL: it can. */
+static const char *state_refusal(const struct server *s, const struct command *c)
+{
+    if (s->status.service != SERVICE_FULL && !(c->flags & CMD_LOCAL) && needs_state(c))
+        return service_text(s);
+    if (!s->is_ready && needs_state(c))
+        return s->shard == NULL
+                   ? "LOADING this node belongs to no cluster yet: RAFT ADD it on a member"
+                   : "LOADING Redis is loading the dataset in memory";
+    if (command_at_level(c, s->status.level) == NULL)
+        return LEVEL_TEXT;
+    return lacks_space(s, c->flags) ? space_text(s) : NULL;
+}
+
 /* What may be said before anything is looked at in the session's state; false: it was answered. */
 static bool admit(struct incoming *in, enum dispatch *outcome)
 {
     struct server *s = in->conn->server;
     const struct command *parent;
-    in->command = command_find(in->parsed, in->arg_count, &parent);
+    in->command = command_at_level(command_find(in->parsed, in->arg_count, &parent),
+                                   config_level_max(&s->config));
     if (in->command == NULL) {
         *outcome = reject_unknown(in, parent);
         return false;
@@ -542,20 +556,9 @@ static bool admit(struct incoming *in, enum dispatch *outcome)
         *outcome = reject_text(in, refusal);
         return false;
     }
-    if (s->status.service != SERVICE_FULL && !(in->command->flags & CMD_LOCAL) &&
-        needs_state(in->command)) {
-        *outcome = reject_text(in, service_text(s));
-        return false;
-    }
-    if (!s->is_ready && needs_state(in->command)) {
-        *outcome = reject_text(in, s->shard == NULL
-                                       ? "LOADING this node belongs to no cluster yet: RAFT ADD "
-                                         "it on a member"
-                                       : "LOADING Redis is loading the dataset in memory");
-        return false;
-    }
-    if (lacks_space(s, in->command->flags)) {
-        *outcome = reject_text(in, space_text(s));
+    const char *const why_not = state_refusal(s, in->command);
+    if (why_not != NULL) {
+        *outcome = reject_text(in, why_not);
         return false;
     }
     if (s->is_ready && acl_is_open(s)) /* stays so, even if a password is asked for later */

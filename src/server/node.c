@@ -17,7 +17,6 @@
 #include "base/panic.h"
 #include "base/prng.h"
 #include "keyspace/keyspace.h"
-#include "machine/entry.h"
 #include "kv/disk.h"
 #include "kv/kv.h"
 #include "kv/state_store.h"
@@ -271,11 +270,6 @@ static enum status find_secret(struct node *n, char secret[static PEER_SECRET_MA
 
 /* --- shard ------------------------------------------------------------------------------------ */
 
-static uint32_t level_max(const struct config *config)
-{
-    return config->feature_level == 0 ? FEATURE_LEVEL_MAX : (uint32_t)config->feature_level;
-}
-
 static enum status open_shard(struct node *n, struct error *e)
 {
     const struct config *config = n->config;
@@ -299,7 +293,7 @@ static enum status open_shard(struct node *n, struct error *e)
         .digest_every = (uint64_t)config->digest_every,
         .seed = seed(),
         .lease = config->read_lease ? &n->lease : NULL,
-        .level_max = level_max(config),
+        .level_max = config_level_max(config),
     };
     memcpy(options.hash_key, n->identity.hash_key, sizeof(options.hash_key));
     return shard_open(&options, &n->shard, e);
@@ -398,7 +392,7 @@ static enum status open_peers(struct node *n, struct error *e)
             .bind_port = (uint16_t)n->config->peer_port,
             .hints = n->config->peer_hints,
             .announce = own_address(n->config),
-            .build = {.level = level_max(n->config), .version = PACKAGE_VERSION},
+            .build = {.level = config_level_max(n->config), .version = PACKAGE_VERSION},
             .seed = seed(),
             .wake = wake,
             .context = n,
@@ -442,7 +436,7 @@ static enum status open_consensus(struct node *n, const struct log_recovered *re
         .disk = disk_real(),
         .dir = config->dir,
         .disk_reserve = (uint64_t)config->disk_reserve,
-        .level_max = level_max(config),
+        .level_max = config_level_max(config),
         .self = own_address(config),
         .cluster_init = makes_cluster(n),
         .auto_heal = config->auto_heal,

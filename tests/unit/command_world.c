@@ -129,6 +129,7 @@ struct bytes world_run(struct world *w, const struct bytes *args, uint32_t arg_c
         .host = &host,
         .host_context = w,
         .acl = w->acl,
+        .level = 2,
     };
     buf_reset(&w->reply);
     buf_reset(&w->events);

@@ -12,6 +12,7 @@
 #include "command_world.h"
 #include "keyspace/cache.h"
 #include "keyspace/keyspace.h"
+#include "machine/entry.h"
 
 #define CACHE_BYTES (8 << 20)
 
@@ -39,6 +40,8 @@ static void check_row(const struct command *c)
         fail_msg("%s: reads or writes?", c->name);
     assert_int_not_equal(c->arity, 0);
     assert_non_null(c->group);
+    assert_true(c->level <= FEATURE_LEVEL_MAX);
+    assert_true(c->level == 0 || c->flags & CMD_UNLISTED); /* see command_at_level() */
 }
 
 static void every_row_says_where_it_runs(void **state)

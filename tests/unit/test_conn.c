@@ -388,6 +388,31 @@ static void a_node_that_is_not_ready_says_loading(void **state)
     assert_int_equal(fake.count, 0);
 }
 
+/* To the log it may go only when no member's build is older than it. */
+static void a_command_of_a_higher_feature_level_waits_for_it(void **state)
+{
+    static const char later[] =
+        "-ERR this command is there when all members run the newer version, and the "
+        "feature level of the cluster has risen (RAFT DOCTOR)\r\n";
+    struct world *w = *state;
+    w->server->config.enable_debug_command = DEBUG_COMMAND_YES;
+    w->server->status.level = 1;
+    send_text(w, "DEBUG LEVEL k\r\nMULTI\r\nDEBUG LEVEL k\r\nEXEC\r\n");
+    char want[512];
+    snprintf(want, sizeof(want), "%s+OK\r\n%s-EXECABORT Transaction discarded because of previous "
+             "errors.\r\n", later, later);
+    assert_string_equal(received(w), want);
+    assert_int_equal(fake.count, 0);
+    w->server->config.feature_level = 1; /* as an older build that never heard of it */
+    send_text(w, "DEBUG LEVEL k\r\n");
+    assert_string_equal(received(w), "-ERR unknown subcommand or wrong number of arguments for "
+                                     "'LEVEL'. Try DEBUG HELP.\r\n");
+    w->server->config.feature_level = 0;
+    w->server->status.level = 2;
+    send_text(w, "DEBUG LEVEL k\r\n");
+    check_call(0, WRITE, "DEBUG LEVEL k ");
+}
+
 /* Even when it was reset (its side closed with bytes unread) after it had waited once before, and
  * with requests behind: what epoll then says is no EV_CLOSED. */
 static void the_end_of_a_blocked_client_is_noticed(void **state)
@@ -701,6 +726,7 @@ int main(void)
         TEST(silent_replies_are_left_out),
         TEST(a_password_keeps_others_out),
         TEST(a_node_that_is_not_ready_says_loading),
+        TEST(a_command_of_a_higher_feature_level_waits_for_it),
         TEST(the_end_of_a_blocked_client_is_noticed),
         TEST(a_pause_holds_writes_back),
         TEST(a_pause_holds_back_what_replicas_would_see),

@@ -465,6 +465,54 @@ static void apply_level(struct world *w, uint32_t level)
     machine_apply(w->m, &entry);
 }
 
+/* Its origin has let it through too early: older builds would end here, too. */
+static void run_too_early(void *context)
+{
+    run(context, "DEBUG LEVEL k");
+}
+
+static void what_hangs_on_the_feature_level_takes_that_of_its_place_in_the_log(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, 1 << 20);
+    apply_level(&w, 2);
+    assert_string_equal(run(&w, "DEBUG LEVEL k"), ":2\r\n");
+    world_flush(&w);
+    world_reopen(&w, 1 << 20);
+    assert_string_equal(run(&w, "APPEND k !"), ":2\r\n");
+    assert_string_equal(run(&w, "DEBUG LEVEL k"), ":2\r\n");
+    assert_string_equal(run(&w, "GETDEL k"), "$1\r\n2\r\n");
+    world_clear(&w);
+}
+
+static void a_command_below_its_feature_level_stops_the_node(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, 1 << 20);
+    assert_true(panics(run_too_early, &w));
+    world_clear(&w);
+}
+
+/* As by builds that never heard of it, to which the same script goes. */
+static void a_script_does_not_find_commands_of_a_higher_level(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, 1 << 20);
+    const char *const script = "EVAL return{redis.pcall('debug','level','k').err,"
+                               "pcall(redis.acl_check_cmd,'debug','level','k')} 0";
+    const char *reply = run(&w, script);
+    assert_non_null(strstr(reply, "Unknown Redis command called from script"));
+    assert_non_null(strstr(reply, "Invalid command passed to redis.acl_check_cmd()"));
+    apply_level(&w, 2);
+    reply = run(&w, script);
+    assert_non_null(strstr(reply, "This Redis command is not allowed from script"));
+    assert_null(strstr(reply, "Invalid command"));
+    world_clear(&w);
+}
+
 static void raise_too_far(void *context)
 {
     apply_level(context, FEATURE_LEVEL_MAX + 1);
@@ -589,6 +637,9 @@ int main(void)
         cmocka_unit_test(a_read_waits_for_what_is_due_by_its_clock_alone),
         cmocka_unit_test(time_does_not_go_back),
         cmocka_unit_test(settings_are_set_all_or_none),
+        cmocka_unit_test(what_hangs_on_the_feature_level_takes_that_of_its_place_in_the_log),
+        cmocka_unit_test(a_command_below_its_feature_level_stops_the_node),
+        cmocka_unit_test(a_script_does_not_find_commands_of_a_higher_level),
         cmocka_unit_test(a_feature_level_that_this_build_does_not_know_stops_the_node),
         cmocka_unit_test(what_is_unknown_or_malformed_stops_the_node),
         cmocka_unit_test(a_skipped_entry_is_refused_to_its_clients_and_passed),
