@@ -265,8 +265,8 @@ static void debug_populate(struct exec *x)
     reply_ok(x);
 }
 
-/* DEBUG LEVEL key: sets it to the feature level at this place of the log -> that level. For tests: a
- * command that older builds do not have, with a result that hangs on what all have agreed upon. */
+/* DEBUG LEVEL key: sets it to the feature level at this place of the log -> that level. For tests:
+ * older builds do not have it, and its result hangs on what all have agreed upon. */
 static void debug_level(struct exec *x)
 {
     struct object o;

@@ -90,6 +90,17 @@ static uint64_t host_publish(void *context, const struct exec *x, bool is_shard)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
+enum status machine_check(struct keyspace *k, uint32_t level_max, struct error *e)
+{
+    struct bytes config;
+    const uint32_t known = level_max == 0 ? FEATURE_LEVEL_MAX : level_max;
+    const uint32_t level = keyspace_system_get(k, BYTES("config"), &config) ? config_level(config)
+                                                                            : 0;
+    return level <= known ? STATUS_OK
+                          : fail(e, STATUS_INVALID, "the cluster has feature level %u, and this "
+                                 "build knows %u: run the newer version", level, known);
+}
+
 struct machine *machine_new(const struct machine_options *options)
 {
     CHECK(options->host->reply_begin != NULL);

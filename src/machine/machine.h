@@ -44,6 +44,9 @@ struct machine_options {
     uint32_t level_max;        /* 0 = FEATURE_LEVEL_MAX: an entry or a state above it stops us */
 };
 
+/* STATUS_INVALID, with a text: the state is of a higher feature level than level_max (0 as above),
+ * over which machine_new() would panic. */
+enum status machine_check(struct keyspace *k, uint32_t level_max, struct error *e) MUST_CHECK;
 struct machine *machine_new(const struct machine_options *options);
 void machine_free(struct machine *m);
 

@@ -56,6 +56,11 @@ enum status shard_open(const struct shard_options *options, struct shard **shard
     struct shard *s = shard_new(options);
     s->cache = cache_new(kv, options->cache_bytes);
     s->keyspace = keyspace_open(s->cache, options->hash_key);
+    const enum status status = machine_check(s->keyspace, options->level_max, e);
+    if (status != STATUS_OK) {
+        shard_close(s);
+        return status;
+    }
     apply_host(&options->host->exec, &s->machine_host);
     const struct machine_options machine = {
         .keyspace = s->keyspace,

@@ -14,7 +14,7 @@ tests_sim_linear_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_sim_linear_LDADD = libsim.a libbase.a
 
 SIM_SOURCES = %D%/sim.h %D%/sim_client.h %D%/sim_fault.h %D%/sim_relay.h %D%/sim_cluster.c %D%/sim_node.c %D%/sim_net.c \
-	%D%/sim_host.c %D%/sim_relay.c %D%/sim_client.c %D%/sim_pipe.c %D%/sim_zoo.c %D%/sim_large.c %D%/sim_wait.c %D%/sim_churn.c %D%/sim_rot.c %D%/sim_fault.c %D%/sim_check.c
+	%D%/sim_host.c %D%/sim_relay.c %D%/sim_client.c %D%/sim_pipe.c %D%/sim_zoo.c %D%/sim_large.c %D%/sim_wait.c %D%/sim_churn.c %D%/sim_rot.c %D%/sim_levels.c %D%/sim_fault.c %D%/sim_check.c
 
 noinst_PROGRAMS += tests/sim/simulate
 tests_sim_simulate_SOURCES = %D%/simulate.c $(SIM_SOURCES)

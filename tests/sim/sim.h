@@ -68,7 +68,7 @@ struct sim_node {
     uint64_t node_id;           /* 0 until introduced */
     uint64_t hash_key[2];       /* the cluster's id */
     bool up, paused;
-    uint32_t level_max;         /* feature level of its build */
+    uint32_t level_max, seen_level; /* of its build; committed, as it knew last */
     bool founder;               /* an empty disk becomes a cluster of one */
     bool dying;                 /* its disk was given a fault: it may panic over it */
     uint64_t life;              /* counts starts: what belongs to a former life is void */
@@ -79,7 +79,7 @@ struct sim_node {
     struct consensus *consensus;
     struct shard *shard;
     struct lease lease;
-    bool introduced, heal_due;  /* after this turn: open the shard, wipe it */
+    bool introduced, heal_due, outdated; /* after this turn: open the shard, wipe it, end */
     bool quarantined, lost_state; /* over restarts; dropped, and not known to be there again */
     bool damaged;               /* a row of its state was changed: it may differ until wiped */
     struct sim_event consensus_turn, shard_turn, log_done, restart;
@@ -127,6 +127,7 @@ struct sim {
     uint32_t timer_next;
     struct sim_churn churn;
     struct sim_rot rot;
+    struct sim_levels levels;
     uint32_t joined;            /* nodes that are members */
     bool quiet;                 /* faults are over, or have not begun */
     struct sim_history history[SIM_KEYS];

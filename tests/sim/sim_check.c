@@ -118,6 +118,8 @@ static void check_digest(struct sim *s, struct sim_node *n, const struct shard_s
 void sim_check_node(struct sim *s, struct sim_node *n)
 {
     SIM_RUN_NODE(s, n, check_core(s, n));
+    if (n->up)
+        sim_levels_look(s, n);
     if (!n->up || n->shard == NULL)
         return;
     struct shard_status at;
@@ -234,6 +236,7 @@ void sim_check_end(struct sim *s)
         sim_fail(s, "the cluster applied next to nothing (%" PRIu64 " entries)",
                  s->highest_applied);
     sim_rot_check(s);
+    sim_levels_check(s);
     sim_check_equal(s);
     sim_clients_check(s);
     sim_wait_check_end(s);

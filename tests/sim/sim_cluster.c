@@ -142,6 +142,7 @@ static bool run_faults(struct sim *s)
     sim_faults_start(s);
     sim_churn_start(s);
     sim_rot_start(s);
+    sim_levels_start(s);
     if (!sim_run_until(s, end_us))
         return false;
     sim_faults_end(s);

@@ -42,6 +42,9 @@ const struct sim_profile sim_profiles[] = {
      .break_connection = 2, .transfer = 2, .power_loss = true, .rot = true},
     {.name = "lost-state", .delay_max_us = 2000, .fault_interval_ms = 500, .lost_state = 4,
      .crash = 2, .crash_leader = 1, .cut_node = 1, .transfer = 1, .power_loss = true},
+    {.name = "upgrade", .delay_max_us = 3000, .fault_interval_ms = 300, .build = 6, .crash = 1,
+     .crash_all = 1, .cut_node = 1, .cut_link = 1, .break_connection = 2, .transfer = 2,
+     .power_loss = true, .upgrade = true},
     {.name = "all", .delay_max_us = 5000, .fault_interval_ms = 400, .crash = 2, .crash_leader = 1,
      .crash_all = 1, .pause = 2, .cut_link = 2, .cut_node = 2, .swizzle = 1,
      .break_connection = 2, .slow_disk = 2, .dying_disk = 1, .clock_jump = 1, .transfer = 1,
@@ -267,6 +270,16 @@ static void fault_lost_state(struct sim *s)
     n->lost_state = true;
 }
 
+/* Stopped, and started with another build. */
+static void fault_build(struct sim *s)
+{
+    struct sim_node *n = any_node(s);
+    if (!n->up)
+        return;
+    crash(s, n);
+    sim_levels_change(s, n);
+}
+
 static void fault_clock_jump(struct sim *s)
 {
     const int64_t skew = s->profile->skew_ms;
@@ -300,6 +313,7 @@ static void fault(struct sim *s, struct sim_event *event)
         {p->dying_disk, fault_dying_disk}, {p->clock_jump, fault_clock_jump},
         {p->transfer, fault_transfer}, {p->sleeper, fault_sleeper},
         {p->full_disk, fault_full_disk}, {p->lost_state, fault_lost_state},
+        {p->build, fault_build},
     };
     uint32_t sum = 0;
     for (size_t i = 0; i < ARRAY_COUNT(faults); i++)
@@ -325,6 +339,7 @@ void sim_faults_start(struct sim *s)
 void sim_faults_end(struct sim *s)
 {
     s->quiet = true;
+    sim_levels_end(s);
     for (uint32_t a = 0; a < s->options.node_count; a++) {
         struct sim_node *n = &s->nodes[a];
         for (uint32_t b = 0; b < s->options.node_count; b++)

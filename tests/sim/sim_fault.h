@@ -14,7 +14,7 @@ struct sim_profile {
     const char *name;
     uint32_t fault_interval_ms;  /* mean; 0 = none */
     uint32_t crash, crash_all, crash_leader, pause, cut_link, cut_node, swizzle, break_connection;
-    uint32_t slow_disk, dying_disk, clock_jump, transfer, sleeper, full_disk, lost_state;
+    uint32_t slow_disk, dying_disk, clock_jump, transfer, sleeper, full_disk, lost_state, build;
     uint32_t delay_max_us;       /* of a frame */
     uint32_t frame_loss_ppm;     /* a lost frame breaks its connection, late */
     uint32_t frame_copy_ppm;     /* delivered twice */
@@ -24,6 +24,7 @@ struct sim_profile {
     bool power_loss;             /* crashes lose what was not synced */
     bool churn;                  /* members come and go */
     bool rot;                    /* rows change by themselves */
+    bool upgrade;                /* builds of several feature levels, by turns */
 };
 
 struct sim_timer { /* of what ends by itself */
@@ -50,6 +51,12 @@ struct sim_rot {
     uint32_t writes, healed;
 };
 
+struct sim_levels {
+    struct sim_event event;
+    uint32_t highest; /* that any log had */
+    uint32_t refused; /* starts, and lives that ended over it */
+};
+
 /* sim_fault.c */
 extern const struct sim_profile sim_profiles[];
 const struct sim_profile *sim_profile_find(const char *name);
@@ -63,5 +70,16 @@ void sim_churn_answer(struct sim *s, const struct admin *admin);
 /* sim_rot.c */
 void sim_rot_start(struct sim *s);
 void sim_rot_check(struct sim *s); /* in the end: what was damaged was found and healed */
+
+/* sim_levels.c */
+struct sim_node;
+void sim_levels_start(struct sim *s);
+void sim_levels_init(struct sim *s, struct sim_node *n);
+void sim_levels_change(struct sim *s, struct sim_node *n); /* of a node that is down */
+void sim_levels_look(struct sim *s, struct sim_node *n);   /* after each of its turns */
+/* It takes its log, or what it was sent, for one of a newer build; false: it had no reason. */
+bool sim_levels_refused(struct sim *s, struct sim_node *n);
+void sim_levels_end(struct sim *s);
+void sim_levels_check(struct sim *s);
 
 #endif

@@ -66,7 +66,8 @@ static void doom(struct sim *s, struct sim_connection *c)
 static bool hello_fits(struct sim *s, const struct sim_connection *c, uint16_t port)
 {
     const struct sim_node *target = target_of(s, c);
-    if (!target->up || sim_node_port(target) != port)
+    if (!target->up || sim_node_port(target) != port ||
+        c->dialer->level_max < consensus_level(target->consensus))
         return false;
     return target->node_id == 0 || target->node_id == c->peer->node_id;
 }

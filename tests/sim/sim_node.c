@@ -234,6 +234,14 @@ static void open_introduced(struct sim *s, struct sim_node *n)
         panic("cannot open the state: %s", e.text);
 }
 
+static void end_outdated(struct sim *s, struct sim_node *n)
+{
+    if (!sim_levels_refused(s, n))
+        sim_fail(s, "node %u takes itself for outdated", n->position + 1);
+    sim_node_crash(s, n, KV_MEM_KILL);
+    sim_at(s, &n->restart, 1000 + sim_random(s, PANIC_RESTART_MAX_US));
+}
+
 static void consensus_turns(struct sim *s, struct sim_event *event)
 {
     struct sim_node *n = container_of(event, struct sim_node, consensus_turn);
@@ -251,6 +259,10 @@ static void consensus_turns(struct sim *s, struct sim_event *event)
     if (n->heal_due) {
         n->heal_due = false;
         sim_node_wipe(s, n);
+        return;
+    }
+    if (n->outdated) {
+        end_outdated(s, n);
         return;
     }
     if (n->introduced) {
@@ -316,6 +328,12 @@ static void heal(void *context)
     n->heal_due = true;
 }
 
+static void outdated(void *context)
+{
+    struct sim_node *n = context;
+    n->outdated = true;
+}
+
 /* Many pieces, but not so many that the transfer of a large state outlasts the run. */
 static uint32_t chunk_bytes(struct sim *s)
 {
@@ -372,6 +390,7 @@ static enum status open_consensus(struct sim_node *n, const struct log_recovered
         .is_quarantined = n->quarantined,
         .quarantined = quarantined,
         .heal = heal,
+        .outdated = outdated,
         .cluster_init = n->founder,
         .introduced = introduced,
         .context = n,
@@ -438,7 +457,7 @@ void sim_node_start(struct sim *s, struct sim_node *n)
     n->relay = (struct sim_relay){0};
     n->up = true;
     n->paused = false;
-    n->introduced = false;
+    n->introduced = n->outdated = false;
     memset(n->worker_free_us, 0, sizeof(n->worker_free_us));
     n->seen_applied = n->seen_commit = n->seen_clock = n->seen_term = 0;
     n->seen_installs = n->seen_cuts = 0;
@@ -446,7 +465,8 @@ void sim_node_start(struct sim *s, struct sim_node *n)
     volatile enum status status = STATUS_IO;
     SIM_RUN_NODE(s, n, status = open_all(s, n, &e));
     if (n->up && status != STATUS_OK) {
-        if (!n->dying)
+        const bool is_refused = status == STATUS_INVALID && sim_levels_refused(s, n);
+        if (!n->dying && !is_refused)
             sim_fail(s, "node %u cannot start: %s", n->position + 1, e.text);
         n->dying = false;
         sim_node_crash(s, n, KV_MEM_KILL);
@@ -556,7 +576,7 @@ void sim_node_init(struct sim *s, uint32_t position)
     n->sim = s;
     n->position = position;
     n->founder = position == 0;
-    n->level_max = FEATURE_LEVEL_MAX;
+    sim_levels_init(s, n);
     n->disk = kv_mem_disk_new(prng_next(&s->prng));
     queue_init(&n->log_queue);
     n->consensus_turn.happen = consensus_turns;

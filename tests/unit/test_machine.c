@@ -527,6 +527,10 @@ static void a_feature_level_that_this_build_does_not_know_stops_the_node(void **
     apply_level(&w, FEATURE_LEVEL_MAX);
     assert_int_equal(machine_level(w.m), FEATURE_LEVEL_MAX);
     assert_true(panics(raise_too_far, &w));
+    struct error e;
+    assert_int_equal(machine_check(w.k, 0, &e), STATUS_OK);
+    assert_int_equal(machine_check(w.k, FEATURE_LEVEL_MAX - 1, &e), STATUS_INVALID);
+    assert_non_null(strstr(e.text, "run the newer version"));
     world_clear(&w);
 }
 
