@@ -143,8 +143,7 @@ struct sim {
     char failure[512];          /* the first broken check */
     uint64_t fingerprint;       /* of all events so far */
     uint64_t event_count, replies, errors_definite, errors_uncertain, panics, crashes, gave_up;
-    uint64_t notes;          /* of a node, heard by another */
-    uint64_t installs, cuts; /* snapshots taken, logs cut */
+    uint64_t notes, installs, cuts; /* heard of another node; snapshots taken, logs cut */
 };
 
 /* Runs a node's code: a panic in it ends the node, not the run. Locals that code changes must be

@@ -549,7 +549,7 @@ void sim_node_wipe(struct sim *s, struct sim_node *n)
     kv_mem_disk_free(n->disk);
     n->disk = kv_mem_disk_new(prng_next(&s->prng));
     n->founder = n->quarantined = n->heal_due = n->damaged = n->lost_state = false;
-    n->node_id = n->boot = 0;
+    n->node_id = n->boot = n->seen_level = 0;
     sim_node_start(s, n);
 }
 
