@@ -508,7 +508,8 @@ static void the_table_of_scripts_has_an_end(void **state)
 
 /* --- bytes of anybody ------------------------------------------------------------------------- */
 
-#ifdef __SANITIZE_THREAD__ /* does not see longjmp leave the frames of decoders: its stack overflows */
+/* TSan does not see longjmp leave the frames of decoders, and its stack overflows. */
+#ifdef __SANITIZE_THREAD__
 #define DECODER_ROUNDS 400
 #else
 #define DECODER_ROUNDS 4000
