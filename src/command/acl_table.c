@@ -11,8 +11,6 @@
 
 /* The setting row that tells of a change: changes:8 last_id:4. It counts as a setting so that
  * keyspace_settings_version() tells of it, too. */
-#define USERS_SETTING "users"
-#define USERS_SETTING_SIZE 12
 
 struct acl {
     struct acl_user **users; /* by name */
@@ -147,8 +145,8 @@ void acl_refresh(struct acl *a, struct keyspace *k)
     if (a->settings_version == version)
         return;
     a->settings_version = version;
-    const bool there = keyspace_setting(k, USERS_SETTING, &row);
-    CHECK(!there || row.size == USERS_SETTING_SIZE);
+    const bool there = keyspace_setting(k, ACL_USERS_SETTING, &row);
+    CHECK(!there || row.size == ACL_USERS_SETTING_SIZE);
     const uint64_t changes = there ? get_le64(row.data) : 0;
     if (changes == a->changes)
         return;
@@ -167,10 +165,10 @@ static struct bytes row_key(struct bytes name, struct buf *key)
 /* The table has what the rows have now. */
 static void note_change(struct acl *a, struct keyspace *k)
 {
-    uint8_t row[USERS_SETTING_SIZE];
+    uint8_t row[ACL_USERS_SETTING_SIZE];
     put_le64(row, ++a->changes);
     put_le32(row + 8, a->last_id);
-    keyspace_set_setting(k, USERS_SETTING, bytes_of(row, sizeof(row)));
+    keyspace_set_setting(k, ACL_USERS_SETTING, bytes_of(row, sizeof(row)));
     a->settings_version = keyspace_settings_version(k);
 }
 

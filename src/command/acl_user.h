@@ -22,6 +22,8 @@
 
 #define ACL_DEFAULT_USER 0
 #define ACL_NODE_USER UINT32_MAX /* a request of the node itself: may do everything */
+#define ACL_USERS_SETTING "users" /* changes:8 last_id:4, of all rows of users */
+#define ACL_USERS_SETTING_SIZE 12
 #define ACL_USERS_MAX 10000
 #define ACL_USER_BYTES_MAX ((size_t)256 << 10) /* of a user's row */
 #define ACL_NAME_MAX 1024

@@ -14,9 +14,10 @@
 
 #include "base/encode.h"
 #include "base/panic.h"
+#include "command/forms.h"
 #include "command/list.h"
 
-#define LEVELS 5
+#define LEVELS LIST_FENCE_LEVELS
 #define KEY_SIZE 9
 
 /* Bits of a position within a block: 16 grid points at the bottom, 64 blocks in a larger one. */
@@ -164,4 +165,23 @@ uint64_t list_fences_find(struct object *list, uint64_t first, uint64_t last, ui
     object_cursor_close(&cursor);
     CHECK(position < p.to);
     return position;
+}
+
+/* --- of a foreign state ----------------------------------------------------------------------- */
+
+bool list_seen_fence(struct list_seen *l, struct bytes subkey, struct bytes value)
+{
+    const uint8_t level = *bytes_data(subkey);
+    if (level >= LEVELS)
+        return false;
+    l->fences[level] += get_le64(value.data);
+    return get_le64(value.data) != 0;
+}
+
+bool list_seen_fences(const struct list_seen *l)
+{
+    for (uint8_t level = 0; level < LEVELS; level++)
+        if (l->count - points_between(l->first, l->last + 1) != l->fences[level])
+            return false;
+    return true;
 }

@@ -3,6 +3,7 @@
 #include "base/encode.h"
 #include "base/panic.h"
 #include "command/elements.h"
+#include "command/forms.h"
 #include "command/list.h"
 
 #define MIDDLE ((uint64_t)1 << 63)
@@ -323,4 +324,31 @@ void list_insert(struct exec *x, struct object *list, uint64_t index, struct byt
     e.regular = false;
     set_ends(list, e);
     begin_rows(x, list, was_packed);
+}
+
+/* --- of a foreign state ----------------------------------------------------------------------- */
+
+bool list_seen_begin(struct list_seen *l, const struct object_form *of)
+{
+    *l = (struct list_seen){.regular = true};
+    return of->fields.size == FIELDS_SIZE;
+}
+
+bool list_seen_element(struct list_seen *l, struct bytes position)
+{
+    l->last = get_be64(position.data);
+    if (l->count == 0)
+        l->first = l->last;
+    l->regular = l->regular && l->last - l->first == l->count * LIST_STEP && is_on_grid(l->last);
+    l->count++;
+    return true;
+}
+
+bool list_seen_end(const struct list_seen *l, const struct object_form *of)
+{
+    const uint8_t *fields = of->fields.data;
+    const bool ends = get_be64(fields + FIRST) == l->first && get_be64(fields + LAST) == l->last;
+    if (!ends || (fields[REGULAR] != 0 && !l->regular))
+        return false;
+    return of->is_packed || list_seen_fences(l);
 }

@@ -12,6 +12,7 @@ libcommand_a_SOURCES = \
 	%D%/pubsub.c %D%/scripting.c %D%/set.c %D%/sort.c %D%/stream.c %D%/zset.h %D%/zset.c \
 	%D%/zset_range.c %D%/zset_combine.c %D%/sources.h %D%/sources.c %D%/pop.h %D%/pop.c %D%/block.h %D%/block.c
 libcommand_a_SOURCES += %D%/docs.h %D%/docs.c %D%/docs_table.c %D%/grammar.h %D%/grammar.c
+libcommand_a_SOURCES += %D%/forms.h %D%/forms.c
 libcommand_a_SOURCES += %D%/hll_image.h %D%/hll_image.c
 libcommand_a_SOURCES += %D%/hash.h %D%/hash_expire.c
 libcommand_a_SOURCES += %D%/geohash.h %D%/geohash.c

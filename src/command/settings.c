@@ -365,6 +365,13 @@ bool settings_keep_frequency(const struct settings *s)
     return s->maxmemory_policy == POLICY_VOLATILE_LFU || s->maxmemory_policy == POLICY_ALLKEYS_LFU;
 }
 
+bool setting_row_is_sound(struct bytes name, struct bytes value)
+{
+    struct settings scratch;
+    const struct setting *s = setting_find(name);
+    return s == NULL || s->parse(value, (char *)&scratch + s->field);
+}
+
 void settings_init(struct settings *s)
 {
     *s = (struct settings){0};

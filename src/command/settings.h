@@ -57,6 +57,8 @@ struct setting {
 
 /* The row of a replicated setting, by name or alias, case ignored; NULL: not a replicated one. */
 const struct setting *setting_find(struct bytes name);
+/* Of a foreign state: its value could have been set. Settings of other names are let pass. */
+bool setting_row_is_sound(struct bytes name, struct bytes value);
 const struct setting *setting_at(size_t n); /* NULL behind the last */
 
 /* maxmemory-policy asks for how often keys are used (LFU), not for when. */

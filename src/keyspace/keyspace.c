@@ -12,7 +12,6 @@
 
 #include "kv/kv.h"
 
-#define APPLIED_ROW "Sapplied"
 #define SETTING_PREFIX "setting:"
 #define UNTIMED_SIZE 28 /* a database in a row of before there was timed */
 #define FIRST_VERSION 1 /* 0 in a meta row means: no item rows */
@@ -65,8 +64,7 @@ static void load_first(struct keyspace *k)
         n->databases[i].number = i;
 }
 
-/* false: no such row was ever written. */
-static bool decode_applied(struct bytes row, struct applied *applied, struct counters *n)
+bool keyspace_decode_applied(struct bytes row, struct applied *applied, struct counters *n)
 {
     struct reader r;
     reader_init(&r, row);
@@ -90,22 +88,6 @@ static bool decode_applied(struct bytes row, struct applied *applied, struct cou
     return !r.failed && reader_left(&r) == 0;
 }
 
-enum status keyspace_verify(struct kv *kv, struct error *e)
-{
-    struct applied applied;
-    struct counters counters = {0};
-    bool is_sound = false;
-    struct kv_iterator *rows = kv_iterate(kv, KV_RANGE_ALL);
-    for (bool on = kv_iterator_first(rows); on; on = kv_iterator_next(rows))
-        if (bytes_equal(kv_iterator_key(rows), BYTES(APPLIED_ROW)))
-            is_sound = decode_applied(kv_iterator_value(rows), &applied, &counters);
-    enum status status = kv_iterator_status(rows, e);
-    kv_iterator_free(rows);
-    if (status == STATUS_OK && !is_sound)
-        status = fail(e, STATUS_CORRUPT, "the row that says what was applied makes no sense");
-    return status;
-}
-
 void keyspace_reload(struct keyspace *k)
 {
     CHECK(!k->in_entry);
@@ -114,7 +96,7 @@ void keyspace_reload(struct keyspace *k)
     k->now_counters = (struct counters){0};
     struct bytes row;
     if (cache_get(k->cache, BYTES(APPLIED_ROW), &row)) {
-        const bool decoded = decode_applied(row, &k->applied, &k->now_counters);
+        const bool decoded = keyspace_decode_applied(row, &k->applied, &k->now_counters);
         CHECK(decoded);
     } else {
         load_first(k);

@@ -52,9 +52,6 @@ struct applied {
     uint64_t clock_ms; /* the log clock: of the last applied entry that carried one */
 };
 struct applied keyspace_applied(const struct keyspace *k);
-/* Reads all of a state that somebody else has made: every row with its checksum. STATUS_CORRUPT:
- * no keyspace can be opened on it. Takes as long as the state is large. */
-enum status keyspace_verify(struct kv *kv, struct error *e) MUST_CHECK;
 
 /* Entry index is about to be applied. now = max(clock_ms, log clock): never backwards. */
 void keyspace_entry_begin(struct keyspace *k, uint64_t index, uint64_t term, uint64_t clock_ms);

@@ -62,6 +62,10 @@ struct keyspace {
     uint64_t purged_graves; /* since it was opened; of this node alone */
 };
 
+#define APPLIED_ROW "Sapplied"
+/* false: no such row was ever written. */
+bool keyspace_decode_applied(struct bytes row, struct applied *applied, struct counters *n);
+
 /* The database of an internal number; NULL: it was flushed. */
 struct database *keyspace_database_of(struct keyspace *k, uint32_t number, uint32_t *selected);
 

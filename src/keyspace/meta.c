@@ -11,7 +11,7 @@ enum meta_flags {
     HAS_FIELDS = 1 << 2,
 };
 
-void meta_decode(struct bytes row, struct meta *m)
+bool meta_parse(struct bytes row, struct meta *m)
 {
     struct reader r;
     reader_init(&r, row);
@@ -29,8 +29,14 @@ void meta_decode(struct bytes row, struct meta *m)
     }
     if (flags & HAS_FIELDS)
         m->fields = reader_bytes(&r, reader_u8(&r));
-    CHECK(!r.failed);
     m->payload = bytes_of(r.next, reader_left(&r));
+    return !r.failed;
+}
+
+void meta_decode(struct bytes row, struct meta *m)
+{
+    const bool is_one = meta_parse(row, m);
+    CHECK(is_one);
 }
 
 size_t meta_size(const struct meta *m)

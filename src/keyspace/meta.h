@@ -32,8 +32,13 @@ struct meta {
 /* Borrows from row. A row that makes no sense panics: we wrote it, and the store checks its
  * bytes. */
 void meta_decode(struct bytes row, struct meta *m);
+/* The same of any bytes; false: they are no such row. */
+bool meta_parse(struct bytes row, struct meta *m);
 size_t meta_size(const struct meta *m);
 void meta_encode(const struct meta *m, uint8_t *to); /* meta_size() bytes */
+
+/* pos of a key: its slot, then bits of its hash. */
+uint64_t meta_position(const uint8_t *hash_key, struct bytes name);
 
 static inline void meta_key(uint8_t *to, uint32_t db, uint64_t position, struct bytes name)
 {

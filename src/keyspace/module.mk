@@ -6,6 +6,7 @@ libkeyspace_a_SOURCES = \
 	%D%/meta.h %D%/meta.c %D%/object.h %D%/object.c %D%/object_string.c %D%/object_rows.h %D%/object_map.c \
 	%D%/object_packed.c %D%/object_rows.c %D%/object_deadline.c \
 	%D%/object_fences.c \
+	%D%/verify.h %D%/verify_rows.h %D%/verify.c %D%/verify_object.c %D%/verify_fences.c \
 	%D%/expire.h %D%/expire.c %D%/graveyard.h %D%/graveyard.c
 
 KEYSPACE_TESTS = tests/unit/test_access tests/unit/test_cache tests/unit/test_keyspace tests/unit/test_object tests/unit/test_fences \

@@ -70,21 +70,38 @@ static bool has_spaces(const struct object *o)
     return o->type == TYPE_STREAM || object_is_timed(o);
 }
 
+/* The element at offset, before the end of the image; false: there is no whole one. */
+static bool read_element(const struct object *o, struct bytes image, size_t offset,
+                         struct element *e)
+{
+    const uint8_t *start = image.data, *p = start + offset, *end = start + image.size;
+    e->offset = offset;
+    e->space = has_spaces(o) ? *p++ : space_of_type(o->type);
+    if (!read_sized(&p, end, &e->subkey) || !read_sized(&p, end, &e->value))
+        return false;
+    e->end = (size_t)(p - start);
+    return true;
+}
+
 bool packed_next(const struct object *o, struct bytes image, size_t *offset, struct element *e)
 {
-    const uint8_t *start = image.data, *p = start + MAX(*offset, (size_t)HEADER_SIZE);
-    if (image.size <= HEADER_SIZE || p == start + image.size)
+    const size_t at = MAX(*offset, (size_t)HEADER_SIZE);
+    if (image.size <= HEADER_SIZE || at == image.size)
         return false;
-    const uint8_t *end = start + image.size;
-    CHECK(p < end);
-    e->offset = (size_t)(p - start);
-    e->space = has_spaces(o) ? *p++ : space_of_type(o->type);
-    const bool has_subkey = read_sized(&p, end, &e->subkey);
-    CHECK(has_subkey);
-    const bool has_value = read_sized(&p, end, &e->value);
-    CHECK(has_value);
-    e->end = *offset = (size_t)(p - start);
+    CHECK(at < image.size);
+    const bool is_whole = read_element(o, image, at, e);
+    CHECK(is_whole);
+    *offset = e->end;
     return true;
+}
+
+bool packed_is_whole(const struct object *o, struct bytes image)
+{
+    struct element e = {.end = HEADER_SIZE};
+    while (e.end < image.size)
+        if (!read_element(o, image, e.end, &e))
+            return false;
+    return image.size == 0 || image.size >= HEADER_SIZE;
 }
 
 /* The view that space has of an element: a zset's is stored by score alone. */

@@ -8,19 +8,18 @@
 #include "keyspace/object_rows.h"
 
 #define ROW_OVERHEAD_LOGICAL 16 /* bytes of an element beside its subkey and value */
-#define HASH_SIZE 8
 
 /* The row's key, in memory of the keyspace that holds until the next call. */
 static struct bytes row_key(struct object *o, uint8_t space, struct bytes subkey)
 {
     struct buf *key = &o->keyspace->item_key;
     buf_reset(key);
-    uint8_t *to = buf_reserve(key, ITEM_KEY_SUBKEY + HASH_SIZE);
+    uint8_t *to = buf_reserve(key, ITEM_KEY_SUBKEY + ITEM_HASH_SIZE);
     item_key(to, o->version, space);
     size_t size = ITEM_KEY_SUBKEY;
     if (space_is_hashed(space)) {
-        put_be64(to + size, siphash(o->keyspace->hash_key, subkey) >> 12);
-        size += HASH_SIZE;
+        put_be64(to + size, item_hash(o->keyspace->hash_key, subkey));
+        size += ITEM_HASH_SIZE;
     }
     buf_commit(key, size);
     buf_append_bytes(key, subkey);
@@ -150,7 +149,7 @@ void rows_seek_hash(struct object *o, struct object_cursor *cursor, uint64_t has
 {
     CHECK(space_is_hashed(cursor->space));
     open_space(o, cursor);
-    uint8_t key[ITEM_KEY_SUBKEY + HASH_SIZE];
+    uint8_t key[ITEM_KEY_SUBKEY + ITEM_HASH_SIZE];
     item_key(key, o->version, cursor->space);
     put_be64(key + ITEM_KEY_SUBKEY, hash);
     cache_cursor_seek(&cursor->rows, bytes_of(key, sizeof(key)));
@@ -164,7 +163,7 @@ bool rows_cursor_next(struct object_cursor *cursor, struct bytes *subkey, struct
     size_t before = ITEM_KEY_SUBKEY;
     if (space_is_hashed(cursor->space)) {
         cursor->hash = get_be64(bytes_data(key) + before);
-        before += HASH_SIZE;
+        before += ITEM_HASH_SIZE;
     }
     *subkey = bytes_from(key, before);
     return true;

@@ -10,6 +10,7 @@
 #define FENCE_BLOCK_MAX 512 /* rows of a sorted set that one fence counts, before it is split */
 #define FENCE_FANOUT 64     /* entries of a node of fences */
 
+#define ITEM_HASH_SIZE 8 /* before the subkey of fields and members, in an item row's key */
 #define SCORE_SIZE 8 /* of an ordered score: a member's value; a score's subkey begins with it */
 
 static inline bool space_is_hashed(uint8_t space)
@@ -67,6 +68,8 @@ struct element {
 uint64_t packed_count(struct bytes image);
 /* The element at *offset (0: the first), which moves behind it; false at the end. */
 bool packed_next(const struct object *o, struct bytes image, size_t *offset, struct element *e);
+/* Whether any bytes are an image, of whole elements; of o counts its type, and if it is timed. */
+bool packed_is_whole(const struct object *o, struct bytes image);
 /* The image of a hash gets room for deadlines. */
 void packed_make_timed(struct object *o);
 bool packed_get(const struct object *o, uint8_t space, struct bytes subkey, struct bytes *value);
@@ -99,6 +102,16 @@ void rows_spill(struct object *o);
 uint64_t object_row_count(const struct object *o);
 /* Copies the item rows to a new version and returns it. */
 uint64_t object_copy_rows(struct object *o);
+
+/* The bytes between the version and the subkey of an item row's key. */
+static inline size_t item_subkey_at(uint8_t space)
+{
+    return ITEM_KEY_SUBKEY + (space_is_hashed(space) ? ITEM_HASH_SIZE : 0);
+}
+static inline uint64_t item_hash(const uint8_t *hash_key, struct bytes subkey)
+{
+    return siphash(hash_key, subkey) >> 12;
+}
 
 /* --- fences of sorted sets in rows (object_fences.c) ------------------------------------------ */
 

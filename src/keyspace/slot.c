@@ -51,7 +51,12 @@ uint32_t keyspace_slot(struct bytes name)
     return crc16(name) & 0x3fff;
 }
 
+uint64_t meta_position(const uint8_t *hash_key, struct bytes name)
+{
+    return (uint64_t)keyspace_slot(name) << 38 | siphash(hash_key, name) >> 26;
+}
+
 uint64_t keyspace_position(const struct keyspace *k, struct bytes name)
 {
-    return (uint64_t)keyspace_slot(name) << 38 | siphash(k->hash_key, name) >> 26;
+    return meta_position(k->hash_key, name);
 }

@@ -18,7 +18,6 @@
 enum { ENTRY_NOOP = 0, ENTRY_DATA = 1, ENTRY_CONFIG = 2 }; /* as raft's kinds */
 
 #define ORIGIN_NAME_SIZE 15 /* "origin:" and the node */
-#define ORIGIN_SIZE 20
 
 /* --- what commands tell: to the waiters first, then to the host ------------------------------ */
 
@@ -178,18 +177,19 @@ static struct origin origin_load(struct machine *m, uint64_t node)
     struct bytes row;
     if (!keyspace_system_get(m->keyspace, origin_name(node, name), &row))
         return (struct origin){0};
-    CHECK(row.size == ORIGIN_SIZE);
+    CHECK(row.size == ORIGIN_ROW_SIZE);
     const uint8_t *at = row.data;
-    return (struct origin){
-        .boot = get_le64(at), .batch = get_le64(at + 8), .staged = get_le32(at + 16)};
+    return (struct origin){.boot = get_le64(at),
+                           .batch = get_le64(at + 8),
+                           .staged = get_le32(at + ORIGIN_ROW_STAGED)};
 }
 
 static void origin_store(struct machine *m, uint64_t node, const struct origin *origin)
 {
-    uint8_t name[ORIGIN_NAME_SIZE], row[ORIGIN_SIZE];
+    uint8_t name[ORIGIN_NAME_SIZE], row[ORIGIN_ROW_SIZE];
     put_le64(row, origin->boot);
     put_le64(row + 8, origin->batch);
-    put_le32(row + 16, origin->staged);
+    put_le32(row + ORIGIN_ROW_STAGED, origin->staged);
     keyspace_system_put(m->keyspace, origin_name(node, name), bytes_of(row, sizeof(row)));
 }
 

@@ -26,6 +26,9 @@ struct machine {
     bool wants_log; /* and it has to */
 };
 
+#define ORIGIN_ROW_SIZE 20 /* boot:8 batch:8 staged:4 */
+#define ORIGIN_ROW_STAGED 16
+
 /* The system row of an origin: the name of its last applied batch, and how many pieces of a large
  * request of it are staged as P rows. */
 struct origin {

@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libmachine.a
 libmachine_a_SOURCES = %D%/entry.h %D%/entry.c %D%/machine.h %D%/machine_internal.h %D%/machine.c \
 	%D%/apply.c %D%/transaction.c %D%/parts.c %D%/waiters.h %D%/waiters_index.c %D%/waiters.c \
+	%D%/verify.h %D%/verify_rows.h %D%/verify.c \
 	%D%/script.h %D%/script.c %D%/script_call.c \
 	%D%/script_function.c %D%/script_lua.h %D%/script_lua.c %D%/script_lua_base.c \
 	%D%/script_lua_table.c %D%/script_lua_string.c %D%/script_lua_pattern.h \
@@ -9,7 +10,7 @@ libmachine_a_SOURCES = %D%/entry.h %D%/entry.c %D%/machine.h %D%/machine_interna
 libmachine_a_CFLAGS = $(AM_CFLAGS) $(LUA_CFLAGS)
 
 MACHINE_TESTS = tests/unit/test_entry tests/unit/test_machine tests/unit/test_machine_same \
-	tests/unit/test_waiters tests/unit/test_script tests/fuzz/fuzz_entry
+	tests/unit/test_waiters tests/unit/test_script tests/unit/test_verify tests/fuzz/fuzz_entry
 check_PROGRAMS += $(MACHINE_TESTS)
 
 tests_unit_test_entry_SOURCES = tests/unit/test_entry.c tests/unit/test.h
@@ -36,6 +37,11 @@ tests_unit_test_waiters_SOURCES = tests/unit/test_waiters.c tests/unit/machine_w
 	tests/unit/machine_world.c tests/unit/test.h
 tests_unit_test_waiters_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_waiters_LDADD = $(MACHINE_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_verify_SOURCES = tests/unit/test_verify.c tests/unit/machine_world.h \
+	tests/unit/machine_world.c
+tests_unit_test_verify_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_verify_LDADD = $(MACHINE_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_script_SOURCES = tests/unit/test_script.c tests/unit/machine_world.h \
 	tests/unit/machine_world.c

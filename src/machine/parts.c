@@ -12,6 +12,7 @@
 #include "base/encode.h"
 #include "base/panic.h"
 #include "keyspace/cache.h"
+#include "machine/verify_rows.h"
 
 #define ROW_KEY_SIZE 13
 
@@ -99,4 +100,23 @@ void parts_apply(struct run *run, struct exec *x)
     assemble(run, r->args[1], &whole);
     run_whole(run, x, buf_bytes(&whole));
     buf_clear(&whole);
+}
+
+/* --- of a foreign state ----------------------------------------------------------------------- */
+
+/* Its origin has staged it; how many there are in all is compared at the end. */
+bool part_row_is_sound(struct machine_seen *s, struct bytes key, struct bytes value)
+{
+    uint8_t origin_key[8 + sizeof(uint64_t)] = "Sorigin:";
+    struct buf origin = {0};
+    if (key.size != ROW_KEY_SIZE || value.size > ENTRY_PIECE_MAX)
+        return false;
+    memcpy(origin_key + 8, bytes_data(key) + 1, sizeof(uint64_t));
+    const struct bytes row = bytes_of(origin_key, sizeof(origin_key));
+    const bool is_sound =
+        keyspace_verify_get(s->verify, row, &origin) && origin.size == ORIGIN_ROW_SIZE &&
+        get_be32(bytes_data(key) + 9) < get_le32(buf_data(&origin) + ORIGIN_ROW_STAGED);
+    buf_clear(&origin);
+    s->parts.rows++;
+    return is_sound;
 }

@@ -22,6 +22,7 @@
 #include "command/settings.h"
 #include "keyspace/keyspace.h"
 #include "machine/machine_internal.h"
+#include "machine/verify_rows.h"
 
 #define SCRIPTS_MAX 10000
 #define SCRIPTS_BYTES_MAX ((uint64_t)64 << 20)
@@ -182,6 +183,56 @@ static void row_drop(struct keyspace *k, struct script_totals *t, const uint8_t 
     keyspace_row_del(k, order_key(row->number, key));
     keyspace_row_del(k, row_key('s', sha, key));
     keyspace_row_del(k, row_key('t', sha, key));
+}
+
+/* --- of a foreign state ----------------------------------------------------------------------- */
+
+/* Shas are hashes already. */
+static uint64_t numbered(const uint8_t *sha, uint64_t number)
+{
+    return (get_le64(sha) ^ number) * 0x9e3779b97f4a7c15u ^ get_le64(sha + 8);
+}
+
+static bool state_row(struct script_seen *s, const uint8_t *sha, struct bytes value)
+{
+    const uint8_t *at = value.data;
+    if (value.size != STATE_SIZE || at[0] < STATE_EVALED || at[0] > STATE_RETIRED)
+        return false;
+    s->count++;
+    s->known += at[0] != STATE_RETIRED;
+    s->sources += numbered(sha, 0);
+    if (at[0] != STATE_LOADED)
+        s->order += numbered(sha, get_le64(at + 1));
+    return true;
+}
+
+static bool source_row(struct script_seen *s, const uint8_t *sha, struct bytes value)
+{
+    uint8_t digest[SHA1_SIZE];
+    sha1(value, digest);
+    s->bytes += value.size;
+    s->sources -= numbered(sha, 0);
+    return memcmp(digest, sha, SHA1_SIZE) == 0;
+}
+
+bool script_row_is_sound(struct machine_seen *seen, struct bytes key, struct bytes value)
+{
+    struct script_seen *s = &seen->scripts;
+    const uint8_t *at = key.data;
+    if (key.size == ROW_KEY_SIZE && at[1] == 's')
+        return state_row(s, at + 2, value);
+    if (key.size == ROW_KEY_SIZE && at[1] == 't')
+        return source_row(s, at + 2, value);
+    if (key.size != 10 || at[1] != 'o' || value.size != SHA1_SIZE)
+        return false;
+    s->order -= numbered(value.data, get_be64(at + 2));
+    return true;
+}
+
+bool script_rows_add_up(const struct script_seen *s)
+{
+    return s->order == 0 && s->sources == 0 && s->totals[1] == s->count &&
+           s->totals[2] == s->bytes && s->totals[3] == s->known;
 }
 
 /* --- room ------------------------------------------------------------------------------------- */

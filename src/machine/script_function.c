@@ -19,6 +19,7 @@
 #include "command/settings.h"
 #include "keyspace/keyspace.h"
 #include "machine/machine_internal.h"
+#include "machine/verify_rows.h"
 
 #define LIBRARIES_MAX 10000
 #define FUNCTIONS_MAX 100000
@@ -70,16 +71,23 @@ struct function_row {
     struct bytes library, name, description;
 };
 
-static struct function_row function_decode(struct bytes value)
+static bool function_parse(struct bytes value, struct function_row *f)
 {
     struct reader r;
     reader_init(&r, value);
-    struct function_row f = {.flags = reader_le32(&r)};
-    f.has_description = reader_u8(&r) != 0;
-    f.library = reader_bytes(&r, reader_le32(&r));
-    f.name = reader_bytes(&r, reader_le32(&r));
-    f.description = reader_bytes(&r, reader_left(&r));
-    CHECK(!r.failed);
+    f->flags = reader_le32(&r);
+    f->has_description = reader_u8(&r) != 0;
+    f->library = reader_bytes(&r, reader_le32(&r));
+    f->name = reader_bytes(&r, reader_le32(&r));
+    f->description = reader_bytes(&r, reader_left(&r));
+    return !r.failed;
+}
+
+static struct function_row function_decode(struct bytes value)
+{
+    struct function_row f;
+    const bool is_one = function_parse(value, &f);
+    CHECK(is_one);
     return f;
 }
 
@@ -115,6 +123,39 @@ static bool library_find(struct exec *x, struct bytes name, uint64_t *number,
     *number = get_le64(value.data);
     *source = bytes_from(value, 8);
     return true;
+}
+
+/* A function's library is there. */
+static bool foreign_function(struct machine_seen *s, struct bytes value)
+{
+    struct function_row f;
+    if (!function_parse(value, &f))
+        return false;
+    struct buf source = {0};
+    s->functions.functions++;
+    const struct bytes library = row_key(&s->arena, 'l', f.library);
+    const bool is_there = keyspace_verify_get(s->verify, library, &source);
+    buf_clear(&source);
+    arena_reset(&s->arena);
+    return is_there;
+}
+
+bool function_row_is_sound(struct machine_seen *s, struct bytes key, struct bytes value)
+{
+    const char kind = key.size < 2 ? '\0' : (char)bytes_data(key)[1];
+    if (kind == 'f')
+        return foreign_function(s, value);
+    if (kind != 'l' || value.size < 8)
+        return false;
+    s->functions.libraries++;
+    s->functions.bytes += value.size - 8;
+    return true;
+}
+
+bool function_rows_add_up(const struct function_seen *s)
+{
+    return s->totals[1] == s->libraries && s->totals[2] == s->functions &&
+           s->totals[3] == s->bytes;
 }
 
 static void walk_rows(struct exec *x, char kind, struct cache_cursor *cursor)

@@ -15,6 +15,7 @@
 #include "base/panic.h"
 #include "keyspace/cache.h"
 #include "keyspace/object.h"
+#include "machine/verify_rows.h"
 
 #define ROW_KEY_SIZE 9
 #define FLAG_WANTS_GONE 1
@@ -40,11 +41,12 @@ static void encode_row(const struct waiter_row *row, struct buf *to)
     request_encode(to, &row->request);
 }
 
-static void decode_row(struct bytes key, struct bytes value, struct arena *arena,
-                       struct waiter_row *row)
+static bool parse_row(struct bytes key, struct bytes value, struct arena *arena,
+                      struct waiter_row *row)
 {
     struct reader r;
-    CHECK(key.size == ROW_KEY_SIZE);
+    if (key.size != ROW_KEY_SIZE)
+        return false;
     reader_init(&r, value);
     row->name = get_be64(bytes_data(key) + 1);
     row->origin = reader_le64(&r);
@@ -54,9 +56,37 @@ static void decode_row(struct bytes key, struct bytes value, struct arena *arena
     row->wants_gone = (reader_u8(&r) & FLAG_WANTS_GONE) != 0;
     row->first = reader_le32(&r);
     row->count = reader_le32(&r);
-    if (!request_decode(&r, arena, &row->request) || reader_left(&r) > 0 ||
-        row->first + row->count > row->request.arg_count)
+    return request_decode(&r, arena, &row->request) && reader_left(&r) == 0 && row->count > 0 &&
+           (uint64_t)row->first + row->count <= row->request.arg_count;
+}
+
+static void decode_row(struct bytes key, struct bytes value, struct arena *arena,
+                       struct waiter_row *row)
+{
+    if (!parse_row(key, value, arena, row))
         panic("the row of a waiting request is malformed");
+}
+
+static bool can_be_served(const struct waiter_row *row)
+{
+    const struct request *r = &row->request;
+    if (!entry_request_is_valid(r) || r->kind != REQ_COMMAND)
+        return false;
+    const uint32_t count = r->arg_count - ((r->flags & REQUEST_CLIENT) != 0);
+    const struct command *c = command_find(r->args, count, NULL);
+    return c != NULL && (c->flags & CMD_BLOCKING) != 0 && command_arity_fits(c, count) &&
+           row->first + row->count <= count;
+}
+
+bool waiter_row_is_sound(struct machine_seen *s, struct bytes key, struct bytes value)
+{
+    struct waiter_row row;
+    const bool is_sound = parse_row(key, value, &s->arena, &row) && can_be_served(&row) &&
+                          waiters_have_room(&s->waiters, &row, value.size);
+    if (is_sound)
+        waiters_insert(&s->waiters, &row, value.size);
+    arena_reset(&s->arena);
+    return is_sound;
 }
 
 /* Borrowed from the row, until it is deleted; the arguments' array is of the arena. */

@@ -33,7 +33,7 @@ tests_unit_test_relay_SOURCES = tests/unit/test_relay.c tests/unit/shard_world.h
 tests_unit_test_relay_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_relay_LDADD = $(NODE_LIBS) $(CMOCKA_LIBS)
 
-CONSENSUS_TEST_LIBS = libnode.a libraft.a libkeyspace.a libkv.a libbase.a $(ROCKSDB_LIBS) $(CMOCKA_LIBS)
+CONSENSUS_TEST_LIBS = $(NODE_LIBS) $(CMOCKA_LIBS)
 NODE_CONSENSUS_TESTS = tests/unit/test_consensus tests/unit/test_membership tests/unit/test_levels tests/unit/test_leader_clock tests/unit/test_leader_books tests/unit/test_log_cut \
 	tests/unit/test_wire tests/unit/test_raft_trace tests/unit/test_node_parts tests/fuzz/fuzz_wire
 check_PROGRAMS += $(NODE_CONSENSUS_TESTS)
@@ -81,4 +81,4 @@ tests_unit_test_node_parts_LDADD = $(CONSENSUS_TEST_LIBS)
 
 tests_fuzz_fuzz_wire_SOURCES = tests/fuzz/fuzz_wire.c src/machine/entry.c
 tests_fuzz_fuzz_wire_CFLAGS = $(AM_CFLAGS)
-tests_fuzz_fuzz_wire_LDADD = libnode.a libraft.a libkeyspace.a libkv.a libbase.a $(ROCKSDB_LIBS)
+tests_fuzz_fuzz_wire_LDADD = $(NODE_LIBS)

@@ -37,8 +37,10 @@ struct snapshot_files {
 };
 void snapshot_files_clear(struct snapshot_files *files);
 void snapshot_files_encode(const struct snapshot_files *files, struct buf *to);
-/* Survives any bytes; false: no snapshot has such files. Names cannot leave their directory. */
-bool snapshot_files_decode(struct bytes encoded, struct snapshot_files *files);
+/* Survives any bytes; STATUS_BAD_MESSAGE: no snapshot has such files. Names cannot leave their
+ * directory. */
+enum status snapshot_files_decode(struct bytes encoded, struct snapshot_files *files,
+                                  struct error *e) MUST_CHECK;
 /* Of the file that has the byte at position < bytes. */
 const struct snapshot_file *snapshot_file_at(const struct snapshot_files *files,
                                              uint64_t position);
@@ -56,7 +58,7 @@ struct snapshot_about {
 };
 enum status snapshot_look(const struct snapshot_place *place, const char *path,
                           struct snapshot_about *about, struct error *e) MUST_CHECK;
-/* Before it is looked at: what came from elsewhere may be anything. */
+/* Before it is looked at: what came from elsewhere may be anything (machine/verify.h). */
 enum status snapshot_verify(const struct snapshot_place *place, const char *path,
                             struct error *e) MUST_CHECK;
 enum status snapshot_list(const struct snapshot_place *place, const char *path,

@@ -3,11 +3,13 @@
 
 #include "node/snapshot.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/panic.h"
 #include "keyspace/keyspace.h"
 #include "kv/kv.h"
+#include "machine/verify.h"
 
 void snapshot_files_clear(struct snapshot_files *files)
 {
@@ -54,25 +56,60 @@ static bool add_file(struct snapshot_files *files, struct bytes name, uint64_t s
     return true;
 }
 
-bool snapshot_files_decode(struct bytes encoded, struct snapshot_files *files)
+static int by_name(const void *a, const void *b)
 {
-    *files = (struct snapshot_files){0};
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Two files of one name would be written over each other. */
+static const char *name_twice(const struct snapshot_files *files)
+{
+    const char *twice = NULL;
+    const char **names = xcalloc(files->count, sizeof(*names));
+    for (uint32_t i = 0; i < files->count; i++)
+        names[i] = files->files[i].name;
+    qsort(names, files->count, sizeof(*names), by_name);
+    for (uint32_t i = 1; i < files->count && twice == NULL; i++)
+        if (strcmp(names[i - 1], names[i]) == 0)
+            twice = names[i];
+    free(names);
+    return twice;
+}
+
+static enum status decode_files(struct bytes encoded, struct snapshot_files *files,
+                                struct error *e)
+{
     struct reader r;
     reader_init(&r, encoded);
     const uint32_t count = reader_le32(&r);
     if (r.failed || count == 0 || count > SNAPSHOT_FILES_MAX || count > reader_left(&r))
-        return false;
+        return fail(e, STATUS_BAD_MESSAGE, "its list of files is cut off, or has too many: %"
+                    PRIu32, count);
     files->files = xcalloc(count, sizeof(*files->files));
-    bool fine = true;
-    for (uint32_t i = 0; fine && i < count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         const struct bytes name = reader_bytes(&r, reader_u8(&r));
         const uint64_t size = reader_le64(&r);
-        fine = !r.failed && add_file(files, name, size);
+        if (r.failed || !add_file(files, name, size))
+            return fail(e, STATUS_BAD_MESSAGE, "its file %" PRIu32 " of %" PRIu32 " has a name or"
+                        " a size that no file of a snapshot has", i + 1, count);
     }
-    if (fine && reader_left(&r) == 0 && files->bytes > 0)
-        return true;
-    snapshot_files_clear(files);
-    return false;
+    const char *twice = name_twice(files);
+    if (twice != NULL)
+        return fail(e, STATUS_BAD_MESSAGE, "its file %.63s is there twice", twice);
+    return reader_left(&r) == 0 && files->bytes > 0
+               ? STATUS_OK
+               : fail(e, STATUS_BAD_MESSAGE, "its files are empty, or their list has bytes behind"
+                      " its end");
+}
+
+enum status snapshot_files_decode(struct bytes encoded, struct snapshot_files *files,
+                                  struct error *e)
+{
+    *files = (struct snapshot_files){0};
+    const enum status status = decode_files(encoded, files, e);
+    if (status != STATUS_OK)
+        snapshot_files_clear(files);
+    return status;
 }
 
 const struct snapshot_file *snapshot_file_at(const struct snapshot_files *files, uint64_t position)
@@ -97,7 +134,7 @@ enum status snapshot_verify(const struct snapshot_place *place, const char *path
     enum status status = kv_open(place->disk, &options, &kv, e);
     if (status != STATUS_OK)
         return status;
-    status = keyspace_verify(kv, e);
+    status = machine_verify(kv, place->hash_key, e);
     kv_close(kv);
     return status;
 }

@@ -38,9 +38,9 @@ static void prepare_work(struct job *job)
     if (r->status == STATUS_OK)
         r->status = disk_make_dir(r->place.disk, incoming, &r->error);
     uint64_t free_bytes = 0;
-    if (r->status == STATUS_OK && r->reserve > 0)
+    if (r->status == STATUS_OK)
         r->status = disk_space(r->place.disk, incoming, &free_bytes, &r->error);
-    if (r->status == STATUS_OK && r->reserve > 0 && free_bytes < r->files.bytes + r->reserve)
+    if (r->status == STATUS_OK && free_bytes < r->files.bytes + r->reserve)
         r->status = fail(&r->error, STATUS_NO_SPACE, "it has %" PRIu64 " bytes, and %" PRIu64
                          " are free, of which disk-reserve is not for it: make room",
                          r->files.bytes, free_bytes);
@@ -186,6 +186,18 @@ static bool is_wanted(const struct consensus *c, raft_index index)
     return index > c->commit_index || (index == c->commit_index && is_without_state(c));
 }
 
+static void refuse(struct consensus *c)
+{
+    struct snapshot_receive *r = &c->receive;
+    log_error("consensus", "a snapshot cannot be taken", "index=%" PRIu64 " error=\"%s\"",
+              r->index, r->error.text);
+    snprintf(r->refused, sizeof(r->refused), "%s", r->error.text);
+    tell(c, ACK_REFUSED, 0);
+    drop_queue(r, r->queued);
+    r->step = RECEIVE_DROP;
+    submit(c, drop_work);
+}
+
 /* --- what the leader sends -------------------------------------------------------------------- */
 
 static void begin(struct consensus *c, raft_node from, const struct wire_snapshot_offer *offer)
@@ -196,10 +208,6 @@ static void begin(struct consensus *c, raft_node from, const struct wire_snapsho
         return;
     }
     forget(r);
-    if (!snapshot_files_decode(offer->files, &r->files)) {
-        c->frames_bad++;
-        return;
-    }
     r->from = from;
     r->term = offer->term;
     r->id = offer->id;
@@ -210,8 +218,14 @@ static void begin(struct consensus *c, raft_node from, const struct wire_snapsho
     buf_append_bytes(&r->config, offer->config);
     r->written = r->received = 0;
     r->reserve = c->o.disk_reserve;
-    r->step = RECEIVE_PREPARE;
     snapshot_place(c, &r->place);
+    r->status = snapshot_files_decode(offer->files, &r->files, &r->error);
+    if (r->status != STATUS_OK) {
+        c->frames_bad++;
+        refuse(c);
+        return;
+    }
+    r->step = RECEIVE_PREPARE;
     log_info("consensus", "receiving a snapshot", "node=%" PRIu64 " index=%" PRIu64 " files=%u "
              "bytes=%" PRIu64, from, r->index, r->files.count, r->files.bytes);
     submit(c, prepare_work);
@@ -271,18 +285,6 @@ void snapshot_receive_chunk(struct consensus *c, raft_node from,
 }
 
 /* --- on the disk ------------------------------------------------------------------------------ */
-
-static void refuse(struct consensus *c)
-{
-    struct snapshot_receive *r = &c->receive;
-    log_error("consensus", "a snapshot cannot be taken", "index=%" PRIu64 " error=\"%s\"",
-              r->index, r->error.text);
-    snprintf(r->refused, sizeof(r->refused), "%s", r->error.text);
-    tell(c, ACK_REFUSED, 0);
-    drop_queue(r, r->queued);
-    r->step = RECEIVE_DROP;
-    submit(c, drop_work);
-}
 
 static void chunks_written(struct consensus *c)
 {

@@ -702,38 +702,6 @@ static void any_crash_leaves_the_state_of_a_cut(void **state)
     }
 }
 
-static bool next_forged(void *context, struct kv_row *row)
-{
-    struct bytes *value = context;
-    if (value->data == NULL)
-        return false;
-    *row = (struct kv_row){BYTES("Sapplied"), *value, false};
-    *value = BYTES_NONE;
-    return true;
-}
-
-/* A holder of the cluster's secret may send any rows as a snapshot. */
-static void a_state_from_elsewhere_is_looked_at_before_it_is_opened(void **state)
-{
-    (void)state;
-    struct world w;
-    struct error e;
-    uint8_t row[200] = {0};
-    world_init(&w, 0);
-    assert_int_equal(keyspace_verify(w.kv, &e), STATUS_CORRUPT); /* nothing was applied */
-    for (size_t size = 0; size < sizeof(row); size++) {
-        memset(row + 40, size % 2 == 0 ? 0xff : 1, 8); /* too many databases; one, cut short */
-        struct bytes value = bytes_of(row, size);
-        const struct kv_ingest ingest = {next_forged, &value, NULL, 0};
-        assert_int_equal(kv_ingest(w.kv, &ingest, &e), STATUS_OK);
-        if (keyspace_verify(w.kv, &e) == STATUS_OK) { /* then it can be opened */
-            world_close(&w);
-            world_open(&w, 0);
-        }
-    }
-    world_clear(&w);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -753,7 +721,6 @@ int main(void)
         cmocka_unit_test(random_keys_of_a_small_database_are_even),
         cmocka_unit_test(random_keys_of_a_large_database_reach_all),
         cmocka_unit_test(any_crash_leaves_the_state_of_a_cut),
-        cmocka_unit_test(a_state_from_elsewhere_is_looked_at_before_it_is_opened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -492,9 +492,11 @@ static void a_position_finds_its_file(void **state)
     struct buf encoded = {0};
     encode_files(&encoded);
     struct snapshot_files files;
+    struct error e;
     for (size_t size = 0; size < encoded.size; size++)
-        assert_false(snapshot_files_decode(bytes_of(buf_data(&encoded), size), &files));
-    assert_true(snapshot_files_decode(buf_bytes(&encoded), &files));
+        assert_int_equal(snapshot_files_decode(bytes_of(buf_data(&encoded), size), &files, &e),
+                         STATUS_BAD_MESSAGE);
+    assert_int_equal(snapshot_files_decode(buf_bytes(&encoded), &files, &e), STATUS_OK);
     assert_int_equal(files.count, ARRAY_COUNT(some_files));
     assert_int_equal(files.bytes, 5000000017);
     assert_string_equal(snapshot_file_at(&files, 0)->name, "CURRENT");
@@ -516,14 +518,23 @@ static void files_outside_of_their_directory_are_refused(void **state)
         strcpy(file.name, bad[i]);
         snapshot_files_encode(&(struct snapshot_files){.files = &file, .count = 1}, &encoded);
         struct snapshot_files files;
-        assert_false(snapshot_files_decode(buf_bytes(&encoded), &files));
+        struct error e;
+        assert_int_equal(snapshot_files_decode(buf_bytes(&encoded), &files, &e),
+                         STATUS_BAD_MESSAGE);
         buf_clear(&encoded);
     }
     struct buf encoded = {0};
     struct snapshot_file huge[2] = {{.name = "a", .size = INT64_MAX}, {.name = "b", .size = 1}};
     snapshot_files_encode(&(struct snapshot_files){.files = huge, .count = 2}, &encoded);
     struct snapshot_files files;
-    assert_false(snapshot_files_decode(buf_bytes(&encoded), &files));
+    struct error e;
+    assert_int_equal(snapshot_files_decode(buf_bytes(&encoded), &files, &e), STATUS_BAD_MESSAGE);
+    struct snapshot_file twice[3] = {
+        {.name = "a", .size = 1}, {.name = "b", .size = 1}, {.name = "a", .size = 1}};
+    buf_reset(&encoded);
+    snapshot_files_encode(&(struct snapshot_files){.files = twice, .count = 3}, &encoded);
+    assert_int_equal(snapshot_files_decode(buf_bytes(&encoded), &files, &e), STATUS_BAD_MESSAGE);
+    assert_string_equal(e.text, "its file a is there twice");
     buf_clear(&encoded);
 }
 

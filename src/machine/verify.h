@@ -1,0 +1,16 @@
+/* verify.h -- whether a state that somebody else has made is one that this machine could have made:
+ * keyspace/verify.h, with what commands and the machine know of their own rows. */
+
+#ifndef MACHINE_VERIFY_H
+#define MACHINE_VERIFY_H
+
+#include "base/siphash.h"
+#include "base/status.h"
+
+struct kv;
+
+/* STATUS_CORRUPT: no machine may be made on it; e says why. Takes as long as the state is large. */
+enum status machine_verify(struct kv *kv, const uint8_t hash_key[SIPHASH_KEY_SIZE],
+                           struct error *e) MUST_CHECK;
+
+#endif
