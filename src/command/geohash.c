@@ -11,6 +11,11 @@
 #define EARTH_RADIUS 6372797.560856 /* mean, WGS 84 */
 #define MERCATOR_MAX 20037726.37    /* half of the map's width in metres */
 
+/* Metres that a distance by libm may be off, and more: a few units in the last place are
+ * nanometres, but on the other side of the earth, where the arcsine is steep, a decimetre. Who is
+ * farther from the border is on the same side of it by any libm. */
+#define LIBM_OFF 10.0
+
 #define LONGITUDES UINT64_C(0xaaaaaaaaaaaaaaaa)
 #define LATITUDES UINT64_C(0x5555555555555555)
 
@@ -156,18 +161,33 @@ double geo_distance(const struct geo_math *m, struct geo_point a, struct geo_poi
     return 2.0 * EARTH_RADIUS * m->asin(fmin(sqrt(h), 1)); /* rounded above 1 there is no arcsine */
 }
 
+/* What is compared with the shape's half, and that: of a circle all of the distance. */
+static double across(const struct geo_math *m, const struct geo_shape *s, struct geo_point p,
+                     double *most)
+{
+    *most = s->is_box ? s->width * s->unit / 2 : s->radius * s->unit;
+    const struct geo_point beside = {s->center.longitude, p.latitude};
+    return s->is_box ? geo_distance(m, p, beside) : geo_distance(m, s->center, p);
+}
+
 bool geo_within(const struct geo_math *m, const struct geo_shape *s, struct geo_point p,
                 double *distance)
 {
-    if (!s->is_box) {
-        *distance = geo_distance(m, s->center, p);
-        return !(*distance > s->radius * s->unit);
-    }
-    const struct geo_point beside = {s->center.longitude, p.latitude};
-    if (north_distance(p.latitude, s->center.latitude) > s->height * s->unit / 2 ||
-        geo_distance(m, p, beside) > s->width * s->unit / 2)
+    double most;
+    if (s->is_box && north_distance(p.latitude, s->center.latitude) > s->height * s->unit / 2)
         return false;
-    *distance = geo_distance(m, s->center, p);
+    if (m == &geo_math_exact) {
+        const double near = across(&geo_math_local, s, p, &most);
+        if (near > most + LIBM_OFF)
+            return false;
+        if (near < most - LIBM_OFF && distance == NULL)
+            return true;
+    }
+    const double exact = across(m, s, p, &most);
+    if (exact > most)
+        return false;
+    if (distance != NULL)
+        *distance = s->is_box ? geo_distance(m, s->center, p) : exact;
     return true;
 }
 

@@ -36,7 +36,7 @@ EXTRA_DIST += redis-tests/random-commands redis-tests/exchange-dumps redis-tests
 	redis-tests/compare-docs
 
 COMMAND_TESTS = tests/unit/test_command tests/unit/test_command_replies tests/unit/test_elements \
-	tests/unit/test_list tests/unit/test_stream tests/fuzz/fuzz_hll tests/fuzz/fuzz_restore tests/fuzz/fuzz_stream
+	tests/unit/test_geohash tests/unit/test_list tests/unit/test_stream tests/fuzz/fuzz_hll tests/fuzz/fuzz_restore tests/fuzz/fuzz_stream
 check_PROGRAMS += $(COMMAND_TESTS)
 EXTRA_DIST += tests/unit/command redis-tests/random-commands
 
@@ -51,6 +51,10 @@ tests_unit_test_elements_LDADD = $(COMMAND_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_list_SOURCES = tests/unit/test_list.c $(COMMAND_WORLD)
 tests_unit_test_list_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_list_LDADD = $(COMMAND_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_geohash_SOURCES = tests/unit/test_geohash.c
+tests_unit_test_geohash_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_geohash_LDADD = $(COMMAND_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_stream_SOURCES = tests/unit/test_stream.c $(COMMAND_WORLD)
 tests_unit_test_stream_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
