@@ -180,6 +180,9 @@ static void put_elements(struct exec *x, struct object *o, const struct rdb_valu
         else
             object_put(o, SPACE_FIELD, element, v->elements[++i]);
     }
+    for (size_t i = 0; v->deadlines != NULL && i < v->count; i += 2)
+        if (v->deadlines[i] > 0)
+            object_set_field_deadline(o, v->elements[i], v->deadlines[i]);
     o->encoding = encoding;
 }
 

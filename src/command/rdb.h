@@ -1,5 +1,7 @@
 /* rdb.h -- values as bytes in the form of Redis 7.0 (RDB version 10): what DUMP gives and RESTORE
- * takes. Written as Redis writes them; read in all forms that Redis 7.0 reads.
+ * takes. Written as Redis writes them; read in all forms that Redis 7.0 reads. A hash whose fields
+ * have deadlines is written as 7.4 does (version 12; its types HASH_METADATA and, read only,
+ * HASH_LISTPACK_EX): a Redis that would lose them refuses it.
  *
  *     type:1  value  version:2  crc64:8        the numbers of this footer are little-endian
  *
@@ -18,6 +20,7 @@ struct rdb_stream;
 struct settings;
 
 #define RDB_VERSION 10
+#define RDB_VERSION_TIMED 12
 #define RDB_FOOTER_SIZE 10
 
 struct rdb_limits {
@@ -40,6 +43,7 @@ struct rdb_value {
     bool from_blob;          /* listpack, ziplist: Redis looks at its count alone */
     struct bytes *elements;  /* string: one; hash: fields and values in turn; owned */
     double *scores;          /* zset: one for each element; owned */
+    uint64_t *deadlines;     /* hash: at each field's place, 0: none; NULL: of no field; owned */
     size_t count, capacity;
     struct rdb_stream *stream; /* rdb_stream.h; owned */
 };
@@ -49,6 +53,8 @@ struct rdb_value {
 enum rdb_result rdb_read(struct bytes payload, const struct rdb_limits *limits,
                          struct arena *arena, struct rdb_value *v);
 void rdb_value_clear(struct rdb_value *v);
+/* The version that a payload's footer has at most, by the payload's first byte. */
+uint16_t rdb_version_of(uint8_t rdb_type);
 
 /* Appends the payload, with its footer, of an object that is there. */
 void rdb_write(struct object *o, const struct settings *settings, struct buf *out);

@@ -10,6 +10,7 @@ enum rdb_type { /* as the first byte says; modules' are none of ours */
     RDB_HASH_ZIPMAP = 9, RDB_LIST_ZIPLIST = 10, RDB_SET_INTSET = 11, RDB_ZSET_ZIPLIST = 12,
     RDB_HASH_ZIPLIST = 13, RDB_LIST_QUICKLIST = 14, RDB_STREAM = 15, RDB_HASH_LISTPACK = 16,
     RDB_ZSET_LISTPACK = 17, RDB_LIST_QUICKLIST_2 = 18, RDB_STREAM_2 = 19,
+    RDB_HASH_TIMED = 24, RDB_HASH_TIMED_LISTPACK = 25, /* of 7.4: fields with deadlines */
     RDB_LIBRARY = 245,
 };
 
@@ -31,6 +32,7 @@ struct rdb_source {
     struct rdb_value *value;
     enum rdb_result result; /* the first thing that was wrong */
     uint64_t unpacked;
+    bool has_deadlines;     /* fields are told with them */
     char *numbers;          /* room for numbers as text */
     size_t numbers_left;
 };

@@ -131,6 +131,8 @@ static bool add(struct rdb_source *s, struct bytes element)
         v->elements = xrealloc(v->elements, v->capacity * sizeof(*v->elements));
         if (v->type == TYPE_ZSET)
             v->scores = xrealloc(v->scores, v->capacity * sizeof(*v->scores));
+        if (s->has_deadlines)
+            v->deadlines = xrealloc(v->deadlines, v->capacity * sizeof(*v->deadlines));
     }
     v->elements[v->count++] = element;
     return true;
@@ -155,6 +157,36 @@ static bool read_strings(struct rdb_source *s, uint64_t parts)
         for (uint64_t i = 0; i < parts; i++)
             if (!rdb_read_string(s, &string) || !add(s, string))
                 return false;
+    return true;
+}
+
+static bool add_timed(struct rdb_source *s, const struct bytes pair[static 2], uint64_t deadline)
+{
+    struct rdb_value *v = s->value;
+    if (!rdb_corrupt_unless(s, deadline <= INT64_MAX) || !add(s, pair[0]))
+        return false;
+    v->deadlines[v->count - 1] = deadline;
+    return add(s, pair[1]);
+}
+
+/* 7.4's hash: the first deadline, then for each field 0 or its own from there on, plus 1. */
+static bool read_timed(struct rdb_source *s)
+{
+    const uint64_t first = reader_le64(&s->bytes);
+    uint64_t length, after;
+    struct bytes pair[2];
+    s->has_deadlines = true;
+    if (!rdb_read_length(s, &length))
+        return false;
+    for (; length > 0; length--) {
+        if (!rdb_read_length(s, &after) || !rdb_read_string(s, &pair[0]) ||
+            !rdb_read_string(s, &pair[1]))
+            return false;
+        uint64_t deadline = 0;
+        const bool is_too_far = after > 0 && __builtin_add_overflow(first, after - 1, &deadline);
+        if (!rdb_corrupt_unless(s, !is_too_far) || !add_timed(s, pair, deadline))
+            return false;
+    }
     return true;
 }
 
@@ -233,6 +265,28 @@ static bool add_all_scored(struct rdb_source *s, enum blob_form form, struct byt
     return rdb_corrupt_unless(s, blob_is_whole(&b));
 }
 
+/* 7.4's small hash: the first deadline, and a listpack of field, value, deadline or 0. */
+static bool read_timed_listpack(struct rdb_source *s)
+{
+    struct bytes bytes;
+    reader_le64(&s->bytes);
+    s->has_deadlines = s->value->from_blob = true;
+    if (!rdb_read_string(s, &bytes))
+        return false;
+    struct blob b;
+    struct blob_element field, value, deadline;
+    blob_open(&b, BLOB_LISTPACK, bytes);
+    while (blob_next(&b, &field)) {
+        if (!rdb_corrupt_unless(s, blob_next(&b, &value) && blob_next(&b, &deadline)) ||
+            !rdb_corrupt_unless(s, deadline.is_number && deadline.number >= 0))
+            return false;
+        const struct bytes pair[2] = {element_text(s, &field), element_text(s, &value)};
+        if (!add_timed(s, pair, (uint64_t)deadline.number))
+            return false;
+    }
+    return rdb_corrupt_unless(s, blob_is_whole(&b));
+}
+
 static bool read_blob(struct rdb_source *s, enum blob_form form)
 {
     struct bytes bytes;
@@ -283,6 +337,7 @@ static enum type type_of(uint8_t rdb_type)
     case RDB_ZSET: case RDB_ZSET_2: case RDB_ZSET_ZIPLIST: case RDB_ZSET_LISTPACK:
         return TYPE_ZSET;
     case RDB_HASH: case RDB_HASH_ZIPMAP: case RDB_HASH_ZIPLIST: case RDB_HASH_LISTPACK:
+    case RDB_HASH_TIMED: case RDB_HASH_TIMED_LISTPACK:
         return TYPE_HASH;
     case RDB_STREAM: case RDB_STREAM_2:
         return TYPE_STREAM;
@@ -300,6 +355,10 @@ static bool read_value(struct rdb_source *s, uint8_t rdb_type)
         return read_strings(s, 1);
     case RDB_HASH:
         return read_strings(s, 2);
+    case RDB_HASH_TIMED:
+        return read_timed(s);
+    case RDB_HASH_TIMED_LISTPACK:
+        return read_timed_listpack(s);
     case RDB_ZSET: case RDB_ZSET_2:
         return read_zset(s, rdb_type == RDB_ZSET_2);
     case RDB_HASH_ZIPMAP:
@@ -321,13 +380,20 @@ static bool read_value(struct rdb_source *s, uint8_t rdb_type)
     }
 }
 
+uint16_t rdb_version_of(uint8_t rdb_type)
+{
+    const bool is_timed = rdb_type == RDB_HASH_TIMED || rdb_type == RDB_HASH_TIMED_LISTPACK;
+    return is_timed ? RDB_VERSION_TIMED : RDB_VERSION;
+}
+
 static bool has_footer(struct bytes payload)
 {
     if (payload.size < RDB_FOOTER_SIZE)
         return false;
     const uint8_t *footer = bytes_data(payload) + payload.size - RDB_FOOTER_SIZE;
     const struct bytes summed = bytes_of(payload.data, payload.size - sizeof(uint64_t));
-    return get_le16(footer) <= RDB_VERSION && get_le64(footer + 2) == crc64(summed);
+    return get_le16(footer) <= rdb_version_of(*bytes_data(payload)) &&
+           get_le64(footer + 2) == crc64(summed);
 }
 
 enum rdb_result rdb_read(struct bytes payload, const struct rdb_limits *limits,
@@ -369,6 +435,7 @@ void rdb_value_clear(struct rdb_value *v)
 {
     free(v->elements);
     free(v->scores);
+    free(v->deadlines);
     rdb_stream_free(v->stream);
     *v = (struct rdb_value){0};
 }

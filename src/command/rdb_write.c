@@ -121,10 +121,50 @@ static void put_scored(struct object *o, struct buf *out, bool listpack)
 
 typedef void put_elements(struct object *o, struct buf *out, bool listpack);
 
+/* The earliest deadline of a hash's fields; 0: none has one. */
+static uint64_t first_deadline(struct object *o)
+{
+    uint64_t first = 0;
+    if (o->type != TYPE_HASH || o->fields_size == 0) /* none ever had */
+        return 0;
+    struct object_cursor cursor;
+    struct bytes field, value;
+    object_seek(o, &cursor, SPACE_FIELD, BYTES_NONE, FORWARD);
+    while (object_next(&cursor, &field, &value)) {
+        const uint64_t deadline = object_field_deadline(o, field);
+        if (deadline > 0 && (first == 0 || deadline < first))
+            first = deadline;
+    }
+    object_cursor_close(&cursor);
+    return first;
+}
+
+/* As 7.4: each field with its deadline, told from the first one on. */
+static void put_timed(struct object *o, struct buf *out, uint64_t first)
+{
+    struct object_cursor cursor;
+    struct bytes field, value;
+    buf_append_u8(out, RDB_HASH_TIMED);
+    buf_append_le64(out, first);
+    rdb_put_length(out, object_count(o));
+    object_seek(o, &cursor, SPACE_FIELD, BYTES_NONE, FORWARD);
+    while (object_next(&cursor, &field, &value)) {
+        const uint64_t deadline = object_field_deadline(o, field);
+        rdb_put_length(out, deadline == 0 ? 0 : deadline - first + 1);
+        rdb_put_string(out, field);
+        rdb_put_string(out, value);
+    }
+    object_cursor_close(&cursor);
+}
+
 static void put_hash_or_zset(struct object *o, struct buf *out, put_elements *put)
 {
     const bool is_hash = o->type == TYPE_HASH;
-    const uint64_t count = object_count(o);
+    const uint64_t count = object_count(o), first = first_deadline(o);
+    if (first > 0) {
+        put_timed(o, out, first);
+        return;
+    }
     if (o->encoding != ENCODING_LISTPACK ||
         o->size_bytes + count * BLOB_OVERHEAD > LISTPACK_SIZE_MAX) {
         buf_append_u8(out, is_hash ? RDB_HASH : RDB_ZSET_2);
@@ -303,7 +343,7 @@ void rdb_put_library(struct buf *out, struct bytes source)
 
 void rdb_put_footer(struct buf *out, size_t begun)
 {
-    buf_append_le16(out, RDB_VERSION);
+    buf_append_le16(out, out->size == begun ? RDB_VERSION : rdb_version_of(buf_data(out)[begun]));
     const struct bytes summed = bytes_of(buf_data(out) + begun, out->size - begun);
     buf_append_le64(out, crc64(summed));
 }

@@ -9,6 +9,9 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/crc64.h"
+#include "base/encode.h"
+#include "command/rdb_blob.h"
 #include "command_world.h"
 #include "keyspace/cache.h"
 #include "keyspace/expire.h"
@@ -342,6 +345,108 @@ static void a_hash_whose_fields_are_all_due_is_absent(void **state)
     world_close(&w);
 }
 
+/* --- DUMP and RESTORE ------------------------------------------------------------------------- */
+
+static struct bytes dump(struct world *w, const char *key, struct buf *payload)
+{
+    const struct bytes reply = run(w, "dump %s", key);
+    const uint8_t *end = memchr(reply.data, '\n', reply.size);
+    const size_t head = (size_t)(end + 1 - bytes_data(reply));
+    buf_reset(payload);
+    buf_append(payload, end + 1, reply.size - head - 2);
+    return buf_bytes(payload);
+}
+
+static struct bytes restore(struct world *w, const char *key, struct bytes payload)
+{
+    const struct bytes args[] = {BYTES("restore"), bytes_from_string(key), BYTES("0"), payload,
+                                 BYTES("replace")};
+    return world_run(w, args, ARRAY_COUNT(args));
+}
+
+/* Packed, and in rows; what is due when it comes is not there. */
+static void deadlines_go_with_dump(void **state)
+{
+    (void)state;
+    for (unsigned count = 3; count <= 300; count *= 10) {
+        struct world w;
+        struct buf payload = {0};
+        world_open(&w, CACHE_BYTES);
+        for (unsigned i = 0; i < count; i++)
+            run(&w, "hset h f%u v%u", i, i);
+        run(&w, "hpexpireat h 1800000000000 fields 1 f1");
+        run(&w, "hpexpireat h 1900000000123 fields 1 f2");
+        const struct bytes dumped = dump(&w, "h", &payload);
+        assert_int_equal(*bytes_data(dumped), 24);
+        assert_int_equal(get_le16(bytes_data(dumped) + dumped.size - 10), 12);
+        assert_true(bytes_equal(restore(&w, "copy", dumped), BYTES("+OK\r\n")));
+        check(&w, "hpexpiretime copy fields 3 f0 f1 f2",
+              "*3\r\n:-1\r\n:1800000000000\r\n:1900000000123\r\n");
+        assert_int_equal(number(run(&w, "hlen copy"), ':'), count);
+        w.clock_ms = 1850000000000;
+        assert_true(bytes_equal(restore(&w, "late", dumped), BYTES("+OK\r\n")));
+        check(&w, "hmget late f0 f1 f2", "*3\r\n$2\r\nv0\r\n$-1\r\n$2\r\nv2\r\n");
+        run(&w, "hpersist h fields 2 f1 f2"); /* then 7.0 may have it */
+        assert_int_equal(get_le16(bytes_data(dump(&w, "h", &payload)) + payload.size - 10), 10);
+        buf_clear(&payload);
+        world_close(&w);
+    }
+}
+
+static struct bytes finish(struct buf *payload, uint16_t version)
+{
+    buf_append_le16(payload, version);
+    buf_append_le64(payload, crc64(buf_bytes(payload)));
+    return buf_bytes(payload);
+}
+
+/* HASH_METADATA and HASH_LISTPACK_EX as Redis 7.4 writes them, byte for byte. */
+static void payloads_of_redis_7_4_are_taken(void **state)
+{
+    (void)state;
+    static const uint8_t strings[] = "\x02\x00\x01" "a\x01" "1\x03\x01" "b\x01" "2";
+    static const char want[] = "*2\r\n:-1\r\n:1800000000002\r\n";
+    const uint64_t first = 1800000000000;
+    struct world w;
+    struct buf payload = {0}, blob = {0};
+    world_open(&w, CACHE_BYTES);
+
+    buf_append_u8(&payload, 24);
+    buf_append_le64(&payload, first);
+    buf_append(&payload, strings, sizeof(strings) - 1); /* b: the first one's, and 2 ms */
+    assert_true(bytes_equal(restore(&w, "h", finish(&payload, 12)), BYTES("+OK\r\n")));
+    check(&w, "hpexpiretime h fields 2 a b", want);
+    check(&w, "hgetall h", "*4\r\n$1\r\na\r\n$1\r\n1\r\n$1\r\nb\r\n$1\r\n2\r\n");
+
+    listpack_begin(&blob);
+    const struct bytes texts[] = {BYTES("a"), BYTES("1"), BYTES("0"), BYTES("b"), BYTES("2"),
+                                  BYTES("1800000000002")};
+    for (size_t i = 0; i < ARRAY_COUNT(texts); i++)
+        listpack_append(&blob, texts[i]);
+    listpack_end(&blob, ARRAY_COUNT(texts));
+    buf_reset(&payload);
+    buf_append_u8(&payload, 25);
+    buf_append_le64(&payload, first + 2);
+    buf_append_u8(&payload, (uint8_t)blob.size);
+    buf_append_bytes(&payload, buf_bytes(&blob));
+    const size_t body = payload.size;
+    assert_true(bytes_equal(restore(&w, "l", finish(&payload, 12)), BYTES("+OK\r\n")));
+    check(&w, "hpexpiretime l fields 2 a b", want);
+
+    buf_truncate(&payload, body - 1); /* a listpack without its end */
+    assert_true(bytes_equal(restore(&w, "x", finish(&payload, 12)),
+                            BYTES("-ERR Bad data format\r\n")));
+    buf_reset(&payload);
+    buf_append_u8(&payload, 4); /* what 7.0 knows has its version */
+    buf_append_u8(&payload, 0);
+    assert_memory_equal(restore(&w, "x", finish(&payload, 12)).data,
+                        "-ERR DUMP payload version", 25);
+    check(&w, "exists x", ":0\r\n");
+    buf_clear(&payload);
+    buf_clear(&blob);
+    world_close(&w);
+}
+
 /* --- the index -------------------------------------------------------------------------------- */
 
 /* However many fields are due, one request deletes no more than it may. */
@@ -423,6 +528,8 @@ int main(void)
         cmocka_unit_test(fields_expire_as_in_a_plain_array),
         cmocka_unit_test(a_reader_waits_for_due_fields_and_never_sees_them),
         cmocka_unit_test(a_hash_whose_fields_are_all_due_is_absent),
+        cmocka_unit_test(deadlines_go_with_dump),
+        cmocka_unit_test(payloads_of_redis_7_4_are_taken),
         cmocka_unit_test(due_fields_are_deleted_in_portions),
         cmocka_unit_test(a_large_hash_is_dropped_when_all_is_due),
         cmocka_unit_test(the_earlier_of_key_and_field_leads_to_a_hash),
