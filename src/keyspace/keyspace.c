@@ -436,11 +436,13 @@ bool keyspace_damage(struct keyspace *k, uint32_t db, struct bytes name)
 
 uint8_t *keyspace_row_space(struct keyspace *k, struct bytes key, size_t value_size)
 {
+    CHECK(k->in_entry); /* else this node alone would have the change */
     return cache_put_space(k->cache, key, value_size);
 }
 
 void keyspace_row_put(struct keyspace *k, struct bytes key, struct bytes value)
 {
+    CHECK(k->in_entry);
     keyspace_digest_add(k, key, value); /* before: value may lie in the row */
     cache_put(k->cache, key, value);
 }
@@ -448,6 +450,7 @@ void keyspace_row_put(struct keyspace *k, struct bytes key, struct bytes value)
 void keyspace_row_del(struct keyspace *k, struct bytes key)
 {
     const uint64_t deletion = 0x452821e638d01377u;
+    CHECK(k->in_entry);
     k->now_counters.digest = digest_fold(k->now_counters.digest ^ deletion, key);
     cache_del(k->cache, key);
 }

@@ -57,6 +57,14 @@ uint64_t fake_put(const char *key)
     return stamp;
 }
 
+void fake_set_password(struct acl *a, struct bytes password)
+{
+    keyspace_entry_begin(fake.keyspace, next_index++, 1, 1000);
+    keyspace_request_begin(fake.keyspace, 1);
+    acl_set_default_password(a, fake.keyspace, password);
+    keyspace_entry_end(fake.keyspace);
+}
+
 static bool note(const struct request *request, struct reply_slot *slot, bool is_read)
 {
     if (fake.room == 0)

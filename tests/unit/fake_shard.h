@@ -36,6 +36,8 @@ void fake_close(void);
 void fake_answer(struct server *s, size_t n, const char *reply);
 /* An entry puts key in database 0: it has a new stamp, which is returned. */
 uint64_t fake_put(const char *key);
+/* An entry sets the default user's password. */
+void fake_set_password(struct acl *a, struct bytes password);
 /* Its arguments as text. */
 const char *fake_words(size_t n);
 

@@ -358,8 +358,7 @@ static void silent_replies_are_left_out(void **state)
 static void a_password_keeps_others_out(void **state)
 {
     struct world *w = *state;
-    acl_set_default_password(w->server->first_acl, shard_keyspace(w->server->shard),
-                             BYTES("secret"));
+    fake_set_password(w->server->first_acl, BYTES("secret"));
     send_text(w, "GET a\r\nAUTH wrong\r\n*11\r\n");
     check_call(0, READ, "dbsize "); /* what was acknowledged elsewhere counts */
     fake_answer(w->server, 0, ":0\r\n");

@@ -331,6 +331,8 @@ static void begin_at(struct world *w, uint64_t position)
     uint8_t key[8];
     world_open(w, CACHE_BYTES);
     world_run_line(w, "rpush l 0");
+    keyspace_entry_begin(w->keyspace, w->next_index++, 1, w->clock_ms);
+    keyspace_request_begin(w->keyspace, 1);
     object_open(w->keyspace, 0, BYTES("l"), &list);
     struct bytes old, value;
     struct object_cursor cursor;
@@ -344,6 +346,7 @@ static void begin_at(struct world *w, uint64_t position)
     memcpy(list.fields + sizeof(key), key, sizeof(key));
     object_save(&list);
     object_close(&list);
+    keyspace_entry_end(w->keyspace);
     model.values[0] = 0;
     model.count = 1;
 }
