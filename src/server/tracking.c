@@ -361,9 +361,8 @@ void tracking_changed(struct server *s, const struct exec *x, const struct key_c
 
 void tracking_flushed(struct server *s)
 {
-    if (s->tracking.clients == 0)
-        return;
-    const struct queue_node *node = queue_first(&s->conns);
+    forget_keys(&s->tracking); /* also what those read who track no more */
+    const struct queue_node *node = s->tracking.clients == 0 ? NULL : queue_first(&s->conns);
     for (; node != NULL; node = queue_next(&s->conns, node)) {
         struct conn *c = container_of(node, struct conn, node);
         struct buf null = {0};
@@ -372,7 +371,6 @@ void tracking_flushed(struct server *s)
             tell(c, buf_bytes(&null));
         buf_clear(&null);
     }
-    forget_keys(&s->tracking);
 }
 
 /* The keys changed under p, but for those that the client not_by changed last (0: all). */

@@ -132,6 +132,20 @@ static void caching_is_of_the_next_command_alone(void **state)
     assert_int_equal(w->server->tracking.items, 1);
 }
 
+static void a_flush_forgets_what_nobody_tracks_any_more(void **state)
+{
+    struct world *w = *state;
+    send_text(w, "HELLO 3\r\n");
+    received(w);
+    expect(w, "CLIENT TRACKING ON\r\n", "+OK\r\n");
+    run_read(w, w->conn);
+    expect(w, "CLIENT TRACKING OFF\r\n", "+OK\r\n");
+    assert_int_equal(w->server->tracking.keys.count, 1);
+    server_shard_host.exec.flushed(w->server, &(struct exec){.keyspace = fake.keyspace}, -1);
+    assert_int_equal(w->server->tracking.keys.count, 0);
+    assert_string_equal(received(w), "");
+}
+
 static void redirected_invalidations_reach_a_subscriber_of_resp2(void **state)
 {
     struct world *w = *state;
@@ -270,6 +284,7 @@ int main(void)
         TEST(only_reads_of_a_client_that_tracks_are_remembered),
         TEST(own_changes_are_told_unless_noloop),
         TEST(caching_is_of_the_next_command_alone),
+        TEST(a_flush_forgets_what_nobody_tracks_any_more),
         TEST(redirected_invalidations_reach_a_subscriber_of_resp2),
         TEST(broadcast_tells_all_keys_of_a_turn_together),
         TEST(keys_beyond_the_limit_are_forgotten_and_told),
