@@ -179,7 +179,7 @@ static void debug_digest_value(struct exec *x)
 static size_t serialized_length(const struct exec *x, struct object *o)
 {
     struct buf payload = {0};
-    rdb_write(o, x->settings, &payload);
+    rdb_write(o, x->settings, x->level >= RDB_LEVEL_TIMED, &payload);
     const size_t length = payload.size - 1 - RDB_FOOTER_SIZE;
     buf_clear(&payload);
     return length;

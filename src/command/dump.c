@@ -21,7 +21,7 @@ static void dump(struct exec *x)
         return;
     if (reply_is_wanted(x)) {
         struct buf payload = {0};
-        rdb_write(&o, x->settings, &payload);
+        rdb_write(&o, x->settings, x->level >= RDB_LEVEL_TIMED, &payload);
         reply_bulk(x, buf_bytes(&payload));
         buf_clear(&payload);
     }
@@ -99,7 +99,8 @@ static bool has_duplicates(struct exec *x, const struct rdb_value *v)
 /* False: it has replied. */
 static bool read_payload(struct exec *x, struct rdb_value *v)
 {
-    const struct rdb_limits limits = {.elements_max = x->settings->apply_rows_max,
+    const struct rdb_limits limits = {.takes_timed = x->level >= RDB_LEVEL_TIMED,
+                                      .elements_max = x->settings->apply_rows_max,
                                       .unpacked_max = x->settings->proto_max_bulk_len};
     enum rdb_result result = rdb_read(x->args[3], &limits, x->arena, v);
     if (result == RDB_OK && has_duplicates(x, v))

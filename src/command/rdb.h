@@ -21,9 +21,11 @@ struct settings;
 
 #define RDB_VERSION 10
 #define RDB_VERSION_TIMED 12
+#define RDB_LEVEL_TIMED 2 /* feature level from which on all members write and take those */
 #define RDB_FOOTER_SIZE 10
 
 struct rdb_limits {
+    bool takes_timed; /* hashes whose fields have deadlines */
     uint64_t elements_max;
     uint64_t unpacked_max; /* bytes that the payload tells in fewer: strings that are compressed,
                             * names that entries of a stream have in common */
@@ -56,8 +58,9 @@ void rdb_value_clear(struct rdb_value *v);
 /* The version that a payload's footer has at most, by the payload's first byte. */
 uint16_t rdb_version_of(uint8_t rdb_type);
 
-/* Appends the payload, with its footer, of an object that is there. */
-void rdb_write(struct object *o, const struct settings *settings, struct buf *out);
+/* Appends the payload, with its footer, of an object that is there; timed: with the deadlines of
+ * its fields. */
+void rdb_write(struct object *o, const struct settings *settings, bool timed, struct buf *out);
 
 /* The payload of FUNCTION DUMP: rdb_put_library() for each library's source, then the footer over
  * all that out holds from begun on. Read: the sources are v's elements, as of rdb_read(). */

@@ -380,31 +380,38 @@ static bool read_value(struct rdb_source *s, uint8_t rdb_type)
     }
 }
 
-uint16_t rdb_version_of(uint8_t rdb_type)
+static bool is_timed(uint8_t rdb_type)
 {
-    const bool is_timed = rdb_type == RDB_HASH_TIMED || rdb_type == RDB_HASH_TIMED_LISTPACK;
-    return is_timed ? RDB_VERSION_TIMED : RDB_VERSION;
+    return rdb_type == RDB_HASH_TIMED || rdb_type == RDB_HASH_TIMED_LISTPACK;
 }
 
-static bool has_footer(struct bytes payload)
+uint16_t rdb_version_of(uint8_t rdb_type)
+{
+    return is_timed(rdb_type) ? RDB_VERSION_TIMED : RDB_VERSION;
+}
+
+static bool has_footer(struct bytes payload, const struct rdb_limits *limits)
 {
     if (payload.size < RDB_FOOTER_SIZE)
         return false;
     const uint8_t *footer = bytes_data(payload) + payload.size - RDB_FOOTER_SIZE;
     const struct bytes summed = bytes_of(payload.data, payload.size - sizeof(uint64_t));
-    return get_le16(footer) <= rdb_version_of(*bytes_data(payload)) &&
-           get_le64(footer + 2) == crc64(summed);
+    const uint16_t version =
+        limits->takes_timed ? rdb_version_of(*bytes_data(payload)) : RDB_VERSION;
+    return get_le16(footer) <= version && get_le64(footer + 2) == crc64(summed);
 }
 
 enum rdb_result rdb_read(struct bytes payload, const struct rdb_limits *limits,
                          struct arena *arena, struct rdb_value *v)
 {
     *v = (struct rdb_value){0};
-    if (!has_footer(payload))
+    if (!has_footer(payload, limits))
         return RDB_WRONG_FOOTER;
     struct rdb_source s = {.arena = arena, .limits = limits, .value = v};
     reader_init(&s.bytes, bytes_of(payload.data, payload.size - RDB_FOOTER_SIZE));
     const uint8_t rdb_type = reader_u8(&s.bytes);
+    if (is_timed(rdb_type) && !limits->takes_timed)
+        return RDB_CORRUPT;
     v->type = type_of(rdb_type);
     if (!read_value(&s, rdb_type))
         return s.result;
@@ -417,7 +424,7 @@ enum rdb_result rdb_read_libraries(struct bytes payload, const struct rdb_limits
                                    struct arena *arena, struct rdb_value *v)
 {
     *v = (struct rdb_value){.type = TYPE_STRING};
-    if (!has_footer(payload))
+    if (!has_footer(payload, limits))
         return RDB_WRONG_FOOTER;
     struct rdb_source s = {.arena = arena, .limits = limits, .value = v};
     reader_init(&s.bytes, bytes_of(payload.data, payload.size - RDB_FOOTER_SIZE));

@@ -160,11 +160,7 @@ static void put_timed(struct object *o, struct buf *out, uint64_t first)
 static void put_hash_or_zset(struct object *o, struct buf *out, put_elements *put)
 {
     const bool is_hash = o->type == TYPE_HASH;
-    const uint64_t count = object_count(o), first = first_deadline(o);
-    if (first > 0) {
-        put_timed(o, out, first);
-        return;
-    }
+    const uint64_t count = object_count(o);
     if (o->encoding != ENCODING_LISTPACK ||
         o->size_bytes + count * BLOB_OVERHEAD > LISTPACK_SIZE_MAX) {
         buf_append_u8(out, is_hash ? RDB_HASH : RDB_ZSET_2);
@@ -302,9 +298,10 @@ static void put_list(struct object *o, const struct settings *settings, struct b
 
 /* --- all types -------------------------------------------------------------------------------- */
 
-void rdb_write(struct object *o, const struct settings *settings, struct buf *out)
+void rdb_write(struct object *o, const struct settings *settings, bool timed, struct buf *out)
 {
     const size_t begun = out->size;
+    const uint64_t first = timed ? first_deadline(o) : 0;
     switch (o->type) {
     case TYPE_STRING:
         buf_append_u8(out, RDB_STRING);
@@ -320,7 +317,10 @@ void rdb_write(struct object *o, const struct settings *settings, struct buf *ou
             put_members(o, out);
         break;
     case TYPE_HASH:
-        put_hash_or_zset(o, out, put_pairs);
+        if (first > 0)
+            put_timed(o, out, first);
+        else
+            put_hash_or_zset(o, out, put_pairs);
         break;
     case TYPE_ZSET:
         put_hash_or_zset(o, out, put_scored);

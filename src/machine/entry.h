@@ -94,7 +94,9 @@ bool exec_decode_command(struct bytes from, struct arena *arena, struct request 
 /* What all members can do, agreed upon in CONFIG entries (ARCHITECTURE §5 rule 7): whatever an
  * older build would do otherwise, or not at all, is done from a higher level on. */
 #define FEATURE_LEVEL_FIRST 1
-#define FEATURE_LEVEL_MAX 2 /* of this build. 2: DEBUG LEVEL */
+#define FEATURE_LEVEL_MAX 2 /* of this build. 2: DEBUG LEVEL; deadlines of fields in DUMP and
+                             * RESTORE; who waits is asked for its rights again when it is served */
+#define FEATURE_LEVEL_WAITERS_ASKED 2
 
 /* In the payload of a CONFIG entry, of any format: also one that this build cannot read further.
  * 0: these bytes are none. */

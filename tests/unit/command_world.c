@@ -18,7 +18,7 @@ void world_open(struct world *w, size_t cache_bytes)
     static const uint8_t hash_key[SIPHASH_KEY_SIZE] = "sixteen bytes...";
     const struct kv_options options = {.path = "state", .create_if_missing = true};
     struct error e;
-    *w = (struct world){.next_index = 1, .clock_ms = WORLD_CLOCK_MS, .protocol = 2};
+    *w = (struct world){.next_index = 1, .clock_ms = WORLD_CLOCK_MS, .protocol = 2, .level = 2};
     w->disk = kv_mem_disk_new(1);
     if (kv_open(kv_mem_disk(w->disk), &options, &w->kv, &e) != STATUS_OK)
         panic("%s", e.text);
@@ -129,7 +129,7 @@ struct bytes world_run(struct world *w, const struct bytes *args, uint32_t arg_c
         .host = &host,
         .host_context = w,
         .acl = w->acl,
-        .level = 2,
+        .level = w->level,
     };
     buf_reset(&w->reply);
     buf_reset(&w->events);

@@ -26,7 +26,7 @@ struct world {
     struct prng chance;
     struct arena arena;
     uint64_t next_index, clock_ms;
-    uint32_t db;
+    uint32_t db, level; /* level: feature level */
     int protocol;
     bool null_sink;     /* replies go nowhere, as on a replica */
     struct buf reply;   /* of the last command */

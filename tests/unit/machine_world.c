@@ -10,6 +10,7 @@
 
 #include "machine_world.h"
 
+#include "base/encode.h"
 #include "base/panic.h"
 #include "keyspace/object.h"
 #include "kv/kv.h"
@@ -322,6 +323,15 @@ const char *read_at(struct world *w, const char *text, uint64_t now_ms, bool jud
 const char *read_now(struct world *w, const char *text)
 {
     return read_at(w, text, w->clock_ms, false);
+}
+
+void world_raise_level(struct world *w, uint32_t level)
+{
+    uint8_t payload[5] = {2};
+    put_le32(payload + 1, level);
+    const struct machine_entry entry = {.index = w->next_index++, .term = 1, .kind = 2,
+                                        .payload = bytes_of(payload, sizeof(payload))};
+    machine_apply(w->m, &entry);
 }
 
 /* --- panics ----------------------------------------------------------------------------------- */

@@ -69,6 +69,9 @@ const char *run(struct world *w, const char *text);
 const char *read_at(struct world *w, const char *text, uint64_t now_ms, bool judge_by_log);
 const char *read_now(struct world *w, const char *text);
 
+/* A CONFIG entry with that feature level. */
+void world_raise_level(struct world *w, uint32_t level);
+
 /* Whether deed panics; tried in a child process. */
 bool panics(void (*deed)(void *context), void *context);
 

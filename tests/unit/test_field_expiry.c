@@ -386,6 +386,13 @@ static void deadlines_go_with_dump(void **state)
         w.clock_ms = 1850000000000;
         assert_true(bytes_equal(restore(&w, "late", dumped), BYTES("+OK\r\n")));
         check(&w, "hmget late f0 f1 f2", "*3\r\n$2\r\nv0\r\n$-1\r\n$2\r\nv2\r\n");
+        struct buf timed = {0};
+        buf_append_bytes(&timed, dumped);
+        w.level = 1; /* there are older builds, which know no such payload */
+        assert_true(*bytes_data(dump(&w, "h", &payload)) != 24);
+        assert_memory_equal(restore(&w, "x", buf_bytes(&timed)).data, "-ERR", 4);
+        w.level = 2;
+        buf_clear(&timed);
         run(&w, "hpersist h fields 2 f1 f2"); /* then 7.0 may have it */
         assert_int_equal(get_le16(bytes_data(dump(&w, "h", &payload)) + payload.size - 10), 10);
         buf_clear(&payload);

@@ -458,15 +458,6 @@ static void settings_are_set_all_or_none(void **state)
     world_clear(&w);
 }
 
-static void apply_level(struct world *w, uint32_t level)
-{
-    uint8_t payload[5] = {2};
-    put_le32(payload + 1, level);
-    const struct machine_entry entry = {.index = w->next_index++, .term = 1, .kind = 2,
-                                        .payload = bytes_of(payload, sizeof(payload))};
-    machine_apply(w->m, &entry);
-}
-
 static void delete_between_entries(void *context)
 {
     struct world *w = context;
@@ -498,7 +489,7 @@ static void what_hangs_on_the_feature_level_takes_that_of_its_place_in_the_log(v
     (void)state;
     struct world w;
     world_init(&w, 1 << 20);
-    apply_level(&w, 2);
+    world_raise_level(&w, 2);
     assert_string_equal(run(&w, "DEBUG LEVEL k"), ":2\r\n");
     world_flush(&w);
     world_reopen(&w, 1 << 20);
@@ -528,7 +519,7 @@ static void a_script_does_not_find_commands_of_a_higher_level(void **state)
     const char *reply = run(&w, script);
     assert_non_null(strstr(reply, "Unknown Redis command called from script"));
     assert_non_null(strstr(reply, "Invalid command passed to redis.acl_check_cmd()"));
-    apply_level(&w, 2);
+    world_raise_level(&w, 2);
     reply = run(&w, script);
     assert_non_null(strstr(reply, "This Redis command is not allowed from script"));
     assert_null(strstr(reply, "Invalid command"));
@@ -537,7 +528,7 @@ static void a_script_does_not_find_commands_of_a_higher_level(void **state)
 
 static void raise_too_far(void *context)
 {
-    apply_level(context, FEATURE_LEVEL_MAX + 1);
+    world_raise_level(context, FEATURE_LEVEL_MAX + 1);
 }
 
 static void a_feature_level_that_this_build_does_not_know_stops_the_node(void **state)
@@ -546,7 +537,7 @@ static void a_feature_level_that_this_build_does_not_know_stops_the_node(void **
     struct world w;
     world_init(&w, 1 << 20);
     assert_int_equal(machine_level(w.m), FEATURE_LEVEL_FIRST); /* of no entry yet */
-    apply_level(&w, FEATURE_LEVEL_MAX);
+    world_raise_level(&w, FEATURE_LEVEL_MAX);
     assert_int_equal(machine_level(w.m), FEATURE_LEVEL_MAX);
     assert_true(panics(raise_too_far, &w));
     struct error e;

@@ -362,18 +362,24 @@ static void who_lost_the_right_is_served_an_error(void **state)
     struct world *w = world_begin();
     assert_string_equal(run(w, "ACL SETUSER u on nopass +blpop +xread ~k ~s"), "+OK\r\n");
     assert_string_equal(run_of_user(w, "BLPOP k 0", user), "");
+    run(w, "ACL SETUSER u resetkeys");
+    assert_string_equal(serve(w, "RPUSH k x"), /* not asked again by older builds */
+                        "0:*2\r\n$1\r\nk\r\n$1\r\nx\r\n|");
+    world_raise_level(w, FEATURE_LEVEL_WAITERS_ASKED);
+    run(w, "ACL SETUSER u ~k ~s");
+    assert_string_equal(run_of_user(w, "BLPOP k 0", user), "");
     assert_string_equal(run(w, "BLPOP k 0"), "");
     wait_to_read(w, "XREAD BLOCK 700 STREAMS s 0", user);
     assert_string_equal(serve(w, "ACL SETUSER u resetkeys"), ""); /* they are told when served */
     assert_string_equal(serve(w, "RPUSH k x"),
-                        "0:" NO_KEY "|1:*2\r\n$1\r\nk\r\n$1\r\nx\r\n|");
-    assert_string_equal(serve(w, "XADD s 1-1 f v"), "2:" NO_KEY "|");
+                        "1:" NO_KEY "|2:*2\r\n$1\r\nk\r\n$1\r\nx\r\n|");
+    assert_string_equal(serve(w, "XADD s 1-1 f v"), "3:" NO_KEY "|");
 
     run(w, "ACL SETUSER u ~k");
     assert_string_equal(run_of_user(w, "BLPOP k 0", user), "");
     run(w, "ACL DELUSER u");
     assert_string_equal(serve(w, "RPUSH k y"),
-                        "3:-NOPERM this user has no permissions to run the 'blpop' command\r\n|");
+                        "4:-NOPERM this user has no permissions to run the 'blpop' command\r\n|");
     assert_string_equal(run(w, "LRANGE k 0 -1"), "*1\r\n$1\r\ny\r\n");
     assert_int_equal(count_rows(w), 0);
     world_end(w);
