@@ -123,14 +123,52 @@ try {
     await shot('data');
   });
 
+  await check('each heartbeat that was told is drawn', async () => {
+    await view('raft');
+    await page.waitForSelector('.message[data-kind="heartbeat"]');
+    const result = await page.evaluate(async () => {
+      const drawn = new Set();
+      const told = () => Number(document.querySelector('.raft').dataset.heartbeats);
+      const before = told();
+      const until = performance.now() + 3000;
+      while (performance.now() < until) {
+        await new Promise(requestAnimationFrame);
+        for (const m of document.querySelectorAll('.ring .message[data-kind="heartbeat"]')) drawn.add(m.dataset.seq);
+      }
+      return { told: told() - before, drawn: drawn.size };
+    });
+    console.log(`      ${result.told} told, ${result.drawn} drawn`);
+    expect(result.told >= 60, `only ${result.told} heartbeats were told in three seconds`);
+    expect(result.drawn >= result.told * 0.9 - 8, `${result.told} told, ${result.drawn} drawn`);
+    await shot('raft');
+  });
+
+  await check('pause stands still, a step goes to another moment, live returns', async () => {
+    const transport = (what) => page.getAttribute('.transport', `data-${what}`);
+    await page.keyboard.press(' ');
+    await page.waitForSelector('.transport[data-paused="true"]');
+    const at = await transport('at');
+    await pause(400);
+    expect((await transport('at')) === at, 'it went on');
+    await page.keyboard.press('ArrowLeft');
+    await until((old) => Number(document.querySelector('.transport').dataset.at) < Number(old), at);
+    const back = await transport('at');
+    await page.keyboard.press('ArrowRight');
+    await until((old) => Number(document.querySelector('.transport').dataset.at) > Number(old), back);
+    await page.keyboard.press('l');
+    await page.waitForSelector('.transport[data-paused="false"]');
+  });
+
   await check('the leader is killed: a new one on the page within two seconds, no acknowledged write is lost', async () => {
-    await view('overview');
+    await view('raft');
     const dead = await leaderShown();
     const count = counter([1, 2, 3].find((id) => id !== dead));
     await pause(500);
     cluster('--kill', String(dead));
     const ms = await until((old) => { const l = Number(document.querySelector('.verdict').dataset.leader); return l > 0 && l !== old; }, dead, 2000);
     console.log(`      after ${ms} ms`);
+    await page.waitForSelector('.happenings li.leader');
+    await shot('election');
     const before = count.last;
     await pause(1500);
     expect(count.last > before, 'no write was acknowledged after it');
@@ -138,6 +176,7 @@ try {
     await pause(300);
     expect(count.refused === 0, `${count.refused} writes were refused`);
     cluster('--start', String(dead));
+    await view('overview');
     await until(() => document.querySelectorAll('.node[data-role="follower"]').length === 2);
     await view('console');
     await send('GET counted');

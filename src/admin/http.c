@@ -17,6 +17,7 @@
 #ifndef DASHBOARD_DIR
 #define DASHBOARD_DIR "dashboard"
 #endif
+#define WATCH_EVERY_US 50000        /* the same, while somebody listens to events */
 #define AGAIN_US UINT64_C(200000)  /* between two looks without an event */
 #define STILL_US UINT64_C(30000000) /* a loop without a turn for so long stands still */
 
@@ -122,6 +123,8 @@ static bool has_ended(const struct http_client *client)
 /* A whole request in time, however busily it sends; and the answer taken in time. */
 static bool is_too_slow(const struct http_client *client, uint64_t now_us)
 {
+    if (client->is_stream)
+        return false;
     const uint64_t limit_s = client->is_busy ? HTTP_BUSY_S : HTTP_IDLE_S;
     return client->seen_us + limit_s * 1000000 <= now_us;
 }
@@ -158,6 +161,13 @@ static void set_busy(struct http *h, struct evhttp_request *request, bool is_bus
         return;
     client->is_busy = is_busy;
     client->seen_us = clock_boot_us();
+}
+
+void http_set_stream(struct http *h, struct evhttp_request *request)
+{
+    struct http_client *client = client_of(h, request);
+    if (client != NULL)
+        client->is_stream = true;
 }
 
 static void on_complete(struct evhttp_request *request, void *context)
@@ -282,6 +292,7 @@ enum status http_open(struct server *s, struct http **http, struct error *e)
     queue_init(&h->clients);
     queue_init(&h->calls);
     queue_init(&h->commands);
+    queue_init(&h->watchers);
     h->dir = *s->config.http_dir != '\0' ? s->config.http_dir : DASHBOARD_DIR;
     h->questions = mailbox_new(sizeof(struct call *), HTTP_CALLS_MAX);
     h->answers = mailbox_new(sizeof(struct call *), HTTP_CALLS_MAX);
@@ -317,7 +328,8 @@ static void *http_main(void *context)
         sweep(h, now_us);
         if (now_us < h->again_us)
             continue;
-        h->again_us = now_us + AGAIN_US;
+        h->again_us = now_us + (h->watcher_count > 0 ? WATCH_EVERY_US : AGAIN_US);
+        events_turn(h, now_us);
         pause_accepting(h, h->client_count >= HTTP_CLIENTS_MAX);
     }
     return NULL;
@@ -351,6 +363,7 @@ void http_stop(struct http *h)
     h->server->guest = (struct server_guest){0};
     ready_close(h);
     commands_close(h);
+    events_close(h);
     calls_close(h);
     if (h->evhttp != NULL)
         evhttp_free(h->evhttp);

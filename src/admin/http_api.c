@@ -99,10 +99,11 @@ static void log_out(struct http *h, struct evhttp_request *request)
     http_reply(request, 200, HTTP_JSON, BYTES("{}"));
 }
 
-static void not_there(struct http *h, struct evhttp_request *request)
+static void listen_events(struct http *h, struct evhttp_request *request)
 {
-    (void)h;
-    http_reply_error(request, 501, "this is not in this version of AvowDB yet");
+    struct call *call = call_new(h, CALL_EVENTS, request);
+    if (call != NULL)
+        call_send(call);
 }
 
 static void chaos(struct http *h, struct evhttp_request *request)
@@ -121,7 +122,7 @@ static const struct {
 } routes[] = {
     {"/api/node", EVHTTP_REQ_GET, node},
     {"/api/log", EVHTTP_REQ_GET, read_log},
-    {"/api/events", EVHTTP_REQ_GET, not_there},
+    {"/api/events", EVHTTP_REQ_GET, listen_events},
     {"/api/login", EVHTTP_REQ_POST, log_in},
     {"/api/logout", EVHTTP_REQ_POST, log_out},
     {"/api/command", EVHTTP_REQ_POST, http_command},

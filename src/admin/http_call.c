@@ -187,6 +187,10 @@ static void call_answer(struct call *call)
         command_begin(call);
         return;
     }
+    if (call->status == 200 && call->kind == CALL_EVENTS) {
+        events_begin(call);
+        return;
+    }
     if (call->status == 200 && call->kind == CALL_PAGE) {
         page_send(call);
         return;

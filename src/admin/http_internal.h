@@ -45,6 +45,7 @@ enum call_kind {
     CALL_COMMAND,   /* fd becomes the visitor's connection */
     CALL_PREFLIGHT, /* OPTIONS of a page of another node */
     CALL_PAGE,      /* whom index.html may talk to: answer is for its content policy */
+    CALL_EVENTS,
     CALL_READY,     /* fd becomes a connection of the node's own */
 };
 
@@ -95,6 +96,7 @@ struct http_client {
     struct bufferevent *bev; /* evhttp's, and a reference of ours */
     uint64_t seen_us;        /* when it was accepted, brought a request, or had its last answer */
     bool is_busy;            /* a request of it is being answered */
+    bool is_stream;          /* for as long as it likes (http_events.c) */
 };
 
 /* The linearizable read of /readyz that is under way: one for all who ask meanwhile. */
@@ -118,6 +120,9 @@ struct http {
     struct probe probe;
     struct queue commands; /* http_command.c */
     size_t command_count;
+    struct queue watchers; /* http_events.c */
+    size_t watcher_count;
+    struct buf last_state; /* the last event of that kind, for who comes new */
     const char *dir; /* the dashboard's files */
     uint64_t again_us;
     pthread_t thread;
@@ -138,6 +143,9 @@ void http_reply_text(struct evhttp_request *request, int status, const char *tex
 void http_reply_error(struct evhttp_request *request, int status, const char *text);
 void http_add_header(struct evhttp_request *request, const char *name, const char *value);
 const char *http_header(struct evhttp_request *request, const char *name); /* "": none */
+
+/* Its connection may stay as long as it likes. */
+void http_set_stream(struct http *h, struct evhttp_request *request);
 
 /* --- http_call.c ------------------------------------------------------------------------------ */
 
@@ -166,7 +174,7 @@ void call_refuse(struct call *call, int status, const char *text);
 void node_json(struct server *s, struct call *call);
 void log_json(struct server *s, struct call *call); /* call->describe is done */
 
-/* --- http_ready.c, http_api.c, http_command.c, http_file.c ------------------------------------ */
+/* --- http_ready.c, http_api.c, http_command.c, http_events.c, http_file.c --------------------- */
 
 void http_ready(struct http *h, struct evhttp_request *request);
 void ready_close(struct http *h);
@@ -177,6 +185,10 @@ bool http_api(struct http *h, struct evhttp_request *request, const char *path);
 void http_command(struct http *h, struct evhttp_request *request);
 void command_begin(struct call *call); /* the connection is there: call is CALL_COMMAND, answered */
 void commands_close(struct http *h);
+
+void events_begin(struct call *call); /* call is CALL_EVENTS, answered */
+void events_turn(struct http *h, uint64_t now_us);
+void events_close(struct http *h);
 
 void http_file(struct http *h, struct evhttp_request *request, const char *path);
 void page_send(struct call *call); /* call is CALL_PAGE, answered */

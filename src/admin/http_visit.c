@@ -272,6 +272,10 @@ static void run(struct server *s, void *context)
             return; /* described() goes on */
         }
         break;
+    case CALL_EVENTS:
+        if (visitor_may(s, call, "info", ""))
+            call->status = 200;
+        break;
     case CALL_LOGIN: log_in(s, call); break;
     case CALL_COMMAND: connect_visitor(s, call); break;
     case CALL_PREFLIGHT: greet(s, call); break;

@@ -171,6 +171,7 @@ uint64_t consensus_turn(struct consensus *c)
     take_ticks(c);
     if (c->raft != NULL) {
         turn_core(c);
+        sight_turn(c);
     } else {
         rounds_turn(c);
         admin_turn(c);

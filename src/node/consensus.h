@@ -43,6 +43,7 @@ struct consensus_options {
     struct log_writer_port log_writer;
     struct workers_port workers;
     struct trace_port trace;             /* .record NULL: the core is not recorded */
+    struct sight_port sight;             /* .is_on NULL: nobody ever looks */
     uint32_t tick_ms, heartbeat_ticks, election_ticks, lease_ms;
     uint64_t replace_dead_ms;            /* a spare takes a voter's seat; 0 = never */
     uint64_t seed;

@@ -9,6 +9,7 @@
  *   snapshot.h     snapshots sent and taken, the log cut: snapshot_*.c, compact.c; backup, archive
  *   change.h       members, leadership: admin.c (asked for), membership.c (steps), caretaker.c
  *   relay_peers.c  bytes between the data halves of nodes: pub/sub
+ *   sight.c        what somebody who looks is told of messages and state
  *   health.c       when a leader hands over by itself: slow disk, wrong clock
  *   space.c        what a disk that is nearly full stops */
 
@@ -19,6 +20,8 @@
 #include "node/consensus_parts.h"
 #include "node/digest.h"
 #include "node/entry_cache.h"
+#include "node/sight.h"
+#include "node/space.h"
 
 struct consensus {
     struct consensus_options o;
@@ -109,6 +112,7 @@ struct consensus {
     struct backup backup;
     struct archive archive;
     struct digests digests;
+    struct watched watched; /* sight.h */
 
     bool ineligible; /* the core was told not to campaign */
     uint64_t disk_transfer_us, disk_warned_us, clock_transfer_us, silent_from_us;
@@ -149,13 +153,6 @@ void relay_turn(struct consensus *c);
 
 /* health.c */
 void health_tick(struct consensus *c);
-
-/* space.c */
-void space_open(struct consensus *c);
-void space_tick(struct consensus *c);
-void space_heard(struct consensus *c, raft_node from, const struct wire_raft *raft);
-/* Whether m is dropped, as if it were lost: the log has no room for it. */
-bool space_refuses(const struct consensus *c, const struct raft_message *m);
 
 /* peers.c */
 void peers_init(struct consensus *c);

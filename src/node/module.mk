@@ -1,7 +1,7 @@
 noinst_LIBRARIES += libnode.a
 libnode_a_SOURCES = %D%/ports.h %D%/mail.h %D%/block.h %D%/block.c
 libnode_a_SOURCES += %D%/consensus.h %D%/consensus_internal.h %D%/consensus_parts.h \
-	%D%/consensus.c %D%/output.c %D%/deliver.c %D%/relay_peers.c %D%/health.c %D%/space.c %D%/peers.c %D%/batches.c %D%/rounds.c %D%/change.h %D%/admin.c %D%/membership.c %D%/caretaker.c %D%/digest.h %D%/digest.c %D%/members.h %D%/members.c \
+	%D%/consensus.c %D%/output.c %D%/deliver.c %D%/relay_peers.c %D%/health.c %D%/space.h %D%/space.c %D%/peers.c %D%/sight.h %D%/sight.c %D%/batches.c %D%/rounds.c %D%/change.h %D%/admin.c %D%/membership.c %D%/caretaker.c %D%/digest.h %D%/digest.c %D%/members.h %D%/members.c \
 	%D%/entry_cache.h %D%/entry_cache.c %D%/wire.h %D%/wire.c %D%/lease.h %D%/lease.c \
 	%D%/log_describe.h %D%/log_describe.c %D%/raft_trace.h %D%/raft_trace.c \
 	%D%/snapshot.h %D%/snapshot_files.c %D%/snapshot_send.c %D%/snapshot_receive.c %D%/compact.c \

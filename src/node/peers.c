@@ -187,10 +187,38 @@ void fetch_free(struct fetch *f)
 
 /* --- sending ---------------------------------------------------------------------------------- */
 
+static size_t size_of(const struct bytes *parts, size_t part_count)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < part_count; i++)
+        size += parts[i].size;
+    return size;
+}
+
+/* Messages of the core are told of where they are put together. */
+static void show_sent(struct consensus *c, raft_node to, const struct bytes *parts,
+                      size_t part_count)
+{
+    const uint8_t type = bytes_data(parts[0])[1]; /* behind the version: wire.h */
+    const struct sight ends = {.is_out = true, .from = c->identity.node_id, .to = to,
+                               .bytes = (uint32_t)size_of(parts, part_count)};
+    if (type != WIRE_RAFT)
+        sight_frame(c, &ends, type);
+}
+
+static void show_taken(struct consensus *c, raft_node from, const struct wire_frame *f, size_t size)
+{
+    const struct sight ends = {.from = from, .to = c->identity.node_id, .bytes = (uint32_t)size};
+    if (f->type != WIRE_RAFT)
+        sight_frame(c, &ends, (uint8_t)f->type);
+}
+
 void peers_send_frame(struct consensus *c, raft_node to, enum peer_channel channel,
                       const struct bytes *parts, size_t part_count)
 {
     c->messages_sent++;
+    if (is_watched(&c->o.sight))
+        show_sent(c, to, parts, part_count);
     c->o.transport.send(c->o.transport.context, to, channel, parts, part_count);
 }
 
@@ -224,6 +252,8 @@ static void send_parts(struct consensus *c, const struct raft_message *m, struct
     buf_reset(&c->out);
     wire_encode_raft(&c->out, &out);
     a->parts[0] = buf_bytes(&c->out);
+    if (is_watched(&c->o.sight))
+        sight_raft(c, true, m, size_of(a->parts, 1 + m->entry_count));
     peers_send_frame(c, m->to, channel_of(m->type), a->parts, 1 + m->entry_count);
 }
 
@@ -401,11 +431,13 @@ static void cache_received(struct consensus *c, const struct wire_raft *raft, ra
         members_said(c, m->index + m->entry_count, &raft->members);
 }
 
-static void receive_raft(struct consensus *c, raft_node from, struct wire_raft *raft)
+static void receive_raft(struct consensus *c, raft_node from, struct wire_raft *raft, size_t bytes)
 {
     struct raft_message *m = &raft->message;
     m->from = from;
     m->to = c->identity.node_id;
+    if (is_watched(&c->o.sight))
+        sight_raft(c, false, m, bytes);
     if (m->type == RAFT_MSG_APPEND && snapshot_is_installing(c))
         return; /* the log is about to be cut; it comes again */
     if (m->type == RAFT_MSG_SNAPSHOT || !entries_are_whole(c, raft)) {
@@ -466,8 +498,10 @@ static void receive_frame(struct consensus *c, raft_node from, struct bytes byte
             consensus_become(c, &f->introduce);
         return;
     }
+    if (is_watched(&c->o.sight))
+        show_taken(c, from, f, bytes.size);
     switch (f->type) {
-    case WIRE_RAFT: receive_raft(c, from, &f->raft); return;
+    case WIRE_RAFT: receive_raft(c, from, &f->raft, bytes.size); return;
     case WIRE_PROPOSE: batches_receive(c, from, &f->propose); return;
     case WIRE_PROPOSE_FROM: batches_from(c, &f->propose_from); return;
     case WIRE_READ: rounds_receive(c, from, &f->read); return;

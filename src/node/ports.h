@@ -4,6 +4,7 @@
 #ifndef NODE_PORTS_H
 #define NODE_PORTS_H
 
+#include <stdatomic.h>
 #include "base/bytes.h"
 
 struct log_write;
@@ -73,6 +74,36 @@ struct log_writer_port {
 struct trace_port {
     void *context;
     void (*record)(void *context, struct bytes record);
+};
+
+/* --- who looks -------------------------------------------------------------------------------- */
+
+enum sight_kind {
+    SIGHT_NONE,
+    SIGHT_PRE_VOTE, SIGHT_PRE_VOTE_REPLY, SIGHT_VOTE, SIGHT_VOTE_REPLY,
+    SIGHT_HEARTBEAT, SIGHT_HEARTBEAT_REPLY, SIGHT_TIMEOUT_NOW,
+    SIGHT_APPEND, SIGHT_APPEND_REPLY, SIGHT_PROPOSE, SIGHT_PROPOSE_REPLY,
+    SIGHT_READ_ROUND, SIGHT_READ_ROUND_REPLY, SIGHT_SNAPSHOT, SIGHT_SNAPSHOT_REPLY,
+    SIGHT_STATE, /* no message: what this node is now */
+    SIGHT_KINDS
+};
+
+struct sight {
+    uint8_t kind; /* enum sight_kind */
+    bool is_out, is_rejection;
+    uint64_t from, to, term, index;
+    uint32_t entries, bytes;
+    /* SIGHT_STATE, of from: */
+    uint8_t role; /* enum raft_role */
+    bool is_voter;
+    uint64_t leader, commit_index, applied_index, persisted_index, last_index;
+};
+
+/* Is told what the consensus half sends, takes and becomes, while *is_on. is_on NULL: nothing. */
+struct sight_port {
+    void *context;
+    const atomic_bool *is_on;
+    void (*saw)(void *context, const struct sight *sight);
 };
 
 /* --- workers ---------------------------------------------------------------------------------- */

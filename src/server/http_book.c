@@ -7,6 +7,8 @@
 #include "server/relayed.h"
 #include "server/server.h"
 
+#define LEVEL_TOLD 2 /* feature level: builds of the first may not know RELAYED_HTTP */
+
 /* A host's name or address, and nothing that means something in a header of HTTP. */
 static bool is_host(struct bytes host)
 {
@@ -35,7 +37,8 @@ static struct http_place own_place(const struct server *s)
 
 void http_book_tell(struct server *s)
 {
-    if (!s->http_book.is_news || s->config.http_port == 0 || s->shard == NULL)
+    if (!s->http_book.is_news || s->config.http_port == 0 || s->shard == NULL ||
+        s->status.level < LEVEL_TOLD)
         return;
     const struct http_place place = own_place(s);
     const size_t host_size = strlen(place.host);

@@ -28,6 +28,7 @@
 #include "server/peer.h"
 #include "server/raft_trace_file.h"
 #include "server/token.h"
+#include "server/sights.h"
 #include "server/workers.h"
 
 #define STATE_BLOCK_CACHE_BYTES ((size_t)32 << 20) /* filters, indexes of some millions of keys */
@@ -60,6 +61,7 @@ struct node {
     atomic_uint_fast64_t turned_us; /* when its last turn began (boot) */
 
     uint8_t session_key[NODE_KEY_SIZE];
+    struct sights *sights;
 
     /* written by the consensus loop before is_introduced, read by the data loop after it */
     struct log_identity identity;
@@ -438,6 +440,7 @@ static enum status open_consensus(struct node *n, const struct log_recovered *re
         .disk_reserve = (uint64_t)config->disk_reserve,
         .level_max = config_level_max(config),
         .self = own_address(config),
+        .sight = sights_port(n->sights),
         .cluster_init = makes_cluster(n),
         .auto_heal = config->auto_heal,
         .is_quarantined = has_file(n, QUARANTINE_FILE),
@@ -495,6 +498,7 @@ static enum status open_all(struct node *n, struct log_recovered *recovered, str
 enum status node_open(const struct node_options *options, struct node **node, struct error *e)
 {
     struct node *n = xcalloc(1, sizeof(*n));
+    n->sights = sights_new();
     n->options = *options;
     n->config = options->config;
     n->clock = (struct clock_port){NULL, port_wall_ms, port_boot_us};
@@ -624,6 +628,7 @@ void node_close(struct node *n)
     mailbox_free(n->to_shard);
     if (n->lock != NULL)
         disk_unlock(n->lock);
+    sights_free(n->sights);
     free(n);
 }
 
@@ -638,6 +643,11 @@ const struct log_identity *node_identity(const struct node *n)
 {
     static const struct log_identity nobody;
     return atomic_load(&n->is_introduced) ? &n->identity : &nobody;
+}
+
+struct sights *node_sights(struct node *n)
+{
+    return n->sights;
 }
 
 const uint8_t *node_session_key(const struct node *n)

@@ -18,6 +18,7 @@ struct config;
 struct loop;
 struct node;
 struct log_writer_stats;
+struct sights;
 
 struct node_options {
     const struct config *config;
@@ -59,6 +60,7 @@ const uint8_t *node_session_key(const struct node *n); /* of the cluster's secre
 uint64_t node_boot(const struct node *n);
 bool node_is_new(const struct node *n); /* a cluster was made at this start (--cluster-init) */
 uint16_t node_peer_port(const struct node *n);
+struct sights *node_sights(struct node *n);
 struct log_store *node_log(struct node *n);
 struct workers_port node_workers(struct node *n); /* the data loop's */
 void node_log_writer_stats(struct node *n, struct log_writer_stats *stats);

@@ -649,6 +649,161 @@ def files_are_given_from_their_directory_alone():
             assert status in (400, 404) and "page" not in text and "root" not in text, (path, status, text)
 
 
+class Listener:
+    """A client of /api/events: reads in a thread, or not at all."""
+
+    def __init__(self, node, reads=True, headers=(), receive_buffer=0):
+        self.socket = socket.socket()
+        if receive_buffer:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.settimeout(60)
+        self.socket.connect(node.http)
+        lines = ["GET /api/events HTTP/1.1", "Host: localhost", *headers]
+        self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+        self.text = b""
+        self.ended = False
+        if reads:
+            threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        try:
+            while True:
+                data = self.socket.recv(65536)
+                if not data:
+                    break
+                self.text += data
+        except OSError:
+            pass
+        self.ended = True
+
+    def status(self):
+        wait_until(lambda: b"\r\n" in self.text)
+        return int(self.text.split()[1])
+
+    def events(self, name):
+        found, kind = [], None
+        for line in self.text.decode(errors="replace").splitlines():
+            if line.startswith("event: "):
+                kind = line[7:]
+            elif line.startswith("data: ") and line.endswith("}") and kind == name:
+                found.append(json.loads(line[6:]))
+        return found
+
+    def close(self):
+        self.socket.close()
+
+
+def messages_and_states_are_told_as_they_happen():
+    with HttpCluster() as cluster:
+        leader = cluster.leader()
+        listeners = {node.number: Listener(node) for node in cluster.nodes}
+        time.sleep(3)
+        for number, listener in listeners.items():
+            states = listener.events("state")
+            assert states and states[0]["node"] == number, listener.text[:500]
+            assert states[0]["leader"] == leader.number
+            assert states[0]["role"] == ("leader" if number == leader.number else "follower")
+        told = listeners[leader.number].events("message")
+        for peer in cluster.nodes:
+            if peer is leader:
+                continue
+            sent = [m for m in told if m["kind"] == "heartbeat" and m["to"] == peer.number and m["dir"] == "out"]
+            assert len(sent) > (10 if is_sanitized() else 40), "%d heartbeats in 3 s" % len(sent)
+            taken = [m for m in listeners[peer.number].events("message") if m["kind"] == "heartbeat" and m["dir"] == "in"]
+            assert abs(len(taken) - len(sent)) < 10, (len(taken), len(sent))
+            assert all(m["from"] == leader.number and m["to"] == peer.number for m in taken)
+        assert all(abs(m["t"] / 1e6 - time.time()) < 10 for m in told)
+        before = len(listeners[leader.number].events("message"))
+        leader.call("SET", "seen", "1")
+        wait_until(lambda: any(m["kind"] == "append" and m["entries"] == 1
+                               for m in listeners[leader.number].events("message")[before:]))
+        wait_until(lambda: listeners[leader.number].events("state")[-1]["commit"] >= 3)
+        leader.kill()
+        new = cluster.leader()
+        wait_until(lambda: listeners[new.number].events("state")[-1]["role"] == "leader")
+        kinds = {m["kind"] for m in listeners[new.number].events("message")}
+        assert {"pre_vote", "pre_vote_reply", "vote", "vote_reply"} <= kinds, kinds
+        terms = [s["term"] for s in listeners[new.number].events("state")]
+        assert terms == sorted(terms) and terms[-1] > terms[0]
+        leader.start()
+        cluster.wait_writable()
+
+
+def listeners_are_bounded_and_harm_nobody():
+    with HttpCluster(count=2) as cluster:
+        node = cluster.nodes[0]
+        listeners = [Listener(node) for _ in range(64)]
+        assert all(l.status() == 200 for l in listeners)
+        more = [Listener(node) for _ in range(20)]
+        assert all(l.status() == 503 for l in more)
+        assert ask(node, "/healthz")[0] == 200
+        for l in listeners[:10]:
+            l.close()
+        wait_until(lambda: Listener(node).status() == 200)
+        gushing = Listener(node)
+        gushing.socket.settimeout(1)
+        try:
+            for _ in range(200):  # who has nothing to say
+                gushing.socket.sendall(b"x" * 100000)
+            raise AssertionError("20 MB were read from a listener")
+        except OSError:
+            pass
+        stop = threading.Event()
+
+        def load():
+            while not stop.is_set():
+                node.call("SET", "k", "x" * 100)
+        threads = [threading.Thread(target=load) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        count, begin = len(listeners[20].events("message")), time.monotonic()
+        time.sleep(3)
+        rate = (len(listeners[20].events("message")) - count) / (time.monotonic() - begin)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        assert 10 < rate <= 220, "%d messages a second" % rate
+        wait_until(lambda: sum(d["count"] for d in listeners[20].events("dropped")) > 0)
+        assert ask(node, "/healthz")[0] == 200
+        for l in listeners + more:
+            l.close()
+
+
+def a_listener_that_reads_nothing_is_cut_off_and_the_others_go_on():
+    with HttpCluster(count=2) as cluster:
+        node = cluster.nodes[0]
+        others = [Listener(node) for _ in range(3)]
+        deaf = [Listener(node, reads=False, receive_buffer=2048) for _ in range(5)]
+        end = time.monotonic() + 100
+        while True:  # its end is there behind what was sent: so look at the server's side
+            for i in range(20):
+                node.call("SET", "k", str(i))
+            time.sleep(0.2)
+            open_ones = sum(1 for line in subprocess.run(
+                ["ss", "-tnH", "state", "established", "sport", "=", ":%d" % node.http[1]],
+                capture_output=True, text=True).stdout.splitlines() if line)
+            if open_ones <= len(others):
+                break
+            assert time.monotonic() < end, "%d connections are there still" % open_ones
+        before = len(others[0].events("message"))
+        time.sleep(1)
+        assert all(len(l.events("message")) > 10 for l in others) and len(others[0].events("message")) > before
+        for l in others + deaf:
+            l.close()
+
+
+def events_are_told_to_those_who_may_run_info():
+    with HttpCluster(count=1) as cluster:
+        node = cluster.nodes[0]
+        node.call("CONFIG", "SET", "requirepass", "secret")
+        assert Listener(node).status() == 401
+        assert Listener(node, headers=["Cookie: " + cookie_of(node, "default", "secret")]).status() == 200
+        listener = Listener(node, headers=["Cookie: " + cookie_of(node, "default", "secret"), "Origin: http://evil.example"])
+        assert listener.status() == 200 and b"Access-Control-Allow-Origin" not in listener.text
+        assert node.terminate() == 0
+        wait_until(lambda: listener.ended)
+
+
 TESTS = [
     every_figure_of_info_is_a_metric, promtool_finds_nothing_wrong_with_metrics,
     without_a_majority_a_node_is_healthy_and_not_ready, a_node_in_no_cluster_is_healthy_and_not_ready,
@@ -658,4 +813,6 @@ TESTS = [
     every_node_tells_its_view_and_where_the_others_are, the_log_is_told_with_its_commands, commands_run_as_any_client_s,
     commands_that_need_a_connection_are_refused_by_name, what_strangers_pages_send_is_refused,
     a_login_holds_on_all_nodes_until_the_password_is_another, files_are_given_from_their_directory_alone,
+    messages_and_states_are_told_as_they_happen, listeners_are_bounded_and_harm_nobody,
+    a_listener_that_reads_nothing_is_cut_off_and_the_others_go_on, events_are_told_to_those_who_may_run_info,
 ]
