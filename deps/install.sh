@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs what AvowDB is built and tested with: packages of the distribution, nothing else.
 # Does nothing, quietly, when all are there.
-# Usage: deps/install.sh [--test | --dashboard | --browser]
+# Usage: deps/install.sh [--test | --ship | --dashboard | --browser]
 #   --test       what the tests of the server need, too
+#   --ship       what packages and containers are made and tested with, too
 #   --dashboard  only what the dashboard is built with
 #   --browser    that, and the browser that it is tested in
 set -euo pipefail
@@ -10,6 +11,8 @@ set -euo pipefail
 build="gcc make autoconf automake pkg-config libevent-dev libhiredis-dev libjson-c-dev librocksdb-dev libssl-dev
        libmpfr-dev libcmocka-dev libjemalloc-dev liblua5.1-0-dev redis-tools"
 test_only="python3 python3-redis iproute2 tcl dpkg-dev mandoc bsdextrautils"
+ship_only="debhelper debootstrap systemd iproute2 python3 podman podman-compose
+           netavark aardvark-dns runc buildah prometheus"
 node=""
 command -v node >/dev/null && command -v npm >/dev/null || # from elsewhere, perhaps, which excludes the package
     node="nodejs npm"
@@ -17,6 +20,7 @@ command -v node >/dev/null && command -v npm >/dev/null || # from elsewhere, per
 case ${1:-} in
 "") wanted=$build ;;
 --test) wanted="$build $test_only $node" ;;
+--ship) wanted="$build $test_only $ship_only" ;;
 --dashboard) wanted=$node ;;
 --browser) wanted="$node chromium" ;;
 *)

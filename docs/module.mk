@@ -8,5 +8,3 @@ dist_check_SCRIPTS += utils/check-pages
 
 dist_doc_DATA = README.md %D%/ARCHITECTURE.md %D%/COMPATIBILITY.md %D%/CONFIG.md %D%/HAZARDS.md %D%/HTTP.md %D%/OPERATIONS.md \
 	%D%/PEER-CHANNEL.md %D%/PERFORMANCE.md %D%/UPGRADE.md
-exampledir = $(docdir)/examples
-dist_example_DATA = contrib/avow.conf

@@ -13,7 +13,7 @@ libserver_a_SOURCES = \
 	%D%/tracking.h %D%/tracking.c %D%/local_tracking.c \
 	%D%/local_script.c \
 	%D%/loop.h %D%/loop.c %D%/node.h %D%/node.c %D%/memory.c %D%/server.h %D%/server.c \
-	%D%/state.c
+	%D%/state.c %D%/service.h %D%/service.c
 
 SERVER_TESTS = tests/unit/test_client_ask tests/unit/test_config tests/unit/test_conn tests/unit/test_latency tests/unit/test_pubsub \
 	tests/unit/test_tracking tests/unit/test_sights

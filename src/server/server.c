@@ -68,6 +68,7 @@ static enum status write_pidfile(const struct server *s, struct error *e)
 enum status server_open(struct server *s, struct error *e)
 {
     server_init(s);
+    service_open(&s->service);
     raise_file_limit(s);
     if (loop_new(&s->loop, e) != STATUS_OK)
         return STATUS_IO;
@@ -89,6 +90,7 @@ void server_close(struct server *s)
     node_close(s->node);
     pending_close(s);
     loop_free(s->loop);
+    service_close(&s->service);
     server_clear(s);
     if (*s->config.pidfile != '\0')
         unlink(s->config.pidfile);
@@ -185,6 +187,7 @@ static void cron(struct server *s)
     if (s->shard != NULL)
         server_note_latency(s, LATENCY_EXPIRE_CYCLE, shard_take_expiry_us(s->shard));
     pubsub_cron(s);
+    service_turn(&s->service, s);
 }
 
 uint64_t server_turn(struct server *s)
@@ -253,6 +256,7 @@ void server_stop(struct server *s)
         return;
     s->is_stopping = true;
     log_info("server", "stopping", "signals=%d", (int)signals_seen);
+    service_stopping(&s->service);
     if (s->shard != NULL)
         shard_stop(s->shard);
     else

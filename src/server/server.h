@@ -24,6 +24,7 @@
 #include "server/latency.h"
 #include "server/pubsub.h"
 #include "server/script_trail.h"
+#include "server/service.h"
 #include "server/slowlog.h"
 #include "server/stats.h"
 #include "server/tracking.h"
@@ -83,6 +84,7 @@ struct server {
     uint64_t now_ms, now_us;     /* of this turn: wall, boot */
     uint64_t started_ms, started_us;
     uint64_t next_cron_us;
+    struct service_link service;
     char run_id[41];
 
     struct queue conns, ready, outgoing, dead;
