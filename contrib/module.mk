@@ -1,6 +1,10 @@
 # What those need who run it: service, packages, containers.
 exampledir = $(docdir)/examples
 dist_example_DATA = %D%/avow.conf
+monitoringdir = $(exampledir)/monitoring
+dist_monitoring_DATA = %D%/monitoring/prometheus.yml %D%/monitoring/avow-alerts.yml \
+	%D%/monitoring/avow-grafana.json
+EXTRA_DIST += %D%/monitoring/avow-alerts-test.yml
 
 # Only where it is asked for: a default of make install must not leave the prefix.
 if HAVE_SYSTEMD

@@ -1,6 +1,11 @@
-EXTRA_DIST += %D%/README.md %D%/ship.py %D%/check-deb
+EXTRA_DIST += %D%/README.md %D%/ship.py %D%/check-deb %D%/check-monitoring
 
 # Root, debootstrap, and Debian's mirror the first time. What they make lies in ship/ of the build directory.
 check-deb: deb
 	python3 $(srcdir)/%D%/check-deb
 .PHONY: check-deb
+
+# Prometheus beside three nodes, with contrib/monitoring.
+check-monitoring: avow-server
+	srcdir=$(abs_top_srcdir) python3 $(srcdir)/%D%/check-monitoring
+.PHONY: check-monitoring
