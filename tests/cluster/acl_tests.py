@@ -21,8 +21,8 @@ def login(node, user, password):
     return client
 
 
-def with_three(scenario):
-    cluster = Cluster(3)
+def with_three(scenario, options=()):
+    cluster = Cluster(3, options=options)
     try:
         cluster.form()
         scenario(cluster)
@@ -110,9 +110,32 @@ def requirepass_is_the_default_users_password_on_all_nodes():
     with_three(scenario)
 
 
+def without_a_majority_a_login_goes_by_what_the_node_knows():
+    """So that somebody can look at it: INFO, CLIENT LIST. Data stays out of reach."""
+    def scenario(cluster):
+        first, second, third = cluster.nodes
+        first.call("ACL", "SETUSER", "admin", "on", ">pw", "~*", "&*", "+@all")
+        client = Client(third.address)
+        assert client.call("AUTH", "admin", "pw") == b"OK"  # it has the user now
+        first.kill()
+        second.kill()
+        for words in (("AUTH", "admin", "pw"), ("HELLO", "2", "AUTH", "admin", "pw")):
+            late = Client(third.address, 30)
+            late.call(*words)
+            assert b"raft_role" in late.call("INFO", "raft")
+            assert late.call("ACL", "WHOAMI") == b"admin"
+            assert "CLUSTERDOWN" in refused(late, "GET", "k")
+            assert "WRONGPASS" in refused(late, "AUTH", "admin", "other")
+            late.close()
+        cluster.restart_dead()
+        cluster.wait_writable()
+    with_three(scenario, ("--quorum-wait-ms", "1000"))
+
+
 TESTS = [
     a_user_is_everywhere_with_the_ok,
     connections_of_a_deleted_user_are_closed_on_every_node,
     users_outlive_a_kill_and_no_file_has_their_password,
     requirepass_is_the_default_users_password_on_all_nodes,
+    without_a_majority_a_login_goes_by_what_the_node_knows,
 ]
