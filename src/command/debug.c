@@ -338,7 +338,7 @@ static void debug_help(struct exec *x)
     reply_help(x, lines);
 }
 
-#define DATA (CMD_READ | CMD_BARRIER | CMD_ADMIN | CMD_NO_SCRIPT | CMD_UNLISTED)
+#define DATA (CMD_READ | CMD_BARRIER | CMD_ADMIN | CMD_NO_SCRIPT | CMD_UNLISTED | CMD_NO_TOUCH)
 #define HOST (CMD_LOCAL | CMD_BARRIER | CMD_ADMIN | CMD_NO_SCRIPT | CMD_LOADING | CMD_STALE | \
               CMD_UNLISTED)
 
@@ -365,8 +365,7 @@ static const struct command debug_subcommands[] = {
     {.name = "loadaof", .arity = 2, .flags = HOST, .group = "server"},
     {.name = "log", .arity = 3, .flags = HOST, .group = "server"},
     {.name = "mallctl", .run = debug_not_here, .arity = -3, .flags = PURE, .group = "server"},
-    {.name = "object", .run = debug_object, .arity = -3,
-     .flags = DATA | CMD_NO_TOUCH, .group = "server"},
+    {.name = "object", .run = debug_object, .arity = -3, .flags = DATA, .group = "server"},
     {.name = "oom", .arity = 2, .flags = HOST, .group = "server"},
     {.name = "panic", .arity = 2, .flags = HOST, .group = "server"},
     {.name = "pause-cron", .arity = 3, .flags = HOST, .group = "server"},

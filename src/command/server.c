@@ -182,7 +182,7 @@ static const struct command memory_subcommands[] = {
      .group = "server", .since = "4.0.0", .complexity = "O(1)",
      .summary = "Where the memory went.",
      .tips = "nondeterministic_output request_policy:all_shards response_policy:special"},
-    {.name = "usage", .run = memory_usage, .arity = -3, .flags = CMD_READ,
+    {.name = "usage", .run = memory_usage, .arity = -3, .flags = CMD_READ | CMD_NO_TOUCH,
      .keys = {KEY(2, KEY_RO)},
      .group = "server", .since = "4.0.0", .complexity = "O(N)",
      .summary = "The bytes a key and its value take."},

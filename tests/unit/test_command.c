@@ -380,7 +380,9 @@ static void keys_are_idle_until_a_command_uses_them(void **state)
 {
     (void)state;
     static const char *const no_use[] = {"exists k", "type k", "ttl k", "object encoding k",
-                                         "object idletime k", "expiretime k"};
+                                         "object idletime k", "expiretime k", "keys *",
+                                         "scan 0", "scan 0 type string", "randomkey",
+                                         "memory usage k", "debug object k", "debug digest"};
     struct world w;
     world_open(&w, CACHE_BYTES);
     check_reply(&w, "set k v", "+OK\r\n");
