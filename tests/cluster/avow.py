@@ -177,6 +177,7 @@ class Node:
         self.founder = number == 1
         self.wrapper = []  # what starts the server: env and its settings (shim.py)
         self.options = []  # of this node alone
+        self.server = SERVER
         if cluster.namespaces:
             self.namespace = "%s-%d" % (cluster.prefix, number)
             self.host, self.port = "%s.%d" % (cluster.network, number), 7000
@@ -194,7 +195,7 @@ class Node:
 
     def command(self, *extra):
         inside = ["ip", "netns", "exec", self.namespace] if self.namespace else []
-        return inside + self.wrapper + [SERVER, "--bind", self.host, "--port", str(self.port), "--dir", self.home,
+        return inside + self.wrapper + [self.server, "--bind", self.host, "--port", str(self.port), "--dir", self.home,
                          "--logfile", os.path.join(self.home, "avow.log"), "--protected-mode", "no",
                          "--announce-host", self.host, "--cluster-secret", "a secret of the tests",
                          "--enable-debug-command", "yes",
