@@ -129,7 +129,9 @@ def who_knows_less_than_the_level_in_force_has_no_part():
         spare.start()
         for words in (("RAFT", "ADD", spare.peer_address), ("RAFT", "REPLACE", "3", spare.peer_address)):
             said = refused(cluster.nodes[1], *words)
-            assert "knows feature level 1; the cluster has level 2: run the newer version there" in said, said
+            wanted = ("cannot reach an empty node" if OLD_SERVER else  # in its log: the version of the handshake
+                      "knows feature level 1; the cluster has level 2: run the newer version there")
+            assert wanted in said, said
         spare.kill()
 
         # A member goes back: it does not start, and nothing has happened to its directory.

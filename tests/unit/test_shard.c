@@ -7,6 +7,7 @@
 
 #include "shard_world.h"
 
+#include "base/mailbox.h"
 #include "keyspace/keyspace.h"
 
 static void lead(struct sw_world *w)
@@ -606,6 +607,36 @@ static void a_flush_and_a_crash_lose_nothing(void **state)
     sw_clear(&w);
 }
 
+/* It was on its way while the log brought the same and more: the state may not go back. */
+static void a_snapshot_of_what_is_applied_already_is_not_installed(void **state)
+{
+    (void)state;
+    struct sw_world w;
+    sw_init(&w, 1 << 20, 64);
+    lead(&w);
+    for (int i = 0; i < 10; i++)
+        sw_write(&w, NULL, "INCR n");
+    sw_settle(&w);
+    const uint64_t applied = w.applied;
+    assert_true(applied > 1);
+    for (uint64_t index = applied - 1; index <= applied; index++) {
+        const struct shard_mail late = {.kind = MAIL_INSTALL, .index = index, .term = w.term};
+        assert_true(mailbox_send(w.to_shard, &late));
+        sw_turn(&w);
+        struct consensus_mail answer;
+        assert_int_equal(mailbox_receive(w.to_consensus, &answer, 1), 1);
+        assert_int_equal(answer.kind, MAIL_INSTALLED);
+        assert_false(answer.ok);
+        assert_int_equal(answer.index, applied);
+    }
+    struct sw_request get = {0};
+    sw_read(&w, &get, "GET n");
+    sw_settle(&w);
+    assert_string_equal(sw_reply(&get), "$2\r\n10\r\n");
+    sw_request_clear(&get);
+    sw_clear(&w);
+}
+
 static void apply_waits_while_the_cache_is_pressed(void **state)
 {
     (void)state;
@@ -732,6 +763,7 @@ int main(void)
         cmocka_unit_test(a_large_request_travels_in_parts),
         cmocka_unit_test(a_shard_is_awaited_while_somebody_has_no_answer),
         cmocka_unit_test(a_flush_and_a_crash_lose_nothing),
+        cmocka_unit_test(a_snapshot_of_what_is_applied_already_is_not_installed),
         cmocka_unit_test(apply_waits_while_the_cache_is_pressed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
