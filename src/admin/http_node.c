@@ -8,6 +8,7 @@
 #include "admin/info.h"
 #include "admin/json.h"
 #include "base/clock.h"
+#include "base/histogram.h"
 #include "server/http_book.h"
 #include "server/node.h"
 
@@ -109,6 +110,32 @@ static void put_disk(struct server *s, const struct disk_figures *figures, struc
     json_put(o, "disk", disk);
 }
 
+static void put_percentiles(struct json_object *o, const char *name, const struct histogram *h)
+{
+    if (histogram_count(h) == 0)
+        return;
+    struct json_object *figures = json_object_new_object();
+    json_put_uint(figures, "p50", histogram_percentile_ns(h, 50) / 1000);
+    json_put_uint(figures, "p99", histogram_percentile_ns(h, 99) / 1000);
+    json_put_uint(figures, "p999", histogram_percentile_ns(h, 99.9) / 1000);
+    json_put(o, name, figures);
+}
+
+static void put_times(struct server *s, struct json_object *o)
+{
+    struct json_object *latency = json_object_new_object(), *phases = json_object_new_object();
+    if (s->shard != NULL) {
+        put_percentiles(latency, "read", shard_phase(s->shard, PHASE_READ));
+        put_percentiles(latency, "write", shard_phase(s->shard, PHASE_WRITE));
+        put_percentiles(phases, "queue", shard_phase(s->shard, PHASE_QUEUE));
+        put_percentiles(phases, "persist", node_persist(s->node));
+        put_percentiles(phases, "replicate", shard_phase(s->shard, PHASE_REPLICATE));
+        put_percentiles(phases, "apply", shard_phase(s->shard, PHASE_APPLY));
+    }
+    json_put(o, "latency_us", latency);
+    json_put(o, "phases_us", phases);
+}
+
 static uint64_t key_count(struct server *s)
 {
     struct database_figures db;
@@ -137,6 +164,7 @@ void node_json(struct server *s, struct call *call)
     put_health(s, o);
     put_members(s, o);
     json_put_uint(o, "ops_per_s", stats_rate(s->stats.rate_commands));
+    put_times(s, o);
     put_memory(s, o);
     put_disk(s, &call->disk, o);
     json_put_uint(o, "connections", s->conn_count);

@@ -8,7 +8,7 @@
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
-#include "server/histogram.h"
+#include "base/histogram.h"
 #include "server/log_writer.h"
 #include "server/loop.h"
 #include "server/node.h"

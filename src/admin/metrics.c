@@ -9,7 +9,7 @@
 
 #include <sys/resource.h>
 #include "admin/info.h"
-#include "server/histogram.h"
+#include "base/histogram.h"
 #include "server/log_writer.h"
 #include "server/node.h"
 #include "server/server.h"
@@ -232,6 +232,8 @@ static void metrics_role(struct server *s, struct buf *to)
     gauge(to, "avow_raft_learners", raft->config.learners.count, "Members that do not.");
     gauge(to, "avow_raft_quarantined", s->consensus.quarantined,
           "1: its state differs from the majority's.");
+    gauge(to, "avow_raft_feature_level", s->consensus.level, "Feature level in force.");
+    gauge(to, "avow_raft_feature_level_max", s->consensus.level_max, "The highest of this build.");
     counter(to, "avow_raft_elections_total", s->consensus.elections, "Elections begun here.");
 }
 
@@ -285,6 +287,42 @@ static void metrics_shard(struct server *s, struct buf *to)
     gauge(to, "avow_flush_failed", status->flush_failed, "1: the last failed for want of space.");
     gauge_seconds(to, "avow_last_flush_time_seconds", (double)status->last_flush_ms / 1e3,
                   "When the last ended, since 1970; 0: none since the start.");
+}
+
+static void histogram_samples(struct buf *to, const char *name, const char *label,
+                              const struct histogram *h)
+{
+    static const uint64_t bounds_us[] = {50,    100,   200,   500,    1000,   2000,  5000,
+                                         10000, 20000, 50000, 100000, 200000, 500000};
+    for (size_t i = 0; i < ARRAY_COUNT(bounds_us); i++)
+        buf_printf(to, "%s_bucket{%s,le=\"%g\"} %llu\n", name, label, (double)bounds_us[i] / 1e6,
+                   U(histogram_at_most(h, bounds_us[i] * 1000)));
+    const uint64_t count = histogram_count(h);
+    buf_printf(to, "%s_bucket{%s,le=\"+Inf\"} %llu\n", name, label, U(count));
+    buf_printf(to, "%s_sum{%s} %.9f\n", name, label, (double)histogram_sum_ns(h) / 1e9);
+    buf_printf(to, "%s_count{%s} %llu\n", name, label, U(count));
+}
+
+static void metrics_phases(struct server *s, struct buf *to)
+{
+    static const char *const phases[] = {
+        [PHASE_QUEUE] = "phase=\"queue\"", [PHASE_REPLICATE] = "phase=\"replicate\"",
+        [PHASE_APPLY] = "phase=\"apply\""};
+    if (s->shard == NULL)
+        return;
+    family(to, "avow_write_phase_seconds", "histogram",
+           "Phases of a batch of writes at the node that proposed it; persist: synced writes of "
+           "this node's log.");
+    for (size_t i = 0; i < ARRAY_COUNT(phases); i++)
+        histogram_samples(to, "avow_write_phase_seconds", phases[i],
+                          shard_phase(s->shard, (enum phase)i));
+    histogram_samples(to, "avow_write_phase_seconds", "phase=\"persist\"", node_persist(s->node));
+    family(to, "avow_batch_duration_seconds", "histogram",
+           "From a batch's first request to its last answer.");
+    histogram_samples(to, "avow_batch_duration_seconds", "kind=\"read\"",
+                      shard_phase(s->shard, PHASE_READ));
+    histogram_samples(to, "avow_batch_duration_seconds", "kind=\"write\"",
+                      shard_phase(s->shard, PHASE_WRITE));
 }
 
 static void metrics_backups(struct server *s, struct buf *to)
@@ -409,8 +447,8 @@ void metrics_text(struct server *s, struct buf *to)
 {
     static void (*const parts[])(struct server *, struct buf *) = {
         metrics_server, metrics_clients, metrics_memory,  metrics_commands, metrics_errors,
-        metrics_keys,   metrics_role,    metrics_log,     metrics_shard,    metrics_backups,
-        metrics_peers,  metrics_disk,
+        metrics_keys,   metrics_role,    metrics_log,     metrics_shard,    metrics_phases,
+        metrics_backups, metrics_peers,  metrics_disk,
     };
     for (size_t i = 0; i < ARRAY_COUNT(parts); i++)
         parts[i](s, to);

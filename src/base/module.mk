@@ -5,7 +5,7 @@ libbase_a_SOURCES = \
 	%D%/crc64.h %D%/crc64.c %D%/lzf.h %D%/lzf.c \
 	%D%/siphash.h %D%/siphash.c %D%/prng.h %D%/prng.c %D%/queue.h %D%/heap.h %D%/heap.c \
 	%D%/dict.h %D%/dict.c %D%/mailbox.h %D%/mailbox.c %D%/encode.h %D%/real.h %D%/real.c %D%/sha1.h %D%/sha1.c \
-	%D%/sha256.h %D%/sha256.c %D%/base64.h %D%/base64.c
+	%D%/sha256.h %D%/sha256.c %D%/base64.h %D%/base64.c %D%/histogram.h %D%/histogram.c
 
 
 BASE_TESTS = tests/unit/test_base tests/unit/test_base_mailbox tests/unit/test_base_log \

@@ -80,8 +80,11 @@ static uint32_t apply_one(struct shard *s, const struct committed *committed)
         tell_digest(s);
     s->log_bytes += entry.payload.size;
     s->quiet_bytes += entry.payload.size;
-    if (b != NULL)
+    if (b != NULL) {
+        s->phases.since_us = b->count > 0 ? batch_record(b, 0)->since_us : b->mailed_us;
+        s->phases.mailed_us = b->mailed_us;
         propose_settle(s, b);
+    }
     const uint64_t duplicates = machine_duplicates(s->machine);
     if (duplicates != s->duplicates) {
         log_warn("shard", "skipped a batch that was applied before", "index=%" PRIu64,
@@ -98,6 +101,17 @@ static void note_expiry(struct shard *s, uint64_t took_us)
     if (expiries != s->expiries)
         s->expiry_worst_us = MAX(s->expiry_worst_us, took_us);
     s->expiries = expiries;
+}
+
+/* A batch of ours was, or is as good as, answered. */
+static void note_phases(struct shard *s, uint64_t began_us, uint64_t ended_us)
+{
+    if (s->phases.mailed_us == 0)
+        return;
+    phase_note(&s->phases, PHASE_REPLICATE, s->phases.mailed_us, began_us);
+    phase_note(&s->phases, PHASE_APPLY, began_us, ended_us);
+    phase_note(&s->phases, PHASE_WRITE, s->phases.since_us, ended_us);
+    s->phases.mailed_us = 0;
 }
 
 bool apply_is_due(const struct shard *s)
@@ -128,6 +142,7 @@ void apply_loop_run(struct shard *s)
         block_unref(entry.block);
         const uint64_t now_us = s->o.clock.boot_us(s->o.clock.context);
         note_expiry(s, now_us - began_us);
+        note_phases(s, began_us, now_us);
         began_us = now_us;
         if (now_us >= end_us)
             break;

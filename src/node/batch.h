@@ -44,6 +44,7 @@ struct batch {
     /* writes: sealed once block is set */
     struct block *block;
     uint64_t number, term, sealed_us;
+    uint64_t mailed_us; /* when it was sealed first, exactly */
     uint32_t pieces;  /* large: parts made so far */
     bool closed;      /* takes no more */
     bool is_large;    /* one request, to be cut into parts */

@@ -6,7 +6,7 @@ libnode_a_SOURCES += %D%/consensus.h %D%/consensus_internal.h %D%/consensus_part
 	%D%/log_describe.h %D%/log_describe.c %D%/raft_trace.h %D%/raft_trace.c \
 	%D%/snapshot.h %D%/snapshot_files.c %D%/snapshot_send.c %D%/snapshot_receive.c %D%/compact.c \
 	%D%/backup.h %D%/backup.c %D%/archive.h %D%/archive.c
-libnode_a_SOURCES += %D%/shard.h %D%/shard_internal.h %D%/shard.c %D%/batch.h %D%/batch.c \
+libnode_a_SOURCES += %D%/phases.h %D%/shard.h %D%/shard_internal.h %D%/shard.c %D%/batch.h %D%/batch.c \
 	%D%/propose.c %D%/apply_loop.c %D%/relay.h %D%/relay.c %D%/reads.c %D%/expiry.c %D%/flush.c %D%/install.c %D%/blocked.c
 
 NODE_TESTS = tests/unit/test_shard tests/unit/test_shard_random tests/unit/test_blocked tests/unit/test_relay

@@ -189,6 +189,9 @@ static bool seal(struct shard *s, struct batch *b, struct bytes requests)
     s->next_number++;
     b->closed = true;
     b->sealed_us = s->now_us;
+    b->mailed_us = s->o.clock.boot_us(s->o.clock.context);
+    if (b->count > 0)
+        phase_note(&s->phases, PHASE_QUEUE, batch_record(b, 0)->since_us, b->mailed_us);
     queue_remove(&b->node);
     queue_push_back(&s->sealed, &b->node);
     s->sealed_count++;

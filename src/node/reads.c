@@ -335,6 +335,9 @@ static bool run_queue(struct shard *s, struct queue *q, enum run_mode mode, stru
     while ((b = first_of(q)) != NULL && b->index <= s->applied_index) {
         if (!run_batch(s, b, mode, budget))
             return false;
+        if (b->count > 0)
+            phase_note(&s->phases, PHASE_READ, batch_record(b, 0)->since_us,
+                       s->o.clock.boot_us(s->o.clock.context));
         batch_free(&s->pool, b);
     }
     return true;

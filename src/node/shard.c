@@ -355,6 +355,18 @@ void shard_status(const struct shard *s, struct shard_status *status)
     };
 }
 
+const struct histogram *shard_phase(const struct shard *s, enum phase phase)
+{
+    return &s->phases.of[phase];
+}
+
+uint64_t shard_take_phase_us(struct shard *s, enum phase phase)
+{
+    const uint64_t worst_us = s->phases.worst_us[phase];
+    s->phases.worst_us[phase] = 0;
+    return worst_us;
+}
+
 uint64_t shard_take_expiry_us(struct shard *s)
 {
     const uint64_t worst_us = s->expiry_worst_us;

@@ -11,6 +11,7 @@
 
 #include "machine/machine.h"
 #include "node/mail.h"
+#include "node/phases.h"
 #include "node/ports.h"
 
 struct shard;
@@ -157,6 +158,9 @@ struct shard_status {
     bool flush_failed; /* for want of space, a moment ago */
 };
 void shard_status(const struct shard *s, struct shard_status *status);
+/* Of this node's own batches; to look at, by any thread. */
+const struct histogram *shard_phase(const struct shard *s, enum phase phase);
+uint64_t shard_take_phase_us(struct shard *s, enum phase phase); /* the worst since asked last */
 /* How long the longest of the entries took to apply that deleted what is due, since last asked. */
 uint64_t shard_take_expiry_us(struct shard *s);
 struct keyspace *shard_keyspace(struct shard *s); /* read only, by the data loop, between turns */

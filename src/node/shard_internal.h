@@ -66,11 +66,11 @@ struct shard {
     struct queue sealed;   /* struct batch, by number; the first is applied next */
     uint32_t sealed_count;
     uint64_t sealed_requests, sealed_bytes;
-    uint64_t next_number, settled_number;
+    uint64_t next_number, settled_number, linger_until_us;
     uint64_t round_us;     /* from seal to apply, smoothed */
-    uint64_t linger_until_us;
     uint32_t linger_count; /* requests that are expected back until then */
     struct batch *applying; /* of the entry being applied; NULL: not ours */
+    struct phases phases;
     struct buf scratch;
 
     /* apply_loop.c */

@@ -22,6 +22,15 @@ static const struct {
     [LATENCY_FSYNC] =
         {"fsync", "The disk took long to make the log durable. Every write waits for it on a "
                   "majority: look for other users of the disk, or give the log a faster one."},
+    [LATENCY_WRITE_QUEUE] =
+        {"write-queue", "Writes waited at this node before they were proposed: no leader was "
+                        "known, or earlier ones were not committed yet (see write-replicate)."},
+    [LATENCY_WRITE_REPLICATE] =
+        {"write-replicate", "From its proposal to its commit a write took long: the disks of a "
+                            "majority (fsync, on each node), or the network between the nodes."},
+    [LATENCY_WRITE_APPLY] =
+        {"write-apply", "A committed batch took long to run at this node: see command for what it "
+                        "did."},
     [LATENCY_DATA_LOOP] =
         {"data-loop", "While one turn of the data loop ran, no client of this node was served: "
                       "see command for what it did."},

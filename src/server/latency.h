@@ -11,6 +11,9 @@ enum latency_event {
     LATENCY_FAST_COMMAND,   /* of those that should never take long */
     LATENCY_EXPIRE_CYCLE,   /* one entry that deletes what is due was applied */
     LATENCY_FSYNC,          /* one synced write of the log */
+    LATENCY_WRITE_QUEUE,    /* phases of a write (node/phases.h) */
+    LATENCY_WRITE_REPLICATE,
+    LATENCY_WRITE_APPLY,
     LATENCY_DATA_LOOP,      /* one turn, without its wait */
     LATENCY_CONSENSUS_LOOP,
     LATENCY_EVENTS,

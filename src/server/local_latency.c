@@ -1,7 +1,7 @@
 /* local_latency.c -- SLOWLOG and LATENCY. */
 
 #include <string.h>
-#include "server/histogram.h"
+#include "base/histogram.h"
 #include "server/local.h"
 
 /* --- SLOWLOG ---------------------------------------------------------------------------------- */

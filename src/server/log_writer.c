@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/histogram.h"
 #include "base/mailbox.h"
 #include "base/panic.h"
 #include "kv/log_store.h"
@@ -32,6 +33,7 @@ struct log_writer {
     atomic_bool ending; /* nobody takes completions any more */
     atomic_uint outstanding; /* submitted, not yet written: 0 = the thread leaves the store alone */
     atomic_uint_fast64_t job_count, syncs, in_place, last_us, max_us;
+    struct histogram took;         /* of each synced write */
     atomic_uint_fast64_t recent_us; /* the longest since it was last taken */
 };
 
@@ -45,6 +47,7 @@ static void write_all(struct log_writer *w, const struct log_write *writes, size
               " after the disk, then start it again", e.text); /* D16: who knows what is on it */
     const uint64_t took_us = clock_boot_us() - began_us;
     atomic_fetch_add(&w->syncs, 1);
+    histogram_add(&w->took, took_us * 1000);
     atomic_store(&w->last_us, took_us);
     if (took_us > atomic_load(&w->max_us))
         atomic_store(&w->max_us, took_us);
@@ -169,6 +172,11 @@ void log_writer_stats(struct log_writer *w, struct log_writer_stats *stats)
         .last_us = atomic_load(&w->last_us),
         .max_us = atomic_load(&w->max_us),
     };
+}
+
+const struct histogram *log_writer_took(const struct log_writer *w)
+{
+    return &w->took;
 }
 
 uint64_t log_writer_take_recent_us(struct log_writer *w)

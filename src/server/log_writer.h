@@ -26,6 +26,9 @@ struct log_writer_stats {
     uint64_t last_us, max_us; /* of a sync */
 };
 void log_writer_stats(struct log_writer *w, struct log_writer_stats *stats);
+/* How long each sync took; to look at, by any thread. */
+struct histogram;
+const struct histogram *log_writer_took(const struct log_writer *w);
 /* The longest sync since this was asked last. */
 uint64_t log_writer_take_recent_us(struct log_writer *w);
 

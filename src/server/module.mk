@@ -5,7 +5,7 @@ libserver_a_SOURCES = \
 	%D%/conn.h %D%/conn.c %D%/stream.h %D%/stream_tcp.c %D%/pause.h %D%/pause.c %D%/script_trail.h %D%/script_trail.c %D%/listen.h %D%/listen.c %D%/sights.h %D%/sights.c %D%/token.h %D%/token.c %D%/http_book.h %D%/http_book.c %D%/listener.h %D%/listener.c \
 	%D%/session.h %D%/session.c %D%/dispatch.h %D%/dispatch.c %D%/route.h %D%/route.c \
 	%D%/pending.h %D%/pending.c %D%/stats.h %D%/stats.c %D%/slowlog.h %D%/slowlog.c \
-	%D%/key_changes.h %D%/key_changes.c %D%/raft_trace_file.h %D%/raft_trace_file.c %D%/histogram.h %D%/histogram.c %D%/latency.h %D%/latency.c \
+	%D%/key_changes.h %D%/key_changes.c %D%/raft_trace_file.h %D%/raft_trace_file.c %D%/latency.h %D%/latency.c \
 	%D%/local.h %D%/local.c %D%/local_connection.c %D%/acl.h %D%/acl.c %D%/local_acl.c \
 	%D%/secrets.h %D%/secrets.c %D%/local_client.c %D%/client_ask.h %D%/client_ask.c %D%/relayed.h %D%/local_config.c \
 	%D%/local_server.c %D%/local_latency.c %D%/local_debug.c %D%/local_raft.c %D%/local_members.c %D%/local_pubsub.c \

@@ -680,6 +680,11 @@ struct workers_port node_workers(struct node *n)
     return workers_client_port(n->data_work);
 }
 
+const struct histogram *node_persist(struct node *n)
+{
+    return log_writer_took(n->log_writer);
+}
+
 void node_log_writer_stats(struct node *n, struct log_writer_stats *stats)
 {
     log_writer_stats(n->log_writer, stats);

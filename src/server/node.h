@@ -63,6 +63,7 @@ uint16_t node_peer_port(const struct node *n);
 struct sights *node_sights(struct node *n);
 struct log_store *node_log(struct node *n);
 struct workers_port node_workers(struct node *n); /* the data loop's */
+const struct histogram *node_persist(struct node *n); /* log_writer_took() */
 void node_log_writer_stats(struct node *n, struct log_writer_stats *stats);
 
 /* The longest since this was asked last: a sync of the log, a turn of the consensus loop (0 with

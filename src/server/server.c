@@ -171,6 +171,19 @@ static void look_at_shard(struct server *s)
     }
 }
 
+static void note_shard_latencies(struct server *s)
+{
+    static const struct {
+        enum latency_event event;
+        enum phase phase;
+    } phases[] = {{LATENCY_WRITE_QUEUE, PHASE_QUEUE},
+                  {LATENCY_WRITE_REPLICATE, PHASE_REPLICATE},
+                  {LATENCY_WRITE_APPLY, PHASE_APPLY}};
+    server_note_latency(s, LATENCY_EXPIRE_CYCLE, shard_take_expiry_us(s->shard));
+    for (size_t i = 0; i < ARRAY_COUNT(phases); i++)
+        server_note_latency(s, phases[i].event, shard_take_phase_us(s->shard, phases[i].phase));
+}
+
 static void cron(struct server *s)
 {
     if (s->now_us < s->next_cron_us)
@@ -185,7 +198,7 @@ static void cron(struct server *s)
     server_note_latency(s, LATENCY_FSYNC, took.sync_us);
     server_note_latency(s, LATENCY_CONSENSUS_LOOP, took.turn_us);
     if (s->shard != NULL)
-        server_note_latency(s, LATENCY_EXPIRE_CYCLE, shard_take_expiry_us(s->shard));
+        note_shard_latencies(s);
     pubsub_cron(s);
     service_turn(&s->service, s);
 }

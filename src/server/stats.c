@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include "base/clock.h"
 #include "base/panic.h"
-#include "server/histogram.h"
+#include "base/histogram.h"
 
 /* --- commands --------------------------------------------------------------------------------- */
 

@@ -112,6 +112,7 @@ FIGURES = {
     "client_query_buffer_limit_disconnections": 'avow_connections_closed_total{reason="query-buffer"}',
     "client_output_buffer_limit_disconnections": 'avow_connections_closed_total{reason="output-buffer"}',
     "used_cpu_sys": 'avow_cpu_seconds_total{mode="system"}', "used_cpu_user": 'avow_cpu_seconds_total{mode="user"}',
+    "raft_feature_level": "avow_raft_feature_level", "raft_feature_level_max": "avow_raft_feature_level_max",
     "raft_node_id": "avow_raft_node_id", "raft_boot": "avow_raft_boot", "raft_term": "avow_raft_term",
     "raft_leader": "avow_raft_leader", "raft_voted_for": "avow_raft_voted_for",
     "raft_commit_index": "avow_raft_commit_index", "raft_last_applied": "avow_raft_applied_index",
@@ -200,6 +201,49 @@ def every_figure_of_info_is_a_metric():
             assert leader['avow_raft_peer_connected{peer="%d"}' % node.number] == 1
             assert 0 <= leader['avow_raft_peer_lag_entries{peer="%d"}' % node.number] < 10
             assert 'avow_raft_peer_lag_entries{peer="1"}' not in samples(node)
+
+
+def phase(metrics, name, suffix="count"):
+    return metrics['avow_write_phase_seconds_%s{phase="%s"}' % (suffix, name)]
+
+
+def phases_of_a_write_are_told_where_it_waited():
+    with HttpCluster() as cluster:
+        leader, others = cluster.leader(), cluster.followers()
+        for node in cluster.nodes:
+            node.call("CONFIG", "SET", "latency-monitor-threshold", "100")
+            for i in range(20):
+                node.call("SET", "k", i)
+                node.call("GET", "k")
+            metrics = samples(node)
+            batches = metrics["avow_raft_batches_total"]
+            assert batches >= 20
+            assert [phase(metrics, name) for name in ("queue", "replicate", "apply")] == [batches] * 3
+            assert metrics['avow_batch_duration_seconds_count{kind="write"}'] == batches
+            assert metrics['avow_batch_duration_seconds_count{kind="read"}'] >= 20
+            assert phase(metrics, "persist") == metrics["avow_raft_log_syncs_total"] > 20
+            parts = sum(phase(metrics, name, "sum") for name in ("queue", "replicate", "apply"))
+            assert abs(parts - metrics['avow_batch_duration_seconds_sum{kind="write"}']) < 0.01 * batches
+            view = api(node, "/api/node")
+            assert set(view["phases_us"]) == {"queue", "persist", "replicate", "apply"}
+            for figures in [*view["phases_us"].values(), view["latency_us"]["read"], view["latency_us"]["write"]]:
+                assert 0 <= figures["p50"] <= figures["p99"] <= figures["p999"], view
+            assert view["latency_us"]["write"]["p50"] >= view["phases_us"]["replicate"]["p50"] > 0, view
+        before = samples(leader)
+        for node in others:
+            node.pause()
+        writer = threading.Thread(target=lambda: leader.call("SET", "slow", "1"))
+        writer.start()
+        time.sleep(0.25)  # less than an election timeout
+        for node in others:
+            node.resume()
+        writer.join()
+        after = samples(leader)
+        assert phase(after, "replicate", "sum") - phase(before, "replicate", "sum") > 0.15
+        assert phase(after, "apply", "sum") - phase(before, "apply", "sum") < 0.1
+        wait_until(lambda: b"write-replicate" in [row[0] for row in leader.call("LATENCY", "LATEST")])
+        assert b"write-apply" not in [row[0] for row in leader.call("LATENCY", "LATEST")]
+        assert b"a majority" in leader.call("LATENCY", "DOCTOR")
 
 
 def promtool_finds_nothing_wrong_with_metrics():
@@ -805,7 +849,7 @@ def events_are_told_to_those_who_may_run_info():
 
 
 TESTS = [
-    every_figure_of_info_is_a_metric, promtool_finds_nothing_wrong_with_metrics,
+    every_figure_of_info_is_a_metric, phases_of_a_write_are_told_where_it_waited, promtool_finds_nothing_wrong_with_metrics,
     without_a_majority_a_node_is_healthy_and_not_ready, a_node_in_no_cluster_is_healthy_and_not_ready,
     metrics_are_told_to_those_who_may_run_info, hostile_requests_are_refused_and_harm_nobody,
     more_connections_than_there_is_room_for_wait_and_harm_nobody, who_sends_for_ever_is_cut_off,

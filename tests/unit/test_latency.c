@@ -3,7 +3,7 @@
 #include "test.h"
 #include <stdlib.h>
 #include "base/panic.h"
-#include "server/histogram.h"
+#include "base/histogram.h"
 #include "server/latency.h"
 
 /* --- histograms ------------------------------------------------------------------------------- */

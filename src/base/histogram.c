@@ -1,4 +1,4 @@
-#include "server/histogram.h"
+#include "base/histogram.h"
 
 #include <stddef.h>
 #include "base/panic.h"
@@ -26,13 +26,36 @@ static uint64_t bucket_top_ns(size_t bucket)
     return ((HALF + bucket % HALF + 1) << shift) - 1;
 }
 
+/* There is one writer: what it reads is what it wrote. */
+static void add_to(atomic_uint_fast64_t *figure, uint64_t value)
+{
+    atomic_store_explicit(figure, atomic_load_explicit(figure, memory_order_relaxed) + value,
+                          memory_order_relaxed);
+}
+
+static uint32_t bucket_count(const struct histogram *h, size_t bucket)
+{
+    return (uint32_t)atomic_load_explicit(&h->buckets[bucket], memory_order_relaxed);
+}
+
+uint64_t histogram_count(const struct histogram *h)
+{
+    return atomic_load_explicit(&h->count, memory_order_relaxed);
+}
+
+uint64_t histogram_sum_ns(const struct histogram *h)
+{
+    return atomic_load_explicit(&h->sum_ns, memory_order_relaxed);
+}
+
 void histogram_add(struct histogram *h, uint64_t ns)
 {
     const uint64_t in_range = ns < 1 ? 1 : ns > HISTOGRAM_NS_MAX ? HISTOGRAM_NS_MAX : ns;
     const size_t bucket = bucket_of(in_range);
     CHECK(bucket < HISTOGRAM_BUCKETS);
-    h->buckets[bucket]++;
-    h->count++;
+    atomic_store_explicit(&h->buckets[bucket], bucket_count(h, bucket) + 1, memory_order_relaxed);
+    add_to(&h->sum_ns, ns);
+    add_to(&h->count, 1);
 }
 
 uint64_t histogram_top_ns(uint64_t ns)
@@ -45,19 +68,20 @@ uint64_t histogram_at_most(const struct histogram *h, uint64_t ns)
     const size_t last = bucket_of(ns);
     uint64_t count = 0;
     for (size_t i = 0; i <= last && i < HISTOGRAM_BUCKETS; i++)
-        count += h->buckets[i];
+        count += bucket_count(h, i);
     return count;
 }
 
 uint64_t histogram_percentile_ns(const struct histogram *h, double percent)
 {
-    uint64_t wanted = (uint64_t)(percent / 100 * (double)h->count + 0.5);
-    wanted = wanted < 1 ? 1 : wanted > h->count ? h->count : wanted;
+    const uint64_t all = histogram_count(h);
+    uint64_t wanted = (uint64_t)(percent / 100 * (double)all + 0.5);
+    wanted = wanted < 1 ? 1 : wanted > all ? all : wanted;
     uint64_t count = 0;
-    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
-        count += h->buckets[i];
+    for (size_t i = 0; i < HISTOGRAM_BUCKETS && all > 0; i++) {
+        count += bucket_count(h, i);
         if (count >= wanted)
-            return h->count == 0 ? 0 : bucket_top_ns(i);
+            return bucket_top_ns(i);
     }
     return 0;
 }
