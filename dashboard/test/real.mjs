@@ -103,6 +103,8 @@ try {
       await until((n) => document.querySelectorAll('.exchange pre').length === n, i);
       expect((await lastReply()).includes('OK'), await lastReply());
     }
+    const steps = await page.$$eval('.exchange:first-of-type .steps b', (list) => list.map((b) => b.textContent));
+    expect(['received', 'proposed', 'committed', 'applied', 'answered'].every((s) => steps.includes(s)), `steps: ${steps}`);
     await send('GET key:3');
     await until(() => document.querySelectorAll('.exchange pre').length === 10);
     expect((await lastReply()).includes('value 3'), await lastReply());

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/panic.h"
 #include "server/listen.h"
+#include "server/steps.h"
 
 #define COOKIE "avow="
 
@@ -152,6 +153,7 @@ static void call_free(struct call *call)
         close(call->fd);
     if (call->peer_fd >= 0)
         close(call->peer_fd);
+    steps_drop(call->steps);
     free(call);
 }
 

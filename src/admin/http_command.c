@@ -15,6 +15,7 @@
 #include "base/panic.h"
 #include "resp/resp_skip.h"
 #include "server/loop.h"
+#include "server/steps.h"
 
 #define REPLY_MAX ((size_t)4 << 20) /* bytes; as JSON some times as much */
 #define ARGS_MAX 1024
@@ -26,7 +27,8 @@ struct command_call {
     struct http *http;
     struct evhttp_request *request;
     struct bufferevent *bev;
-    uint64_t began_us;
+    uint64_t began_us, received_us; /* wall: the second */
+    struct steps *steps;
 };
 
 /* --- the reply as JSON ------------------------------------------------------------------------ */
@@ -149,6 +151,35 @@ static void write_reply(struct scanner *in, int depth, struct buf *to)
     }
 }
 
+/* --- its steps ------------------------------------------------------------------------------- */
+
+static void put_step(struct json_object *list, const char *name, uint64_t at_us, uint64_t index)
+{
+    struct json_object *step = json_object_new_object();
+    json_put_text(step, "step", name);
+    json_put_uint(step, "t", at_us);
+    if (index != 0)
+        json_put_uint(step, "index", index);
+    json_object_array_add(list, step);
+}
+
+/* Of a read, and of what the log had no part in: received, answered. */
+static void write_steps(const struct command_call *c, struct buf *to)
+{
+    const struct steps *t = c->steps;
+    struct json_object *list = json_object_new_array();
+    put_step(list, "received", c->received_us, 0);
+    if (atomic_load_explicit(&t->is_told, memory_order_acquire)) {
+        put_step(list, "proposed", t->proposed_us, t->index);
+        if (t->persisted_us != 0)
+            put_step(list, "persisted", t->persisted_us, t->index);
+        put_step(list, "committed", t->committed_us, t->index);
+        put_step(list, "applied", t->applied_us, t->index);
+    }
+    put_step(list, "answered", clock_wall_us(), 0);
+    json_write(list, to);
+}
+
 /* --- there and back --------------------------------------------------------------------------- */
 
 static void command_end(struct command_call *c)
@@ -156,6 +187,7 @@ static void command_end(struct command_call *c)
     queue_remove(&c->node);
     c->http->command_count--;
     bufferevent_free(c->bev);
+    steps_drop(c->steps);
     free(c);
 }
 
@@ -184,8 +216,10 @@ static void on_reply(struct bufferevent *bev, void *context)
     struct buf text = {0};
     buf_append_string(&text, "{\"reply\":");
     write_reply(&in, 0, &text);
-    buf_printf(&text, ",\"took_us\":%llu}",
+    buf_printf(&text, ",\"took_us\":%llu,\"steps\":",
                (unsigned long long)(clock_boot_us() - c->began_us));
+    write_steps(c, &text);
+    buf_append_u8(&text, '}');
     http_reply(c->request, 200, HTTP_JSON, buf_bytes(&text));
     buf_clear(&text);
     command_end(c);
@@ -210,6 +244,9 @@ void command_begin(struct call *call)
     c->http = h;
     c->request = call->request;
     c->began_us = clock_boot_us();
+    c->received_us = clock_wall_us();
+    c->steps = call->steps;
+    call->steps = NULL;
     c->bev = bufferevent_socket_new(loop_base(h->loop), call->peer_fd, BEV_OPT_CLOSE_ON_FREE);
     if (c->bev == NULL)
         panic("bufferevent_socket_new failed");
@@ -313,6 +350,7 @@ static void send_command(struct http *h, struct evhttp_request *request, struct 
     call->fd = fds[0];
     call->peer_fd = fds[1];
     call->db = db;
+    call->steps = steps_new();
     call->said = *said;
     *said = (struct buf){0};
     call_send(call);

@@ -73,6 +73,7 @@ struct call {
     uint64_t deadline_us;
     int peer_fd;     /* CALL_COMMAND: the other end of fd; -1: none */
     struct buf said; /* what is sent there when it is answered */
+    struct steps *steps; /* CALL_COMMAND: of its write, for the connection too */
 
     /* the data loop's while it has it */
     enum call_kind kind;

@@ -12,6 +12,7 @@
 #include "server/http_book.h"
 #include "server/node.h"
 #include "server/pending.h"
+#include "server/steps.h"
 #include "server/token.h"
 
 #define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
@@ -212,7 +213,8 @@ static void log_in(struct server *s, struct call *call)
     json_user(buf_bytes(&v->user), &call->answer);
 }
 
-static void connect_user(struct server *s, struct call *call, uint32_t user, const char *name)
+static struct conn *connect_user(struct server *s, struct call *call, uint32_t user,
+                                 const char *name)
 {
     struct conn *c = conn_new(s, call->fd);
     call->fd = -1;
@@ -224,6 +226,7 @@ static void connect_user(struct server *s, struct call *call, uint32_t user, con
     c->session.db = call->db;
     session_set_name(&c->session.name, bytes_from_string(name));
     call->status = 200;
+    return c;
 }
 
 static void connect_visitor(struct server *s, struct call *call)
@@ -236,7 +239,7 @@ static void connect_visitor(struct server *s, struct call *call)
     else if (s->conn_count >= (uint64_t)s->config.maxclients)
         call_refuse(call, 503, "max number of clients reached");
     else
-        connect_user(s, call, u->id, "http");
+        connect_user(s, call, u->id, "http")->steps = steps_use(call->steps);
 }
 
 static void list_origins(struct server *s, struct call *call)

@@ -132,6 +132,7 @@ void apply_loop_run(struct shard *s)
     while (s->committed_count > 0 && (by_turn || apply_is_due(s)) &&
            requests < APPLY_REQUESTS_PER_TURN) {
         const struct committed entry = take_first(s);
+        s->phases.began_us = began_us;
         if (entry.index > s->applied_index) {
             if (entry.index != s->applied_index + 1)
                 panic("entry %" PRIu64 " came after %" PRIu64, entry.index, s->applied_index);

@@ -16,6 +16,7 @@ enum phase { PHASE_QUEUE, PHASE_REPLICATE, PHASE_APPLY, PHASE_WRITE, PHASE_READ,
 struct phases {
     struct histogram of[PHASES];
     uint64_t worst_us[PHASES]; /* since it was taken last */
+    uint64_t began_us; /* the entry that is being applied */
     uint64_t since_us, mailed_us; /* of the entry applied just now; mailed_us 0: it was not ours */
 };
 

@@ -355,6 +355,16 @@ void shard_status(const struct shard *s, struct shard_status *status)
     };
 }
 
+bool shard_times(const struct shard *s, struct shard_times *times)
+{
+    if (s->applying == NULL)
+        return false;
+    *times = (struct shard_times){.mailed_us = s->applying->mailed_us,
+                                  .committed_us = s->phases.began_us,
+                                  .index = s->applied_index + 1};
+    return true;
+}
+
 const struct histogram *shard_phase(const struct shard *s, enum phase phase)
 {
     return &s->phases.of[phase];

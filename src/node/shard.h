@@ -158,6 +158,12 @@ struct shard_status {
     bool flush_failed; /* for want of space, a moment ago */
 };
 void shard_status(const struct shard *s, struct shard_status *status);
+/* Of the batch of ours that is being applied, in boot_us. false: none is. */
+struct shard_times {
+    uint64_t mailed_us, committed_us;
+    uint64_t index;
+};
+bool shard_times(const struct shard *s, struct shard_times *times);
 /* Of this node's own batches; to look at, by any thread. */
 const struct histogram *shard_phase(const struct shard *s, enum phase phase);
 uint64_t shard_take_phase_us(struct shard *s, enum phase phase); /* the worst since asked last */

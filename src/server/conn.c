@@ -14,6 +14,7 @@
 #include "server/node.h"
 #include "server/pending.h"
 #include "server/server.h"
+#include "server/steps.h"
 
 #define SLOT_MEMORY_KEPT 1024       /* bytes of reply memory that a free slot keeps */
 #define EVICTIONS_PER_CRON 64
@@ -338,6 +339,7 @@ void conns_reap(struct server *s)
         buf_clear(&c->settings);
         resp_reader_clear(&c->reader);
         session_clear(&c->session);
+        steps_drop(c->steps);
         free(c);
     }
 }

@@ -35,6 +35,7 @@
 struct command_info;
 struct pending;
 struct server;
+struct steps;
 
 enum slot_kind {
     SLOT_COMMAND, /* its reply is the command's */
@@ -89,6 +90,8 @@ struct conn {
     struct command_info *last_command;
     uint64_t created_ms, active_ms;   /* wall */
     uint64_t soft_limit_since_ms;     /* 0 = below */
+
+    struct steps *steps; /* its write is followed (steps.h); NULL: it is not */
 
     bool is_readable, reads_enabled, writes_enabled;
     bool is_ready, has_output;  /* is in the queue of that name */

@@ -23,7 +23,13 @@
 #include "raft/types.h"
 
 #define JOBS_MAX (RAFT_WRITES_MAX + 1) /* and the order to end */
+#define MILESTONES 256
 #define FULL_WAIT_NS 200000            /* the consensus half's mailbox is full: it is at it */
+
+/* Until which entry the log was durable when. */
+struct milestone {
+    atomic_uint_fast64_t index, at_us;
+};
 
 struct log_writer {
     struct log_store *log;
@@ -33,11 +39,29 @@ struct log_writer {
     atomic_bool ending; /* nobody takes completions any more */
     atomic_uint outstanding; /* submitted, not yet written: 0 = the thread leaves the store alone */
     atomic_uint_fast64_t job_count, syncs, in_place, last_us, max_us;
+    struct milestone milestones[MILESTONES]; /* a ring */
+    atomic_uint_fast64_t milestone_count;
     struct histogram took;         /* of each synced write */
     atomic_uint_fast64_t recent_us; /* the longest since it was last taken */
 };
 
-/* Only the writer of the moment changes the figures. */
+/* Only the writer of the moment changes the figures: by these functions. */
+static void note_durable(struct log_writer *w, const struct log_write *writes, size_t count,
+                         uint64_t now_us)
+{
+    uint64_t last = 0;
+    for (size_t i = 0; i < count; i++)
+        if (writes[i].entry_count > 0)
+            last = writes[i].first + writes[i].entry_count - 1;
+    if (last == 0)
+        return;
+    const uint64_t n = atomic_load_explicit(&w->milestone_count, memory_order_relaxed);
+    struct milestone *m = &w->milestones[n % MILESTONES];
+    atomic_store_explicit(&m->index, last, memory_order_relaxed);
+    atomic_store_explicit(&m->at_us, now_us, memory_order_relaxed);
+    atomic_store_explicit(&w->milestone_count, n + 1, memory_order_release);
+}
+
 static void write_all(struct log_writer *w, const struct log_write *writes, size_t count)
 {
     const uint64_t began_us = clock_boot_us();
@@ -45,7 +69,8 @@ static void write_all(struct log_writer *w, const struct log_write *writes, size
     if (log_store_write(w->log, writes, count, &e) != STATUS_OK)
         panic("the log cannot be written: %s. What was acknowledged is safe with the others; look"
               " after the disk, then start it again", e.text); /* D16: who knows what is on it */
-    const uint64_t took_us = clock_boot_us() - began_us;
+    const uint64_t now_us = clock_boot_us(), took_us = now_us - began_us;
+    note_durable(w, writes, count, now_us);
     atomic_fetch_add(&w->syncs, 1);
     histogram_add(&w->took, took_us * 1000);
     atomic_store(&w->last_us, took_us);
@@ -172,6 +197,20 @@ void log_writer_stats(struct log_writer *w, struct log_writer_stats *stats)
         .last_us = atomic_load(&w->last_us),
         .max_us = atomic_load(&w->max_us),
     };
+}
+
+/* Backwards while they hold it; half of the ring, since the writer may be at the other. */
+uint64_t log_writer_persisted_us(struct log_writer *w, uint64_t index)
+{
+    const uint64_t count = atomic_load_explicit(&w->milestone_count, memory_order_acquire);
+    uint64_t at_us = 0;
+    for (uint64_t n = count; n > 0 && count - n < MILESTONES / 2; n--) {
+        const struct milestone *m = &w->milestones[(n - 1) % MILESTONES];
+        if (atomic_load_explicit(&m->index, memory_order_relaxed) < index)
+            return at_us;
+        at_us = atomic_load_explicit(&m->at_us, memory_order_relaxed);
+    }
+    return 0; /* it may have been long before */
 }
 
 const struct histogram *log_writer_took(const struct log_writer *w)

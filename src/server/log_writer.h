@@ -26,6 +26,8 @@ struct log_writer_stats {
     uint64_t last_us, max_us; /* of a sync */
 };
 void log_writer_stats(struct log_writer *w, struct log_writer_stats *stats);
+/* When index was durable (boot_us), if that was among the last writes; else 0. By any thread. */
+uint64_t log_writer_persisted_us(struct log_writer *w, uint64_t index);
 /* How long each sync took; to look at, by any thread. */
 struct histogram;
 const struct histogram *log_writer_took(const struct log_writer *w);

@@ -680,6 +680,11 @@ struct workers_port node_workers(struct node *n)
     return workers_client_port(n->data_work);
 }
 
+uint64_t node_persisted_us(struct node *n, uint64_t index)
+{
+    return log_writer_persisted_us(n->log_writer, index);
+}
+
 const struct histogram *node_persist(struct node *n)
 {
     return log_writer_took(n->log_writer);

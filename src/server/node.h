@@ -63,6 +63,8 @@ uint16_t node_peer_port(const struct node *n);
 struct sights *node_sights(struct node *n);
 struct log_store *node_log(struct node *n);
 struct workers_port node_workers(struct node *n); /* the data loop's */
+/* When the log had index on this node's disk (boot_us); 0: not yet, or too long ago. */
+uint64_t node_persisted_us(struct node *n, uint64_t index);
 const struct histogram *node_persist(struct node *n); /* log_writer_took() */
 void node_log_writer_stats(struct node *n, struct log_writer_stats *stats);
 

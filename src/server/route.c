@@ -8,6 +8,7 @@
 #include "server/local.h"
 #include "server/pending.h"
 #include "server/script_trail.h"
+#include "server/steps.h"
 
 /* --- down ------------------------------------------------------------------------------------- */
 
@@ -140,6 +141,8 @@ static void host_reply_end(void *context, struct reply_slot *shard, const struct
     server_end_script(context);
     script_trail_tell(context, slot->conn);
     slot->shard.pending = NULL;
+    if (slot->conn->steps != NULL)
+        steps_tell(slot->conn->steps, slot->conn->server);
     struct reply own = *reply;
     if (slot->kind != SLOT_COMMAND)
         finish_special(slot, &own);

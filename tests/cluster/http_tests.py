@@ -561,6 +561,32 @@ def commands_run_as_any_client_s():
         assert cluster.check_equal()
 
 
+def the_steps_of_a_write_are_told_in_their_order():
+    with HttpCluster() as cluster:
+        for node in cluster.nodes:
+            for i in range(20):
+                before = time.time() * 1e6 - 2e6
+                steps = api(node, "/api/command", {"argv": ["SET", "k", str(i)]})["steps"]
+                names = [step["step"] for step in steps]
+                wanted = ["received", "proposed", "persisted", "committed", "applied", "answered"]
+                assert names in (wanted, [n for n in wanted if n != "persisted"]), names  # the others were faster
+                times = {step["step"]: step["t"] for step in steps}
+                assert before < times["received"] <= times["proposed"] <= times["committed"] <= times["applied"]
+                assert times["applied"] <= times["answered"] < before + 12e6, steps
+                assert times["proposed"] <= times.get("persisted", times["proposed"]) <= times["applied"], steps
+                indexes = {step["index"] for step in steps if "index" in step}
+                assert len(indexes) == 1
+                entry = api(node, "/api/log?from=%d&count=1" % indexes.pop())["entries"][0]
+                assert entry["commands"] == ["db0 SET k %d" % i]
+            steps = api(node, "/api/command", {"argv": ["GET", "k"]})["steps"]
+            assert [step["step"] for step in steps] == ["received", "answered"]
+            steps = api(node, "/api/command", {"argv": ["INCRBY", "k", "x"]})["steps"]
+            assert steps[0]["step"] == "received" and steps[-1]["step"] == "answered"
+        leader = cluster.leader()
+        names = [step["step"] for step in api(leader, "/api/command", {"argv": ["SET", "k", "v"]})["steps"]]
+        assert "committed" in names
+
+
 def commands_that_need_a_connection_are_refused_by_name():
     with HttpCluster(count=1) as cluster:
         node = cluster.nodes[0]
@@ -855,6 +881,7 @@ TESTS = [
     more_connections_than_there_is_room_for_wait_and_harm_nobody, who_sends_for_ever_is_cut_off,
     a_loop_that_stands_still_is_told, many_who_ask_at_once_are_answered, an_http_port_that_cannot_be_had_is_named,
     every_node_tells_its_view_and_where_the_others_are, the_log_is_told_with_its_commands, commands_run_as_any_client_s,
+    the_steps_of_a_write_are_told_in_their_order,
     commands_that_need_a_connection_are_refused_by_name, what_strangers_pages_send_is_refused,
     a_login_holds_on_all_nodes_until_the_password_is_another, files_are_given_from_their_directory_alone,
     messages_and_states_are_told_as_they_happen, listeners_are_bounded_and_harm_nobody,

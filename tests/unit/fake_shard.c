@@ -203,6 +203,20 @@ struct keyspace *shard_keyspace(struct shard *s)
     return fake.keyspace;
 }
 
+bool shard_times(const struct shard *s, struct shard_times *times)
+{
+    (void)s;
+    (void)times;
+    return false;
+}
+
+uint64_t node_persisted_us(struct node *n, uint64_t index)
+{
+    (void)n;
+    (void)index;
+    return 0;
+}
+
 uint64_t node_id(const struct node *n)
 {
     (void)n;
