@@ -6,5 +6,5 @@ EXTRA_DIST += utils/conf-page
 	$(AM_V_GEN)$(MKDIR_P) %D%/man && $(AWK) -f $(srcdir)/utils/conf-page $(srcdir)/%D%/CONFIG.md >$@.new && mv $@.new $@
 dist_check_SCRIPTS += utils/check-pages
 
-dist_doc_DATA = README.md %D%/ARCHITECTURE.md %D%/COMPATIBILITY.md %D%/CONFIG.md %D%/HAZARDS.md %D%/HTTP.md %D%/OPERATIONS.md \
+dist_doc_DATA = README.md %D%/ARCHITECTURE.md %D%/COMPATIBILITY.md %D%/CONFIG.md %D%/HAZARDS.md %D%/HTTP.md %D%/dashboard.png %D%/OPERATIONS.md \
 	%D%/PEER-CHANNEL.md %D%/PERFORMANCE.md %D%/UPGRADE.md
