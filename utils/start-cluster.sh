@@ -14,6 +14,7 @@ usage: utils/start-cluster.sh [options]
   --base-port P    client port of node 1, the next nodes follow (default 7001); peers: port + 10000
   --dashboard      builds the dashboard when needed; nodes started from now on serve it on their
                    HTTP port, client port + 1000 (remembered in the directory)
+  --chaos          with --dashboard: its page may break the nodes started from now on
   --dir D          where data, logs and configuration live (default: cluster/)
   --status         one line per node, changes nothing
   --stop           ends all nodes, leader handed over first; data stays
@@ -33,7 +34,7 @@ die() {
     exit 1
 }
 
-nodes="" base_port="" dir=$top/cluster action=start which="" dashboard=""
+nodes="" base_port="" dir=$top/cluster action=start which="" dashboard="" chaos=""
 act() {
     [ "$action" = start ] || die "one thing at a time: not both --${action/_one/} and --${1/_one/}"
     action=$1
@@ -46,6 +47,7 @@ while [ $# -gt 0 ]; do
     --base-port) base_port=$2; shift ;;
     --dir) dir=$2; shift ;;
     --dashboard) dashboard=yes ;;
+    --chaos) chaos=yes ;;
     --kill) act kill; which=$2; shift ;;
     --start) act start_one; which=$2; shift ;;
     --add) act add ;;
@@ -71,10 +73,10 @@ dir=$(realpath -m -- "$dir") # absolute, as it stands in the nodes' command line
 
 # The directory remembers its ports and its size: a later call needs no options.
 settings=$dir/cluster.settings
-saved_removed="" saved_dashboard=""
+saved_removed="" saved_dashboard="" saved_chaos=""
 if [ -f "$settings" ]; then
     # shellcheck disable=SC1090
-    . "$settings" # saved_nodes, saved_base_port, saved_removed, saved_dashboard
+    . "$settings" # saved_nodes, saved_base_port, saved_removed, saved_dashboard, saved_chaos
     [ -z "$base_port" ] || [ "$base_port" = "$saved_base_port" ] ||
         die "$dir was made with --base-port $saved_base_port; use that, another --dir, or --clean first"
     base_port=$saved_base_port
@@ -85,6 +87,8 @@ elif [ "$action" != start ] && [ "$action" != clean ]; then
 fi
 nodes=${nodes:-3}
 dashboard=${dashboard:-$saved_dashboard}
+chaos=${chaos:-$saved_chaos}
+[ -z "$chaos" ] || [ -n "$dashboard" ] || die "--chaos goes with --dashboard"
 base_port=${base_port:-7001}
 [ -z "$which" ] || is_number "$which" 1 "$nodes" || die "node '$which' is not one of 1 to $nodes"
 
@@ -98,8 +102,8 @@ numbers() {
     done
 }
 save_settings() {
-    printf 'saved_nodes=%s\nsaved_base_port=%s\nsaved_removed="%s"\nsaved_dashboard=%s\n' "$nodes" \
-        "$base_port" "$(xargs <<<"$removed")" "$dashboard" >"$settings.new"
+    printf 'saved_nodes=%s\nsaved_base_port=%s\nsaved_removed="%s"\nsaved_dashboard=%s\nsaved_chaos=%s\n' \
+        "$nodes" "$base_port" "$(xargs <<<"$removed")" "$dashboard" "$chaos" >"$settings.new"
     mv "$settings.new" "$settings"
 }
 
@@ -228,6 +232,7 @@ launch() {
     rm -f "$home/avow.pid"
     local words=("$home/avow.conf")
     [ -z "$dashboard" ] || words+=(--http-port "$(http_of "$1")" --http-dir "$top/dashboard/dist")
+    [ -z "$chaos" ] || words+=(--chaos yes)
     setsid "$top/build/avow-server" "${words[@]}" >"$home/avow.out" 2>&1 </dev/null 9>&- &
     local child=$! i
     disown

@@ -3,7 +3,7 @@
 
 import { get, HttpError, post } from './api/http';
 import type { ChaosOrder, CommandAnswer, LogWindow, NodeView, StateEvent, WireMessage } from './api/types';
-import { type Cluster, leaderOf, membersOf, needsLogin, newCluster, reduce, type News } from './state/cluster';
+import { type Cluster, membersOf, needsLogin, newCluster, reduce, type News } from './state/cluster';
 import { addMessage, addState, emptyFilm, type Film } from './state/film';
 import { addWindow, type Logs, noLogs, ROWS_MAX } from './state/logs';
 
@@ -150,10 +150,14 @@ export class Engine {
     }
   }
 
-  // Who can do it: the supervisor of the node for its process and its disk, the leader for leadership.
+  // The node itself breaks; leadership is handed over by a command, on any node.
   async chaos(order: ChaosOrder): Promise<void> {
-    const id = order.action === 'transfer' ? leaderOf(this.cluster, Date.now())?.id : (order.node ?? order.from);
-    await post(this.chaosOrigin(id), '/api/chaos', order);
+    if (order.action === 'transfer') {
+      const { reply } = await this.command(['RAFT', 'TRANSFER', String(order.node)]);
+      if (reply.type === 'error') throw new HttpError(200, String(reply.value));
+    } else {
+      await post(this.chaosOrigin(order.node ?? order.from), '/api/chaos', order);
+    }
     this.look();
   }
 

@@ -73,7 +73,7 @@ function counter(id) {
 }
 
 try {
-  const told = cluster('--base-port', String(port), '--dashboard');
+  const told = cluster('--base-port', String(port), '--dashboard', '--chaos');
   expect(told.includes(`dashboard: ${origins[0]}`), `start-cluster does not say where the page is:\n${told}`);
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true,
@@ -185,6 +185,35 @@ try {
     await page.waitForSelector('.exchange:has-text("GET counted") pre');
     const there = Number((await lastReply()).replaceAll('"', ''));
     expect(there === count.last || there === count.last + 1, `${count.last} was acknowledged, ${there} is there`);
+  });
+
+  await check('the leader is killed by a click, and comes back', async () => {
+    await view('chaos');
+    const dead = await leaderShown();
+    await page.click(`article[data-node="${dead}"] button.danger`);
+    const ms = await until((old) => { const l = Number(document.querySelector('.verdict').dataset.leader); return l > 0 && l !== old; }, dead, 2000);
+    console.log(`      after ${ms} ms`);
+    cluster('--start', String(dead));
+    await page.waitForSelector('.verdict.good');
+  });
+
+  await check('the leader is isolated by a click, another takes over, healing brings all back', async () => {
+    await view('chaos');
+    const before = await leaderShown();
+    await page.click('button:has-text("Isolate the leader")');
+    const ms = await until((old) => { const l = Number(document.querySelector('.verdict').dataset.leader); return l > 0 && l !== old; }, before);
+    console.log(`      after ${ms} ms`);
+    await shot('isolated');
+    await page.click('button:has-text("Heal all")');
+    await page.waitForSelector('.verdict.good');
+    await until(() => document.querySelectorAll('.role.follower').length === 2);
+  });
+
+  await check('leadership is handed over by a click', async () => {
+    const before = await leaderShown();
+    const next = [1, 2, 3].find((id) => id !== before);
+    await page.click(`article[data-node="${next}"] button:has-text("Make leader")`);
+    await until((id) => Number(document.querySelector('.verdict').dataset.leader) === id, next);
   });
 
   await check('the node that served the page dies: the page goes on, and writes too', async () => {

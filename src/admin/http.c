@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #include "admin/http_internal.h"
 #include "admin/json.h"
 #include "base/clock.h"
@@ -330,6 +331,8 @@ static void *http_main(void *context)
             continue;
         h->again_us = now_us + (h->watcher_count > 0 ? WATCH_EVERY_US : AGAIN_US);
         events_turn(h, now_us);
+        if (h->dies_us != 0 && now_us >= h->dies_us)
+            kill(getpid(), SIGKILL);
         pause_accepting(h, h->client_count >= HTTP_CLIENTS_MAX);
     }
     return NULL;

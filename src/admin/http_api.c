@@ -106,13 +106,6 @@ static void listen_events(struct http *h, struct evhttp_request *request)
         call_send(call);
 }
 
-static void chaos(struct http *h, struct evhttp_request *request)
-{
-    (void)h;
-    http_reply_error(request, 501, "breaking things on purpose is not in this version of AvowDB "
-                                   "yet; RAFT TRANSFER hands leadership over");
-}
-
 /* --- routes ----------------------------------------------------------------------------------- */
 
 static const struct {
@@ -126,7 +119,7 @@ static const struct {
     {"/api/login", EVHTTP_REQ_POST, log_in},
     {"/api/logout", EVHTTP_REQ_POST, log_out},
     {"/api/command", EVHTTP_REQ_POST, http_command},
-    {"/api/chaos", EVHTTP_REQ_POST, chaos},
+    {"/api/chaos", EVHTTP_REQ_POST, http_chaos},
 };
 
 /* What no form and no page of strangers can send without being asked first (CORS). */

@@ -200,6 +200,8 @@ static void call_answer(struct call *call)
     if (call->status == 401 && call->kind == CALL_METRICS) /* a page asks by itself */
         http_add_header(call->request, "WWW-Authenticate",
                         "Basic realm=\"AvowDB\", charset=\"UTF-8\"");
+    if (call->status == 200 && call->kind == CALL_CHAOS && call->order.action == CHAOS_KILL)
+        call->http->dies_us = clock_boot_us() + HTTP_LAST_WORDS_US;
     if (call->cookie.size > 0)
         http_add_header(call->request, "Set-Cookie", text_of(&call->cookie));
     http_reply(call->request, call->status, call->type, buf_bytes(&call->answer));

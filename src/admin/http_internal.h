@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include "admin/http.h"
+#include "admin/http_chaos.h"
 #include "base/buf.h"
 #include "base/mailbox.h"
 #include "base/queue.h"
@@ -30,6 +31,7 @@
 #define HTTP_CALL_MAX_US UINT64_C(5000000) /* then the client is told that nobody answers */
 #define HTTP_COMMANDS_MAX 64               /* of /api/command under way */
 #define HTTP_BACKLOG 128
+#define HTTP_LAST_WORDS_US 50000           /* for the answer to who ordered a kill */
 #define HTTP_LOG_ENTRIES_MAX 200           /* of /api/log */
 
 #define HTTP_JSON "application/json"
@@ -46,6 +48,7 @@ enum call_kind {
     CALL_PREFLIGHT, /* OPTIONS of a page of another node */
     CALL_PAGE,      /* whom index.html may talk to: answer is for its content policy */
     CALL_EVENTS,
+    CALL_CHAOS,
     CALL_READY,     /* fd becomes a connection of the node's own */
 };
 
@@ -80,6 +83,7 @@ struct call {
     struct visitor visitor;
     uint32_t db;          /* CALL_COMMAND */
     uint64_t from, count; /* CALL_LOG; from 0: the last */
+    struct chaos_order order; /* CALL_CHAOS */
     struct disk_figures disk;     /* CALL_NODE */
     struct log_describe describe; /* CALL_LOG, its entries: */
     struct log_entry_facts *facts;
@@ -91,8 +95,7 @@ struct call {
     struct buf answer, cookie;
 };
 
-/* A connection. */
-struct http_client {
+struct http_client { /* a connection */
     struct queue_node node;
     struct bufferevent *bev; /* evhttp's, and a reference of ours */
     uint64_t seen_us;        /* when it was accepted, brought a request, or had its last answer */
@@ -125,7 +128,7 @@ struct http {
     size_t watcher_count;
     struct buf last_state; /* the last event of that kind, for who comes new */
     const char *dir; /* the dashboard's files */
-    uint64_t again_us;
+    uint64_t again_us, dies_us; /* dies_us: as was ordered; 0: it does not */
     pthread_t thread;
     bool has_thread;
 

@@ -169,7 +169,7 @@ void node_json(struct server *s, struct call *call)
     put_disk(s, &call->disk, o);
     json_put_uint(o, "connections", s->conn_count);
     json_put_uint(o, "keys", key_count(s));
-    json_put_bool(o, "chaos", false);
+    json_put_bool(o, "chaos", s->config.chaos);
     json_write(o, &call->answer);
 }
 

@@ -279,6 +279,10 @@ static void run(struct server *s, void *context)
         if (visitor_may(s, call, "info", ""))
             call->status = 200;
         break;
+    case CALL_CHAOS:
+        if (visitor_may(s, call, "shutdown", ""))
+            chaos_obey(s, call);
+        break;
     case CALL_LOGIN: log_in(s, call); break;
     case CALL_COMMAND: connect_visitor(s, call); break;
     case CALL_PREFLIGHT: greet(s, call); break;

@@ -60,6 +60,7 @@ struct config {
     int64_t http_port, announce_http_port; /* 0: none; as http_port */
     const char *http_bind; /* "": as bind */
     const char *http_dir;  /* "": the installed one */
+    bool chaos;            /* faults may be ordered over HTTP */
     int64_t tcp_backlog, tcp_keepalive, timeout, maxclients, tracking_table_max_keys;
     int64_t maxmemory_clients; /* < 0: percent of maxmemory */
     bool protected_mode;

@@ -20,6 +20,7 @@
 #include "base/panic.h"
 #include "kv/log_store.h"
 #include "node/mail.h"
+#include "server/chaos.h"
 #include "raft/types.h"
 
 #define JOBS_MAX (RAFT_WRITES_MAX + 1) /* and the order to end */
@@ -36,6 +37,7 @@ struct log_writer {
     struct mailbox *jobs; /* struct log_job; id 0 = end */
     struct mailbox *completions;
     pthread_t thread;
+    const struct chaos *chaos; /* NULL: none */
     atomic_bool ending; /* nobody takes completions any more */
     atomic_uint outstanding; /* submitted, not yet written: 0 = the thread leaves the store alone */
     atomic_uint_fast64_t job_count, syncs, in_place, last_us, max_us;
@@ -114,6 +116,8 @@ static void write_group(struct log_writer *w, const struct log_job *jobs, size_t
     struct log_write writes[JOBS_MAX];
     for (size_t i = 0; i < count; i++)
         writes[i] = *jobs[i].write;
+    if (w->chaos != NULL)
+        chaos_disk(w->chaos);
     write_all(w, writes, count);
     atomic_fetch_sub_explicit(&w->outstanding, (unsigned)count, memory_order_release);
     complete(w, jobs[count - 1].id); /* the newest stands for all before it */
@@ -167,6 +171,11 @@ struct log_writer *log_writer_start(struct log_store *log, struct mailbox *compl
         panic("pthread_create: %s", strerror(outcome));
     pthread_setname_np(w->thread, "log-writer");
     return w;
+}
+
+void log_writer_obey(struct log_writer *w, const struct chaos *chaos)
+{
+    w->chaos = chaos;
 }
 
 void log_writer_stop(struct log_writer *w)

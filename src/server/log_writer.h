@@ -16,6 +16,9 @@ struct mailbox;
 
 /* completions: struct consensus_mail, the consensus half's inbox. Starts the thread. */
 struct log_writer *log_writer_start(struct log_store *log, struct mailbox *completions);
+/* Writes of the thread wait as it says; before the first. */
+struct chaos;
+void log_writer_obey(struct log_writer *w, const struct chaos *chaos);
 /* Writes what is queued, ends the thread. */
 void log_writer_stop(struct log_writer *w);
 

@@ -22,6 +22,7 @@
 #include "kv/state_store.h"
 #include "node/consensus.h"
 #include "node/lease.h"
+#include "server/chaos.h"
 #include "server/config.h"
 #include "server/log_writer.h"
 #include "server/loop.h"
@@ -62,6 +63,7 @@ struct node {
 
     uint8_t session_key[NODE_KEY_SIZE];
     struct sights *sights;
+    struct chaos chaos;
 
     /* written by the consensus loop before is_introduced, read by the data loop after it */
     struct log_identity identity;
@@ -394,6 +396,7 @@ static enum status open_peers(struct node *n, struct error *e)
             .bind_port = (uint16_t)n->config->peer_port,
             .hints = n->config->peer_hints,
             .announce = own_address(n->config),
+            .chaos = &n->chaos,
             .build = {.level = config_level_max(n->config), .version = PACKAGE_VERSION},
             .seed = seed(),
             .wake = wake,
@@ -477,6 +480,7 @@ static enum status open_all(struct node *n, struct log_recovered *recovered, str
     n->data_work = workers_client_new(n->workers);
     n->consensus_work = workers_client_new(n->workers);
     n->log_writer = log_writer_start(n->log, n->to_consensus);
+    log_writer_obey(n->log_writer, &n->chaos);
     loop_watch(n->options.loop, mailbox_fd(n->to_shard));
     loop_watch(n->options.loop, workers_client_fd(n->data_work));
     n->loop = n->options.loop;
@@ -643,6 +647,11 @@ const struct log_identity *node_identity(const struct node *n)
 {
     static const struct log_identity nobody;
     return atomic_load(&n->is_introduced) ? &n->identity : &nobody;
+}
+
+struct chaos *node_chaos(struct node *n)
+{
+    return &n->chaos;
 }
 
 struct sights *node_sights(struct node *n)

@@ -14,6 +14,7 @@
 #include "kv/log_store.h"
 #include "node/shard.h"
 
+struct chaos;
 struct config;
 struct loop;
 struct node;
@@ -61,6 +62,7 @@ uint64_t node_boot(const struct node *n);
 bool node_is_new(const struct node *n); /* a cluster was made at this start (--cluster-init) */
 uint16_t node_peer_port(const struct node *n);
 struct sights *node_sights(struct node *n);
+struct chaos *node_chaos(struct node *n);
 struct log_store *node_log(struct node *n);
 struct workers_port node_workers(struct node *n); /* the data loop's */
 /* When the log had index on this node's disk (boot_us); 0: not yet, or too long ago. */

@@ -8,6 +8,7 @@
  * bounded by HANDSHAKE_BYTES_MAX and HANDSHAKE_MS, those of peers by WIRE_FRAME_MAX; whatever is
  * not understood ends the connection. */
 
+#include "server/chaos.h"
 #include "server/peer_internal.h"
 
 #include <errno.h>
@@ -378,7 +379,7 @@ static void take_frame(struct conn *c, struct reply *r)
         return;
     }
     p->stats.frames_received++;
-    if (p->consensus == NULL)
+    if (p->consensus == NULL || (p->chaos != NULL && chaos_drops_in(p->chaos)))
         return;
     struct block *frame = r->text;
     r->text = NULL;
@@ -663,6 +664,7 @@ enum status peers_open(const struct peers_options *options, struct peers **peers
     p->base = options->base;
     p->identity = options->identity;
     memcpy(p->secret, options->secret, secret_size);
+    p->chaos = options->chaos;
     p->announce = options->announce;
     p->build = options->build;
     prng_seed(&p->prng, options->seed);

@@ -22,6 +22,8 @@ struct peers;
 
 #define PEER_SECRET_MAX 256
 
+struct chaos;
+
 struct peers_options {
     struct event_base *base;        /* of the consensus loop */
     struct log_identity identity;   /* node_id 0: waits to be introduced; see peers_identify */
@@ -32,6 +34,7 @@ struct peers_options {
                                        found at its known address (§3.9 step 4) */
     struct peer_build build;        /* this node's; level >= 1 */
     struct peer_address announce;   /* as other nodes reach bind_port; host "": tell none */
+    const struct chaos *chaos;      /* what frames vanish; NULL: none */
     uint64_t seed;
     /* Something came or changed; a turn is due. Called in event handlers. */
     void (*wake)(void *context);

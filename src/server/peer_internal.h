@@ -74,6 +74,7 @@ struct peers {
     struct peer_build build;
     struct peer_address hints[HINTS_MAX];
     uint32_t hint_count;
+    const struct chaos *chaos;
     struct prng prng;
     void (*wake)(void *context);
     void *context;

@@ -6,6 +6,7 @@
  * Names are resolved by libevent's own resolver, since getaddrinfo() would stop the loop. */
 
 #define _GNU_SOURCE /* memrchr */
+#include "server/chaos.h"
 #include "server/peer_internal.h"
 
 #include <errno.h>
@@ -218,7 +219,7 @@ static void port_send(void *context, uint64_t to, enum peer_channel channel,
     struct peers *p = context;
     const struct link *l = link_find(p, to, channel);
     struct conn *c = l == NULL ? NULL : l->conn;
-    if (c == NULL || c->state != CONN_UP) {
+    if (c == NULL || c->state != CONN_UP || (p->chaos != NULL && chaos_drops_out(p->chaos, to))) {
         p->stats.frames_dropped++;
         return;
     }

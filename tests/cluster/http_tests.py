@@ -509,12 +509,13 @@ def the_log_is_told_with_its_commands():
         node = cluster.nodes[1]
         for i in range(100):
             node.call("SET", "key:%d" % i, "semi; colon")
-        log = api(node, "/api/log?count=200")
-        entries = log["entries"]
+        entries = api(node, "/api/log?from=1&count=200")["entries"]
         assert [e["index"] for e in entries] == list(range(entries[0]["index"], entries[0]["index"] + len(entries)))
-        assert log["last"] == entries[-1]["index"] and log["first"] <= entries[0]["index"]
-        assert entries[0]["kind"] == "config" and entries[0]["commands"][0].startswith("CONFIG voters=1")
-        assert entries[-1]["commands"] == ["db0 SET key:99 semi;\\x20colon"] and entries[-1]["bytes"] > 10
+        log = api(node, "/api/log?count=200")
+        assert log["last"] == log["entries"][-1]["index"] and log["first"] == entries[0]["index"] == 1
+        assert entries[0]["kind"] == "config" and entries[0]["commands"] == ["CONFIG level=2 voters=1"], entries[0]
+        entries = log["entries"]
+        assert [e["commands"] for e in entries if "key:99" in str(e["commands"])][0] == ["db0 SET key:99 semi;\\x20colon"] and entries[-1]["bytes"] > 10
         part = api(node, "/api/log?from=%d&count=3" % (entries[5]["index"]))["entries"]
         assert part == entries[5:8]
         assert len(api(node, "/api/log")["entries"]) == 40
@@ -639,7 +640,7 @@ def what_strangers_pages_send_is_refused():
         for path in ["/api/node", "/api/log", "/api/events"]:
             assert ask(node, path, "POST", body="{}", headers=DELIBERATE)[0] == 405
         assert ask(node, "/api/command")[0] == 405
-        api(node, "/api/chaos", {"action": "kill", "node": 1}, want=501)
+        api(node, "/api/chaos", {"action": "kill", "node": 1}, want=403)
 
 
 def cookie_of(node, user, password):
@@ -874,6 +875,89 @@ def events_are_told_to_those_who_may_run_info():
         wait_until(lambda: listener.ended)
 
 
+def order(node, action, want=200, **more):
+    body = {"action": action, **({"node": node.number} if action != "cut" else {"from": node.number}), **more}
+    return api(node, "/api/chaos", body, want=want)
+
+
+def an_administrator_breaks_the_cluster_and_nothing_acknowledged_is_lost():
+    with HttpCluster(options=["--chaos", "yes"]) as cluster:
+        assert all(api(node, "/api/node")["chaos"] for node in cluster.nodes)
+        written, stop, lock = [], threading.Event(), threading.Lock()
+
+        def write(node):
+            while not stop.is_set():
+                try:
+                    number = node.call("INCR", "counted", timeout=20)
+                    with lock:
+                        written.append(number)
+                except (ReplyError, OSError):
+                    time.sleep(0.05)
+        writers = [threading.Thread(target=write, args=[node]) for node in cluster.nodes]
+        for writer in writers:
+            writer.start()
+        old = cluster.leader()
+        order(old, "isolate")
+        others = [node for node in cluster.nodes if node is not old]
+        wait_until(lambda: any(node.info("raft")["raft_role"] == "leader" for node in others))
+        wait_until(lambda: not api(old, "/api/node")["has_quorum"])
+        count = len(written)
+        wait_until(lambda: len(written) > count)
+        order(old, "heal")
+        wait_until(lambda: old.info("raft")["raft_role"] == "follower" and api(old, "/api/node")["has_quorum"])
+
+        leader = cluster.leader()  # hears, and is not heard by one
+        follower = cluster.followers()[0]
+        order(leader, "cut", to=follower.number)
+        time.sleep(1)
+        count = len(written)
+        wait_until(lambda: len(written) > count)
+        order(leader, "heal")
+
+        slow = cluster.leader()
+        before = samples(slow)
+        order(slow, "slow_disk", ms=30)
+        wait_until(lambda: phase(samples(slow), "persist") > phase(before, "persist") + 5)
+        order(slow, "slow_disk", ms=0)
+
+        victim = cluster.leader()
+        order(victim, "kill")
+        assert victim.process.wait(10) == -9
+        count = len(written)
+        wait_until(lambda: len(written) > count)
+        victim.start()
+        wait_for(victim, "/readyz", 200)
+        stop.set()
+        for writer in writers:
+            writer.join()
+        last = int(cluster.nodes[0].call("GET", "counted"))
+        assert len(set(written)) == len(written) and last >= max(written), (last, max(written))
+        cluster.check_equal()
+
+
+def faults_are_ordered_by_administrators_where_chaos_is_on():
+    with HttpCluster(count=1) as cluster:
+        for action in ["kill", "isolate", "heal"]:
+            assert "chaos yes" in order(cluster.nodes[0], action, want=403)["error"]
+    with HttpCluster(count=2, options=["--chaos", "yes"]) as cluster:
+        node, other = cluster.nodes
+        for body in [{}, {"action": "explode", "node": 1}, {"action": "kill"}, {"action": "kill", "node": "1"},
+                     {"action": "kill", "node": 0}, {"action": "slow_disk", "node": 1, "ms": 999999},
+                     {"action": "cut", "from": 1}, {"action": ["kill"], "node": 1}, {"action": "kill", "node": -1}]:
+            api(node, "/api/chaos", body, want=400)
+        assert "ask node 2" in api(node, "/api/chaos", {"action": "kill", "node": 2}, want=400)["error"]
+        for action in ["start", "pause", "resume", "transfer"]:
+            order(node, action, want=501)
+        assert ask(node, "/api/chaos")[0] == 405
+        node.call("ACL", "SETUSER", "writer", "on", ">secret", "+@all", "-@dangerous", "~*")
+        node.call("CONFIG", "SET", "requirepass", "root's")
+        wait_until(lambda: ask(node, "/api/node")[0] == 401)
+        order(node, "kill", want=401)
+        cookie = cookie_of(node, "writer", "secret")
+        api(node, "/api/chaos", {"action": "kill", "node": 1}, want=403, headers={"Cookie": cookie})
+        assert node.running() and other.running()
+
+
 TESTS = [
     every_figure_of_info_is_a_metric, phases_of_a_write_are_told_where_it_waited, promtool_finds_nothing_wrong_with_metrics,
     without_a_majority_a_node_is_healthy_and_not_ready, a_node_in_no_cluster_is_healthy_and_not_ready,
@@ -886,4 +970,6 @@ TESTS = [
     a_login_holds_on_all_nodes_until_the_password_is_another, files_are_given_from_their_directory_alone,
     messages_and_states_are_told_as_they_happen, listeners_are_bounded_and_harm_nobody,
     a_listener_that_reads_nothing_is_cut_off_and_the_others_go_on, events_are_told_to_those_who_may_run_info,
+    an_administrator_breaks_the_cluster_and_nothing_acknowledged_is_lost,
+    faults_are_ordered_by_administrators_where_chaos_is_on,
 ]
