@@ -154,7 +154,7 @@ static void set_log_options(rocksdb_options_t *o, const struct kv_options *optio
     rocksdb_options_set_max_write_buffer_number(o, 4);
     rocksdb_options_set_disable_auto_compactions(o, 1);
     rocksdb_options_set_wal_recovery_mode(o, RECOVER_POINT_IN_TIME);
-    rocksdb_options_set_compression(o, rocksdb_no_compression);
+    rocksdb_options_set_compression(o, rocksdb_lz4_compression); /* of files, not of the WAL */
     rocksdb_options_set_max_bytes_for_level_base(o, UINT64_MAX / 16); /* all stays in level 1 */
 }
 
