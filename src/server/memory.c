@@ -14,6 +14,13 @@
 #include "keyspace/keyspace.h"
 #include "server/server.h"
 
+#ifdef HAVE_JEMALLOC
+/* Rows lie all over the memory. With pages of 4 KiB most of a look-up is the walk through the page
+ * tables, all the more in a virtual machine. (The allocator reads this name; MALLOC_CONF in the
+ * environment has the last word.) */
+const char *malloc_conf = "thp:always";
+#endif
+
 static uint64_t resident_bytes(void)
 {
     unsigned long long total, resident = 0;

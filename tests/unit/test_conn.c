@@ -3,6 +3,12 @@
 
 #define _GNU_SOURCE /* memmem */
 #include "test.h"
+#ifdef HAVE_CONFIG_H
+#include <config.h>
+#endif
+#ifdef HAVE_JEMALLOC
+#include <jemalloc/jemalloc.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -699,6 +705,21 @@ static void a_watch_that_cannot_be_confirmed_watches_nothing(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* memory.c */
+static void the_allocator_asks_for_large_pages(void **state)
+{
+    (void)state;
+#ifdef HAVE_JEMALLOC
+    const char *thp = NULL;
+    size_t size = sizeof(thp);
+    server_purge_memory();
+    assert_int_equal(mallctl("opt.thp", &thp, &size, NULL, 0), 0);
+    assert_string_equal(thp, "always");
+#else
+    skip();
+#endif
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -738,6 +759,7 @@ int main(void)
         TEST(watched_keys_go_with_their_stamps),
         TEST(a_watched_key_that_came_and_went_fails_the_exec),
         TEST(a_watch_that_cannot_be_confirmed_watches_nothing),
+        TEST(the_allocator_asks_for_large_pages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
