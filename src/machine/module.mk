@@ -10,7 +10,7 @@ libmachine_a_SOURCES = %D%/entry.h %D%/entry.c %D%/machine.h %D%/machine_interna
 libmachine_a_CFLAGS = $(AM_CFLAGS) $(LUA_CFLAGS)
 
 MACHINE_TESTS = tests/unit/test_entry tests/unit/test_machine tests/unit/test_machine_same \
-	tests/unit/test_waiters tests/unit/test_script tests/unit/test_verify tests/fuzz/fuzz_entry
+	tests/unit/test_waiters tests/unit/test_script tests/unit/test_verify tests/fuzz/fuzz_entry tests/fuzz/fuzz_script
 check_PROGRAMS += $(MACHINE_TESTS)
 
 tests_unit_test_entry_SOURCES = tests/unit/test_entry.c tests/unit/test.h
@@ -22,6 +22,13 @@ tests_fuzz_fuzz_entry_LDADD = libmachine.a libbase.a
 
 MACHINE_LIBS = libmachine.a libcommand.a libkeyspace.a libkv.a libresp.a libbase.a $(ROCKSDB_LIBS) \
 	$(LUA_LIBS) -lm
+
+tests_fuzz_fuzz_script_SOURCES = tests/fuzz/fuzz_script.c tests/fuzz/fuzz.h tests/fuzz/fuzz.c \
+	tests/unit/machine_world.h tests/unit/machine_world.c
+tests_fuzz_fuzz_script_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/fuzz -I$(top_srcdir)/tests/unit
+tests_fuzz_fuzz_script_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_fuzz_fuzz_script_LDADD = $(MACHINE_LIBS) $(CMOCKA_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/script
 
 tests_unit_test_machine_SOURCES = tests/unit/test_machine.c tests/unit/machine_world.h \
 	tests/unit/machine_world.c tests/unit/test.h

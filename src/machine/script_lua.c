@@ -14,6 +14,7 @@
 
 #define FIRST_STRING_TABLE (32 * sizeof(void *)) /* Lua's MINSTRTABSIZE */
 #define CONCAT_PROBE 7777       /* bytes that are concatenated once, to find the buffer */
+#define STRING_HEAD 24          /* of a string in Lua 5.1, before its bytes and a NUL */
 #define CHARGED_BLOCK 4096      /* smaller blocks are paid for by the instructions around them */
 #define LARGE_BLOCK ((size_t)1 << 20)
 #define CACHED_MAX 500          /* compiled scripts */
@@ -26,7 +27,7 @@
 
 static size_t counted_bytes(const struct script_engine *e)
 {
-    return e->bytes - e->string_table_size - e->concat_buffer_size;
+    return e->bytes - e->string_table_size - e->concat_buffer_size + e->found_bytes;
 }
 
 static void hook(lua_State *L, lua_Debug *ar);
@@ -36,6 +37,13 @@ static void look_soon(struct script_engine *e)
 {
     if (e->running != NULL)
         lua_sethook(e->running, hook, LUA_MASKCOUNT, 1);
+}
+
+static void look_if_due(struct script_engine *e, size_t size)
+{
+    if (size >= LARGE_BLOCK || e->spent >= MIN(e->check_at, e->spent_max) ||
+        counted_bytes(e) > e->collect_at)
+        look_soon(e);
 }
 
 static void note_block(struct script_engine *e, void *block, size_t old_size, size_t size)
@@ -48,13 +56,15 @@ static void note_block(struct script_engine *e, void *block, size_t old_size, si
     }
     e->newest = block;
     e->newest_size = size;
+    if (old_size == 0 && size == e->string_block && !e->string_is_made) {
+        e->string_is_made = true; /* __wrap_luaS_newlstr() charges it */
+        return;
+    }
     if (size >= CHARGED_BLOCK && size > old_size) {
         e->newest_charge = size / CHARGE_BYTES;
         e->spent += e->newest_charge;
     }
-    if (size >= LARGE_BLOCK || e->spent >= MIN(e->check_at, e->spent_max) ||
-        counted_bytes(e) > e->collect_at)
-        look_soon(e);
+    look_if_due(e, size);
 }
 
 static void free_block(struct script_engine *e, void *block, size_t size)
@@ -89,6 +99,31 @@ static void *allocate(void *context, void *block, size_t old_size, size_t size)
     }
     note_block(e, fresh, old_size, size);
     return fresh;
+}
+
+/* Lua makes no string twice: one that an earlier run has left, perhaps a read of this node alone,
+ * is found, and costs nothing. So that a run comes to its end at the same place on every node, each
+ * string is paid for here, and counted, found or made. (The linker gives Lua this in place of its
+ * own: configure.ac.) */
+void *__real_luaS_newlstr(lua_State *L, const char *text, size_t size);
+void *__wrap_luaS_newlstr(lua_State *L, const char *text, size_t size);
+
+void *__wrap_luaS_newlstr(lua_State *L, const char *text, size_t size)
+{
+    struct script_engine *e = engine_of(L);
+    const size_t block = STRING_HEAD + size + 1;
+    if (size > e->block_max || block > e->block_max)
+        lua_newuserdata(L, size); /* "not enough memory", also where it would be found */
+    e->string_block = block;
+    e->string_is_made = false;
+    void *string = __real_luaS_newlstr(L, text, size);
+    if (!e->string_is_made)
+        e->found_bytes += block;
+    e->string_block = 0;
+    if (block >= CHARGED_BLOCK)
+        e->spent += block / CHARGE_BYTES;
+    look_if_due(e, block);
+    return string;
 }
 
 static void forget_compiled(struct script_engine *e, lua_State *L)
@@ -130,6 +165,7 @@ static void memory_step(struct script_engine *e, lua_State *L)
 {
     forget_compiled(e, L);
     collect(e, L);
+    e->found_bytes = 0; /* what is live was counted, what was left is gone */
     const size_t live = counted_bytes(e);
     e->has_collected = true;
     e->collect_at = MAX(e->memory_max / 2, live + e->memory_max / 8);
@@ -380,16 +416,22 @@ static void push_strings(lua_State *L, const struct bytes *strings, uint32_t cou
     }
 }
 
+static void begin_counts(struct script_engine *e)
+{
+    e->block_max = e->memory_max / 4;
+    e->found_bytes = e->string_block = 0;
+    e->collect_at = counted_bytes(e) + e->memory_max / 2;
+    e->spent = 0;
+    e->check_at = CHECK_STEP;
+}
+
 static void set_limits(struct script_engine *e, const struct script_run *run)
 {
     const struct settings *settings = run->outer->settings;
     const bool may_be_killed = keyspace_is_read_only(run->outer->keyspace);
     e->spent_max = may_be_killed ? UINT64_MAX : settings->script_instructions_max;
     e->memory_max = settings->script_memory_max;
-    e->block_max = e->memory_max / 4;
-    e->collect_at = counted_bytes(e) + e->memory_max / 2;
-    e->spent = 0;
-    e->check_at = CHECK_STEP;
+    begin_counts(e);
 }
 
 static void begin_run(struct script_engine *e, lua_State *L)
@@ -539,10 +581,7 @@ static int load_on_thread(lua_State *L)
     lua_setfield(L, LUA_REGISTRYINDEX, FUNCTIONS);
     e->spent_max = library->instructions_max;
     e->memory_max = library->memory_max;
-    e->block_max = e->memory_max / 4;
-    e->collect_at = counted_bytes(e) + e->memory_max / 2;
-    e->spent = 0;
-    e->check_at = CHECK_STEP;
+    begin_counts(e);
     lua_show_globals(L, true);
     begin_run(e, L);
     const int status = lua_pcall(L, 0, 0, 1);
