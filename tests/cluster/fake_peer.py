@@ -14,6 +14,7 @@ import threading
 FROM, TO, INCARNATION, CHANNEL, PORT = 20, 28, 36, 44, 77  # offsets in a hello
 DATA = 1
 RAFT, OFFER, CHUNK, ACK = 1, 9, 10, 11
+BUILD = struct.pack("<IB", 2, 4) + b"fake"  # feature level and version, at the end of a challenge
 
 
 def crc32c(data):
@@ -107,7 +108,7 @@ class FakePeer:
         wire = Wire(connection)
         try:
             _, hello = wire.words()
-            challenge = struct.pack("<Q", self.node_id) + os.urandom(32)
+            challenge = struct.pack("<Q", self.node_id) + os.urandom(32) + BUILD
             wire.send(b"AVOW.CHALLENGE", challenge)
             wire.words()
             wire.send(b"AVOW.WELCOME", prove(self.secret, b"listener", hello, challenge))

@@ -18,7 +18,7 @@ TERM = 1000
 
 
 def members(cluster, next_node=4):
-    payload = struct.pack("<BQB", 1, next_node, len(cluster.nodes))
+    payload = struct.pack("<BIQB", 2, 2, next_node, len(cluster.nodes))  # of feature level 2
     for number, node in enumerate(cluster.nodes, 1):
         host = node.host.encode()
         payload += struct.pack("<QBHB", number, 1, node.port + 10000, len(host)) + host
@@ -135,7 +135,7 @@ def forge_contents(forger, true):
 
 
 def members_of_other(config):
-    return config[:1] + struct.pack("<Q", 9) + config[9:]
+    return config[:5] + struct.pack("<Q", 9) + config[13:]
 
 
 def damage_on_the_way_is_mended(forger, true):
