@@ -513,7 +513,8 @@ def the_log_is_told_with_its_commands():
         assert [e["index"] for e in entries] == list(range(entries[0]["index"], entries[0]["index"] + len(entries)))
         log = api(node, "/api/log?count=200")
         assert log["last"] == log["entries"][-1]["index"] and log["first"] == entries[0]["index"] == 1
-        assert entries[0]["kind"] == "config" and entries[0]["commands"] == ["CONFIG level=2 voters=1"], entries[0]
+        assert entries[0]["kind"] == "config" and len(entries[0]["commands"]) == 1, entries[0]
+        assert entries[0]["commands"][0].startswith("CONFIG level=2 voters=1 1=127.0.0.1:"), entries[0]
         entries = log["entries"]
         assert [e["commands"] for e in entries if "key:99" in str(e["commands"])][0] == ["db0 SET key:99 semi;\\x20colon"] and entries[-1]["bytes"] > 10
         part = api(node, "/api/log?from=%d&count=3" % (entries[5]["index"]))["entries"]
@@ -577,8 +578,9 @@ def the_steps_of_a_write_are_told_in_their_order():
                 assert times["proposed"] <= times.get("persisted", times["proposed"]) <= times["applied"], steps
                 indexes = {step["index"] for step in steps if "index" in step}
                 assert len(indexes) == 1
-                entry = api(node, "/api/log?from=%d&count=1" % indexes.pop())["entries"][0]
-                assert entry["commands"] == ["db0 SET k %d" % i]
+                path = "/api/log?from=%d&count=1" % indexes.pop()
+                wait_until(lambda: api(node, path)["entries"])  # others may have committed it before it is on this disk
+                assert api(node, path)["entries"][0]["commands"] == ["db0 SET k %d" % i]
             steps = api(node, "/api/command", {"argv": ["GET", "k"]})["steps"]
             assert [step["step"] for step in steps] == ["received", "answered"]
             steps = api(node, "/api/command", {"argv": ["INCRBY", "k", "x"]})["steps"]
