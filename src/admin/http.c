@@ -161,6 +161,7 @@ static void set_busy(struct http *h, struct evhttp_request *request, bool is_bus
     if (client == NULL)
         return;
     client->is_busy = is_busy;
+    client->is_stream = false; /* until http_set_stream() */
     client->seen_us = clock_boot_us();
 }
 
