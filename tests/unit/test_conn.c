@@ -714,6 +714,8 @@ static void the_allocator_asks_for_large_pages(void **state)
     size_t size = sizeof(thp);
     server_purge_memory();
     assert_int_equal(mallctl("opt.thp", &thp, &size, NULL, 0), 0);
+    if (strcmp(thp, "not supported") == 0) /* by this kernel */
+        skip();
     assert_string_equal(thp, "always");
 #else
     skip();
