@@ -86,19 +86,31 @@ static void on_resolved(int outcome, struct evutil_addrinfo *found, void *contex
     evutil_freeaddrinfo(found);
 }
 
+/* Names are asked for as they are written, not in a random mixture of large and small letters: that
+ * makes answers harder to forge, but some name servers (podman's) know them in small ones only. A
+ * peer proves who it is by the secret. */
+static struct evdns_base *resolver_new(struct event_base *base)
+{
+    struct evdns_base *dns = evdns_base_new(base, EVDNS_BASE_INITIALIZE_NAMESERVERS |
+                                                  EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+    if (dns != NULL && evdns_base_set_option(dns, "randomize-case:", "0") != 0)
+        log_warn("peer", "the resolver does not take an option", "option=randomize-case");
+    return dns;
+}
+
 static void link_resolve(struct link *l)
 {
     struct peers *p = l->peers;
     if (p->dns == NULL)
-        p->dns = evdns_base_new(p->base, EVDNS_BASE_INITIALIZE_NAMESERVERS |
-                                         EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+        p->dns = resolver_new(p->base);
     if (p->dns == NULL) {
         link_lost(l, false, false, "names cannot be resolved here");
         return;
     }
     char service[8];
     snprintf(service, sizeof(service), "%u", (unsigned)l->dialed.port);
-    const struct evutil_addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    const struct evutil_addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
+                                          .ai_flags = EVUTIL_AI_ADDRCONFIG};
     /* It may call back at once, with l->resolving to be NULL then. */
     struct evdns_getaddrinfo_request *request =
         evdns_getaddrinfo(p->dns, l->dialed.host, service, &hints, on_resolved, l);
