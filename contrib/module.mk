@@ -5,6 +5,9 @@ monitoringdir = $(exampledir)/monitoring
 dist_monitoring_DATA = %D%/monitoring/prometheus.yml %D%/monitoring/avow-alerts.yml \
 	%D%/monitoring/avow-grafana.json
 EXTRA_DIST += %D%/monitoring/avow-alerts-test.yml
+kubernetesdir = $(exampledir)/kubernetes
+dist_kubernetes_DATA = %D%/kubernetes/avow.yaml
+EXTRA_DIST += Dockerfile .dockerignore compose.yaml %D%/avow-container
 
 # Only where it is asked for: a default of make install must not leave the prefix.
 if HAVE_SYSTEMD

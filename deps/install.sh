@@ -12,7 +12,7 @@ build="gcc make autoconf automake pkg-config libevent-dev libhiredis-dev libjson
        libmpfr-dev libcmocka-dev libjemalloc-dev liblua5.1-0-dev redis-tools"
 test_only="python3 python3-redis iproute2 tcl dpkg-dev mandoc bsdextrautils"
 ship_only="debhelper debootstrap systemd iproute2 python3 podman podman-compose
-           netavark aardvark-dns runc buildah prometheus"
+           netavark aardvark-dns runc buildah prometheus python3-kubernetes python3-yaml"
 node=""
 command -v node >/dev/null && command -v npm >/dev/null || # from elsewhere, perhaps, which excludes the package
     node="nodejs npm"

@@ -79,7 +79,8 @@ static bool is_own_host(const struct server *s, const struct visitor *v)
         return false;
     snprintf(host, sizeof(host), "%.*s", (int)given.size, (const char *)given.data);
     if (inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1 ||
-        strcmp(host, "localhost") == 0 || strcmp(host, s->config.announce_host) == 0)
+        strcmp(host, "localhost") == 0 || strcmp(host, s->config.announce_host) == 0 ||
+        strcmp(host, s->config.announce_http_host) == 0)
         return true;
     for (uint32_t i = 0; i < s->consensus.member_count; i++)
         if (strcmp(host, s->consensus.members[i].address.host) == 0)

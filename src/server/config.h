@@ -57,6 +57,7 @@ struct config {
     int64_t port, peer_port; /* peer_port 0: port + 10000 */
     const char *announce_host;
     int64_t announce_port, announce_peer_port; /* 0: as port, peer_port */
+    const char *announce_http_host; /* "": announce_host */
     int64_t http_port, announce_http_port; /* 0: none; as http_port */
     const char *http_bind; /* "": as bind */
     const char *http_dir;  /* "": the installed one */

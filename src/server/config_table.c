@@ -70,6 +70,7 @@ const struct config_row config_rows[] = {
     INT("announce-port", announce_port, "0", 0, 65535, FIXED),
     INT("http-port", http_port, "0", 0, 65535, FIXED),
     STRING("http-bind", http_bind, "", FIXED | CONFIG_WORDS),
+    STRING("announce-http-host", announce_http_host, "", FIXED),
     INT("announce-http-port", announce_http_port, "0", 0, 65535, FIXED),
     STRING("http-dir", http_dir, "", FIXED),
     BOOL("chaos", chaos, "no", FIXED),

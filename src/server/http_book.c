@@ -28,7 +28,9 @@ static struct http_place own_place(const struct server *s)
 {
     const struct config *config = &s->config;
     struct http_place place = {.node = node_id(s->node)};
-    snprintf(place.host, sizeof(place.host), "%s", config->announce_host);
+    const char *host = *config->announce_http_host != '\0' ? config->announce_http_host
+                                                           : config->announce_host;
+    snprintf(place.host, sizeof(place.host), "%s", host);
     place.client_port = announced(config->announce_port, config->port);
     if (config->http_port != 0)
         place.port = announced(config->announce_http_port, config->http_port);

@@ -502,6 +502,14 @@ def every_node_tells_its_view_and_where_the_others_are():
         for node in others:
             node.start()
         wait_for(one, "/readyz", 200)
+        # In a container, or behind a proxy: browsers know it by another name than its peers do.
+        others[0].terminate()
+        others[0].start("--announce-http-host", "page.example", "--announce-http-port", "8001")
+        for node in cluster.nodes:
+            wait_until(lambda node=node: [m.get("http") for m in api(node, "/api/node")["members"]][1] ==
+                       "http://page.example:8001")
+        api(others[0], "/api/node", headers={"Host": "page.example:8001"})
+        api(one, "/api/node", headers={"Host": "page.example:8001"}, want=403)
 
 
 def the_log_is_told_with_its_commands():

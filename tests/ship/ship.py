@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.join(TOP, "tests", "cluster"))
 from avow import Client, ReplyError  # noqa: E402, F401 -- for the tests
 
 SUITE, MIRROR = "bookworm", os.environ.get("AVOW_MIRROR", "http://deb.debian.org/debian")
-QUIET_APT = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
+QUIET_APT = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
 
 
 def need(*programs):
@@ -30,10 +30,10 @@ def need(*programs):
         sys.exit(77)
 
 
-def run(*words, want=0, cwd=None, says=(), timeout=600, env=None):
+def run(*words, want=0, cwd=None, says=(), timeout=600):
     """stdout and stderr together; fails unless it ends with want (None: any)."""
     done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True,
-                          errors="replace", cwd=cwd, timeout=timeout, env=env or QUIET_APT)
+                          errors="replace", cwd=cwd, timeout=timeout, env={**os.environ, **QUIET_APT})
     assert want is None or done.returncode == want, "%s: %d\n%s" % (" ".join(words), done.returncode, done.stdout[-4000:])
     for text in says:
         assert text in done.stdout, "%s does not say %r:\n%s" % (" ".join(words), text, done.stdout)
