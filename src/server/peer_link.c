@@ -186,6 +186,8 @@ void links_dial_now(struct peers *p, uint64_t to)
         struct link *l = p->links[i];
         if (l->to != to || (l->conn != NULL && l->conn->state != CONN_CONNECTING))
             continue;
+        if (l->resolving != NULL)
+            continue; /* it is about to be dialed: a second time would be one too many */
         if (l->conn != NULL)
             peer_conn_free(l->conn);
         l->conn = NULL;
