@@ -9,7 +9,7 @@ libnode_a_SOURCES += %D%/consensus.h %D%/consensus_internal.h %D%/consensus_part
 libnode_a_SOURCES += %D%/phases.h %D%/shard.h %D%/shard_internal.h %D%/shard.c %D%/batch.h %D%/batch.c \
 	%D%/propose.c %D%/apply_loop.c %D%/relay.h %D%/relay.c %D%/reads.c %D%/expiry.c %D%/flush.c %D%/install.c %D%/blocked.c
 
-NODE_TESTS = tests/unit/test_shard tests/unit/test_shard_random tests/unit/test_blocked tests/unit/test_relay
+NODE_TESTS = tests/unit/test_shard tests/unit/test_shard_random tests/unit/test_blocked tests/unit/test_relay tests/unit/test_room
 check_PROGRAMS += $(NODE_TESTS)
 NODE_LIBS = libnode.a libraft.a $(MACHINE_LIBS)
 
@@ -22,6 +22,11 @@ tests_unit_test_shard_random_SOURCES = tests/unit/test_shard_random.c tests/unit
 	tests/unit/shard_world.c tests/unit/test.h
 tests_unit_test_shard_random_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_shard_random_LDADD = $(NODE_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_room_SOURCES = tests/unit/test_room.c tests/unit/shard_world.h \
+	tests/unit/shard_world.c tests/unit/test.h
+tests_unit_test_room_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_room_LDADD = $(NODE_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_blocked_SOURCES = tests/unit/test_blocked.c tests/unit/shard_world.h \
 	tests/unit/shard_world.c tests/unit/test.h

@@ -27,14 +27,39 @@
 #define WINDOW_MAX 16             /* own blocks under way on slow networks */
 #define LINGER_US_MAX 300         /* for those who were answered together to come back */
 #define BYTES_IN_FLIGHT_MAX ((uint64_t)64 << 20)
+#define PROBE_BYTES_MAX ((uint64_t)1 << 20)
 #define REQUESTS_IN_FLIGHT_MAX ((uint64_t)1 << 20)
 
 /* --- in --------------------------------------------------------------------------------------- */
 
+/* Where the time of a request was over and none was done since, a few are let in to find out
+ * whether a majority is back. */
+static bool is_crowded(const struct shard *s)
+{
+    return s->pool.bytes >= (s->stalled ? PROBE_BYTES_MAX : BYTES_IN_FLIGHT_MAX) ||
+           s->pool.requests >= REQUESTS_IN_FLIGHT_MAX;
+}
+
 bool shard_has_room(const struct shard *s)
 {
-    return s->pool.bytes < BYTES_IN_FLIGHT_MAX && s->pool.requests < REQUESTS_IN_FLIGHT_MAX &&
-           !cache_is_pressed(s->cache);
+    return !is_crowded(s) && !cache_is_pressed(s->cache);
+}
+
+enum shard_room shard_room(const struct shard *s)
+{
+    if (shard_has_room(s))
+        return ROOM_NOW;
+    if (s->pressed_us != NEVER && s->now_us >= s->pressed_us + s->o.quorum_wait_ms * 1000)
+        return ROOM_NO_FLUSH;
+    return s->stalled && is_crowded(s) ? ROOM_NO_QUORUM : ROOM_LATER;
+}
+
+static void note_pressure(struct shard *s)
+{
+    if (!cache_is_pressed(s->cache))
+        s->pressed_us = NEVER;
+    else if (s->pressed_us == NEVER)
+        s->pressed_us = s->now_us;
 }
 
 static struct batch *last_unsealed(const struct shard *s)
@@ -329,6 +354,7 @@ void propose_settle(struct shard *s, struct batch *b)
     queue_remove(&b->node);
     unseal_count(s, b);
     s->settled_number = b->number;
+    s->stalled = false;
     note_round(s, b);
     if (b->is_part)
         refresh_parts(s);
@@ -410,6 +436,7 @@ static void withdraw(struct shard *s)
             drop(s, b);
         }
         refuse_all(s, gone, error);
+        s->stalled = true;
     }
 }
 
@@ -422,8 +449,10 @@ static void give_up(struct shard *s)
              " ms, may or may not have been executed",
              s->o.quorum_wait_ms);
     for (struct batch *b = first_sealed(s); b != NULL; b = next_sealed(s, b)) {
-        while (b->done < b->count && shard_deadline(s, batch_record(b, b->done)) <= s->now_us)
+        while (b->done < b->count && shard_deadline(s, batch_record(b, b->done)) <= s->now_us) {
+            s->stalled = true;
             shard_refuse(s, batch_record(b, b->done++), error);
+        }
         if (b->done < b->count)
             return;
     }
@@ -431,6 +460,7 @@ static void give_up(struct shard *s)
 
 void propose_timeouts(struct shard *s)
 {
+    note_pressure(s);
     withdraw(s);
     give_up(s);
 }

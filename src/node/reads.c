@@ -326,6 +326,7 @@ static bool run_batch(struct shard *s, struct batch *b, enum run_mode mode, stru
     if (later != NULL)
         wait_for_expiry(s, later);
     arena_reset(&s->arena);
+    s->stalled = false;
     return b->done == b->count;
 }
 

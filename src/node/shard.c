@@ -45,6 +45,7 @@ static struct shard *shard_new(const struct shard_options *options)
     relay_open(s);
     s->next_number = 1;
     s->next_read_id = 1;
+    s->pressed_us = NEVER;
     return s;
 }
 
@@ -340,6 +341,7 @@ void shard_status(const struct shard *s, struct shard_status *status)
         .service = s->service,
         .level = machine_level(s->machine),
         .ready = s->ready,
+        .room = shard_room(s),
         .requests_in_flight = s->pool.requests,
         .bytes_in_flight = s->pool.bytes,
         .batches = s->batches,

@@ -104,6 +104,16 @@ bool shard_read(struct shard *s, const struct request *request, struct reply_slo
                 bool stale);
 bool shard_has_room(const struct shard *s);
 
+/* Whether more requests are taken. Where room does not come for quorum-wait-ms, nobody is kept
+ * waiting for it: requests are to be refused, which were not executed then. */
+enum shard_room {
+    ROOM_NOW,
+    ROOM_LATER,     /* soon, as far as anybody knows: clients are not read meanwhile */
+    ROOM_NO_QUORUM, /* nothing of what is in flight gets done */
+    ROOM_NO_FLUSH,  /* the cache is full of changes, and the disk does not take them */
+};
+enum shard_room shard_room(const struct shard *s);
+
 /* The client is gone: its reply has no reader. What was sent to the log still happens. */
 void shard_forget(struct shard *s, struct reply_slot *slot);
 
@@ -147,6 +157,7 @@ struct shard_status {
     uint64_t applied_index, applied_term, clock_ms, durable_applied, digest;
     uint64_t leader, term;
     uint8_t role;
+    enum shard_room room;
     uint8_t space, space_own; /* enum space_level: what is refused, and by our own disk alone */
     uint8_t service; /* enum service */
     uint32_t level;  /* feature level, as applied */

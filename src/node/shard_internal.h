@@ -60,13 +60,14 @@ struct shard {
     uint8_t space, space_own, service;
     bool contacted, ready;
     uint64_t contact_index;
-
     /* propose.c */
     struct queue unsealed; /* struct batch; the last one may be open */
     struct queue sealed;   /* struct batch, by number; the first is applied next */
     uint32_t sealed_count;
     uint64_t sealed_requests, sealed_bytes;
     uint64_t next_number, settled_number, linger_until_us;
+    uint64_t pressed_us;   /* since when the cache is full of changes; NEVER: it is not */
+    bool stalled;          /* a request's time was over, and none was done since */
     uint64_t round_us;     /* from seal to apply, smoothed */
     uint32_t linger_count; /* requests that are expected back until then */
     struct batch *applying; /* of the entry being applied; NULL: not ours */
@@ -105,7 +106,6 @@ struct shard {
 
     struct install install;
     struct relay relay;
-
     /* blocked.c */
     struct queue blocked;       /* struct blocked */
     struct heap blocked_due;
@@ -137,7 +137,7 @@ struct batch *propose_internal(struct shard *s, const struct request *r);
 void propose_again(struct shard *s, const struct request *r, struct pending *record);
 /* A request that was a read until now (read_moves), whether there is room or not. */
 void propose_moved(struct shard *s, const struct request *r, struct reply_slot *slot);
-void propose_timeouts(struct shard *s);
+void propose_timeouts(struct shard *s); /* and since when nothing gets on */
 void propose_seal_anew(struct shard *s); /* a newer term was applied: §3.1 step 11 */
 void propose_close(struct shard *s);
 struct batch *propose_applying(struct shard *s, uint64_t number); /* the sealed batch, or NULL */

@@ -325,6 +325,7 @@ void conn_close(struct conn *c, const char *why)
     queue_remove(&c->node);
     queue_push_back(&c->server->dead, &c->node);
     c->server->conn_count--;
+    intake_note(c);
 }
 
 void conns_reap(struct server *s)
@@ -333,6 +334,7 @@ void conns_reap(struct server *s)
     while ((node = queue_pop_front(&s->dead)) != NULL) {
         struct conn *c = container_of(node, struct conn, node);
         buf_clear(&c->in);
+        intake_note(c);
         buf_clear(&c->out);
         buf_clear(&c->pushes);
         buf_clear(&c->watching);
@@ -563,7 +565,8 @@ static void read_ahead(struct conn *c)
 static void watch_socket(struct conn *c)
 {
     const bool may_read = c->blocked != NULL ? c->in.size < CONN_READ_SIZE
-                                             : !c->waits && may_take_requests(c);
+                                             : !c->waits && may_take_requests(c) &&
+                                                   intake_may_read(c);
     const bool wanted = !c->is_dead && !c->closes && may_read;
     if (c->is_dead || wanted == c->reads_enabled)
         return;
@@ -592,11 +595,12 @@ static bool conn_turn(struct conn *c)
     } else if (c->waits) {
         c->waits = false;
         more = parse_own(c);
-    } else if (c->is_readable) {
+    } else if (c->is_readable && intake_may_read(c)) {
         c->is_readable = false;
         c->server->stats.reads++;
         more = c->in.size > 0 ? read_into_own(c) : read_into_shared(c);
     }
+    intake_note(c);
     watch_socket(c);
     return more;
 }

@@ -66,6 +66,8 @@ struct conn {
     struct queue_node node;       /* all connections */
     struct queue_node ready_node; /* those with something to do in this turn */
     struct queue_node out_node;   /* those with something to send */
+    struct queue_node intake_node; /* those with much unparsed (intake.h) */
+    size_t intake_bytes;          /* as counted there */
     struct stream stream;
     struct event read_event, write_event;
     struct event close_event; /* while blocked, when little is read */
@@ -94,7 +96,7 @@ struct conn {
     struct steps *steps; /* its write is followed (steps.h); NULL: it is not */
 
     bool is_readable, reads_enabled, writes_enabled;
-    bool is_ready, has_output;  /* is in the queue of that name */
+    bool is_ready, has_output, is_large; /* is in the queue of that name */
     bool waits;                 /* a request stays unparsed until slots drain, or room comes */
     bool in_barrier;            /* a request that must run alone has not been answered yet */
     bool closes;                /* after what is queued was sent */

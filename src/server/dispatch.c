@@ -7,6 +7,7 @@
 #include "resp/resp_write.h"
 #include "server/local.h"
 #include "server/pause.h"
+#include "server/refusal.h"
 #include "server/route.h"
 #include "server/secrets.h"
 
@@ -235,50 +236,8 @@ static struct request plain_request(const struct incoming *in, uint32_t db)
                             .args = in->parsed, .arg_count = in->arg_count};
 }
 
-/* --- a disk that is nearly full (§6.4) -------------------------------------------------------- */
-
-/* Why this node serves nobody any more: ask another one. */
-static const char *service_text(const struct server *s)
-{
-    return s->status.service == SERVICE_REMOVED
-               ? "CLUSTERDOWN this node was removed from its cluster, not executed: use a member"
-               : "CLUSTERDOWN this node is quarantined, since its state differs from what a "
-                 "majority has, not executed: use another node (RAFT DOCTOR says what to do)";
-}
-
-/* Whether commands with these flags are refused; deletes go on while there is a little room. */
-static bool lacks_space(const struct server *s, uint32_t flags)
-{
-    if (s->status.space == SPACE_PLENTY || !(flags & CMD_WRITE))
-        return false;
-    return s->status.space == SPACE_NONE || (flags & CMD_DENY_OOM) != 0;
-}
-
-#define SPACE_OWN                                                                           \
-    "MISCONF the disk of this node is nearly full, the command was not executed: free space " \
-    "there (disk-reserve, INFO raft)"
-#define SPACE_OTHERS                                                                        \
-    "MISCONF the disks of the cluster are nearly full, the command was not executed: free " \
-    "space there (disk-reserve, INFO raft of each node)"
-#define SPACE_EXEC "EXECABORT Transaction discarded because of: "
-
 #define LEVEL_TEXT "ERR this command is there when all members run the newer version, and the " \
                    "feature level of the cluster has risen (RAFT DOCTOR)"
-
-static bool is_own_disk(const struct server *s)
-{
-    return s->status.space_own == s->status.space;
-}
-
-static const char *space_text(const struct server *s)
-{
-    return is_own_disk(s) ? SPACE_OWN : SPACE_OTHERS;
-}
-
-static const char *space_exec_text(const struct server *s)
-{
-    return is_own_disk(s) ? SPACE_EXEC SPACE_OWN : SPACE_EXEC SPACE_OTHERS;
-}
 
 /* --- transactions ----------------------------------------------------------------------------- */
 
@@ -373,12 +332,16 @@ static enum dispatch dispatch_exec(struct incoming *in)
         return answer_error(
             in, BYTES("EXECABORT Transaction discarded because of previous errors."));
     }
-    if (lacks_space(in->conn->server, session->flags_any)) {
+    if (refusal_lacks_space(in->conn->server, session->flags_any)) {
         session_multi_end(session);
-        return answer_error(in, bytes_from_string(space_exec_text(in->conn->server)));
+        return answer_error(in, bytes_from_string(refusal_space_exec(in->conn->server)));
     }
     if (session->queue_count == 0 && session->watch_count == 0)
         return exec_nothing(in, false);
+    if (refusal_room(in->conn->server) != NULL) {
+        session_multi_end(session);
+        return answer_error(in, bytes_from_string(refusal_room(in->conn->server)));
+    }
     struct request request;
     session_exec_request(session, &in->conn->server->arena, &request);
     const bool is_barrier = session->watch_count > 0 || session->flags_any & CMD_LOCAL;
@@ -509,14 +472,16 @@ static bool needs_state(const struct command *c)
 static const char *state_refusal(const struct server *s, const struct command *c)
 {
     if (s->status.service != SERVICE_FULL && !(c->flags & CMD_LOCAL) && needs_state(c))
-        return service_text(s);
+        return refusal_service(s);
     if (!s->is_ready && needs_state(c))
         return s->shard == NULL
                    ? "LOADING this node belongs to no cluster yet: RAFT ADD it on a member"
                    : "LOADING Redis is loading the dataset in memory";
     if (command_at_level(c, s->status.level) == NULL)
         return LEVEL_TEXT;
-    return lacks_space(s, c->flags) ? space_text(s) : NULL;
+    if (refusal_lacks_space(s, c->flags))
+        return refusal_space(s);
+    return (c->flags & CMD_LOCAL) || !needs_state(c) ? NULL : refusal_room(s);
 }
 
 /* What may be said before anything is looked at in the session's state; false: it was answered. */
@@ -622,8 +587,8 @@ static enum dispatch dispatch_script(struct incoming *in)
     } else if (way == SCRIPT_TRY_READ && c->writes_in_flight > 0) {
         return DISPATCH_LATER; /* it must see them, and may have to follow them */
     } else if (way == SCRIPT_TO_LOG) {
-        if (lacks_space(s, CMD_WRITE | CMD_DENY_OOM))
-            return reject_text(in, space_text(s));
+        if (refusal_lacks_space(s, CMD_WRITE | CMD_DENY_OOM))
+            return reject_text(in, refusal_space(s));
         request.flags = 0;
         machine_script_shorten(m, &request, &s->arena);
         outcome = dispatch_write(in, &request);
@@ -633,7 +598,7 @@ static enum dispatch dispatch_script(struct incoming *in)
             return DISPATCH_REWIND;
         outcome = alone(in, submit(in, &request, route_read));
     }
-    if (store && outcome == DISPATCH_TAKEN && !lacks_space(s, CMD_WRITE | CMD_DENY_OOM))
+    if (store && outcome == DISPATCH_TAKEN && !refusal_lacks_space(s, CMD_WRITE | CMD_DENY_OOM))
         shard_write(s->shard, &storing, NULL);
     return outcome;
 }
@@ -641,7 +606,7 @@ static enum dispatch dispatch_script(struct incoming *in)
 const char *dispatch_moves(struct slot *slot)
 {
     const struct server *s = slot->conn->server;
-    return lacks_space(s, CMD_WRITE | CMD_DENY_OOM) ? space_text(s) : NULL;
+    return refusal_lacks_space(s, CMD_WRITE | CMD_DENY_OOM) ? refusal_space(s) : NULL;
 }
 
 /* A command of its own, outside of MULTI. */

@@ -165,7 +165,7 @@ static void look_at_shard(struct server *s)
                  (unsigned long long)status->applied_index);
         conns_resume(s);
     }
-    if (s->is_full && shard_has_room(s->shard)) {
+    if (s->is_full && status->room != ROOM_LATER) {
         s->is_full = false;
         conns_resume(s);
     }
@@ -214,6 +214,7 @@ uint64_t server_turn(struct server *s)
         s->shard = node_shard(s->node);
     if (s->guest.turn != NULL)
         s->guest.turn(s, s->guest.context);
+    intake_turn(s);
     bool busy = conns_turn(s);
     listener_turn(s->listener);
     uint64_t due_us = s->next_cron_us;

@@ -20,6 +20,7 @@
 #include "server/config.h"
 #include "server/conn.h"
 #include "server/http_book.h"
+#include "server/intake.h"
 #include "server/key_changes.h"
 #include "server/latency.h"
 #include "server/pubsub.h"
@@ -88,6 +89,7 @@ struct server {
     char run_id[41];
 
     struct queue conns, ready, outgoing, dead;
+    struct intake intake;
     struct conn *conns_by_id[CONNS_BY_ID];
     uint64_t conn_count, next_conn;
     struct slot *free_slots;

@@ -13,6 +13,7 @@ void server_init(struct server *s)
     queue_init(&s->conns);
     queue_init(&s->ready);
     queue_init(&s->outgoing);
+    intake_init(&s->intake);
     queue_init(&s->dead);
     queue_init(&s->pendings);
     pubsub_init(&s->pubsub);
