@@ -48,7 +48,6 @@ static void look_if_due(struct script_engine *e, size_t size)
 
 static void note_block(struct script_engine *e, void *block, size_t old_size, size_t size)
 {
-    e->newest_charge = 0;
     if (e->string_table == NULL && old_size == 0 && size == FIRST_STRING_TABLE) {
         e->string_table = block;
         e->string_table_size = size;
@@ -56,14 +55,15 @@ static void note_block(struct script_engine *e, void *block, size_t old_size, si
     }
     e->newest = block;
     e->newest_size = size;
-    if (old_size == 0 && size == e->string_block && !e->string_is_made) {
-        e->string_is_made = true; /* __wrap_luaS_newlstr() charges it */
+    if (old_size == 0 && e->string_block > 0) {
+        e->string_is_made = true; /* __wrap_luaS_newlstr() charges it; behind it only the table
+                                   * grows, when earlier runs have left enough */
         return;
     }
-    if (size >= CHARGED_BLOCK && size > old_size) {
-        e->newest_charge = size / CHARGE_BYTES;
-        e->spent += e->newest_charge;
-    }
+    if (e->is_collecting)
+        return; /* the table shrinks, or not, likewise */
+    if (size >= CHARGED_BLOCK && size > old_size)
+        e->spent += size / CHARGE_BYTES;
     look_if_due(e, size);
 }
 
@@ -72,8 +72,6 @@ static void free_block(struct script_engine *e, void *block, size_t size)
     if (block != NULL && block == e->string_table) { /* Lua has just made the one that follows */
         e->string_table = e->newest;
         e->string_table_size = e->newest_size;
-        e->spent -= e->newest_charge;
-        e->newest_charge = 0;
     }
     e->bytes -= size;
     free(block);
@@ -137,11 +135,13 @@ static void forget_compiled(struct script_engine *e, lua_State *L)
 static void collect(struct script_engine *e, lua_State *L)
 {
     size_t before;
+    e->is_collecting = true;
     do {
         before = e->bytes;
         lua_gc(L, LUA_GCCOLLECT, 0);
     } while (e->bytes < before);
     lua_gc(L, LUA_GCSTOP, 0);
+    e->is_collecting = false;
 }
 
 /* --- the end of a run ------------------------------------------------------------------------- */

@@ -52,11 +52,11 @@ struct script_engine {
     size_t string_table_size, concat_buffer_size;
     void *newest;               /* the block that was allocated last */
     size_t newest_size;
-    uint64_t newest_charge;
     size_t string_block;        /* of the string that is being looked for, or made; 0: none */
     bool string_is_made;
     size_t found_bytes;         /* of strings that were not made, since others had left them */
     bool is_open;               /* the state is complete */
+    bool is_collecting;
 
     uint64_t spent, spent_max;  /* instructions */
     uint64_t check_at;          /* when spent gets there: memory and host */

@@ -436,16 +436,20 @@ static void what_earlier_scripts_left_changes_no_count(void **state)
     (void)state;
     static const char *const scripts[] = {
         "for i = 1, 20 do string.rep('x', 5000 + i) end redis.call('set', KEYS[1], os.clock())",
+        "local t = {} for i = 1, 150000 do t[i] = 'k' .. i end "
+        "redis.call('set', KEYS[1], os.clock())",
         "while true do string.rep('y', 100000) redis.call('incr', 'n') end", /* to its budget */
     };
-    static const char read[] =
-        "for i = 1, 20 do string.rep('x', 5000 + i) end return #string.rep('y', 100000)";
+    static const char read[] = /* and Lua's table of strings grows */
+        "for i = 1, 20 do string.rep('x', 5000 + i) end "
+        "for i = 1, 200000 do local s = 'q' .. i end "
+        "return #string.rep('y', 100000)";
     struct world a, b;
     struct buf out = {0};
     world_init(&a, CACHE_BYTES);
     world_init(&b, CACHE_BYTES);
-    set_setting(&a, "script-instructions-max", "100000");
-    set_setting(&b, "script-instructions-max", "100000");
+    set_setting(&a, "script-instructions-max", "3000000");
+    set_setting(&b, "script-instructions-max", "3000000");
     assert_int_equal(try_script(&b, read, &out), READ_DONE);
     for (size_t i = 0; i < ARRAY_COUNT(scripts); i++) {
         apply_script(&a, scripts[i]);
