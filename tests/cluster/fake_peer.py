@@ -11,10 +11,9 @@ import socket
 import struct
 import threading
 
-FROM, TO, INCARNATION, CHANNEL, PORT = 20, 28, 36, 44, 77  # offsets in a hello
+FROM, TO, INCARNATION, CHANNEL, PORT, HOST = 20, 28, 36, 44, 77, 79  # offsets in a hello
 DATA = 1
 RAFT, OFFER, CHUNK, ACK = 1, 9, 10, 11
-BUILD = struct.pack("<IB", 2, 4) + b"fake"  # feature level and version, at the end of a challenge
 
 
 def crc32c(data):
@@ -108,12 +107,13 @@ class FakePeer:
         wire = Wire(connection)
         try:
             _, hello = wire.words()
-            challenge = struct.pack("<Q", self.node_id) + os.urandom(32) + BUILD
+            build = hello[HOST + 1 + hello[HOST]:]  # what the victim says of its own will do for us
+            challenge = struct.pack("<Q", self.node_id) + os.urandom(32) + build
             wire.send(b"AVOW.CHALLENGE", challenge)
             wire.words()
             wire.send(b"AVOW.WELCOME", prove(self.secret, b"listener", hello, challenge))
             with self.heard:
-                self.hello = hello
+                self.hello, self.level = hello, struct.unpack_from("<I", build)[0]
                 self.heard.notify_all()
             while True:
                 body = wire.bulk()
@@ -132,7 +132,7 @@ class FakePeer:
         victim_id = hello[FROM:FROM + 8]
         hello[FROM:FROM + 8] = struct.pack("<Q", self.node_id)
         hello[TO:TO + 8] = victim_id
-        hello[INCARNATION:INCARNATION + 8] = b"\xff" * 7 + b"\x7f"
+        hello[INCARNATION:INCARNATION + 8] = struct.pack("<Q", 1)  # the true node is to be newer
         hello[CHANNEL] = DATA
         hello[PORT:PORT + 2] = struct.pack("<H", self.port)
         wire = Wire(socket.create_connection(self.victim, 20))

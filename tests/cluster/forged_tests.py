@@ -17,8 +17,11 @@ CHUNK_BYTES = 1 << 20
 TERM = 1000
 
 
-def members(cluster, next_node=4):
-    payload = struct.pack("<BIQB", 2, 2, next_node, len(cluster.nodes))  # of feature level 2
+NEXT_NODE = 5  # where it stands in a CONFIG payload, behind format and level
+
+
+def members(cluster, level, next_node=4):
+    payload = struct.pack("<BIQB", 2, level, next_node, len(cluster.nodes))
     for number, node in enumerate(cluster.nodes, 1):
         host = node.host.encode()
         payload += struct.pack("<QBHB", number, 1, node.port + 10000, len(host)) + host
@@ -29,7 +32,7 @@ class Forger:
     def __init__(self, cluster, leader, victim):
         self.victim, self.ids = victim, 0
         self.peer = FakePeer(leader, cluster.nodes.index(leader) + 1, victim)
-        self.config = members(cluster)
+        self.config = members(cluster, self.peer.level)
         text = subprocess.run(["./avow-check", "info", leader.home], capture_output=True, text=True).stdout
         found = re.search(r"entry (\d+) of term (\d+), \d+ keys", text)
         assert found, text
@@ -135,7 +138,7 @@ def forge_contents(forger, true):
 
 
 def members_of_other(config):
-    return config[:5] + struct.pack("<Q", 9) + config[13:]
+    return config[:NEXT_NODE] + struct.pack("<Q", 9) + config[NEXT_NODE + 8:]
 
 
 def damage_on_the_way_is_mended(forger, true):
