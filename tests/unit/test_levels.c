@@ -85,6 +85,7 @@ static void a_dead_member_keeps_the_level_down(void **state)
 {
     (void)state;
     struct net *n = three_of(63, 1);
+    change_build(n, 2, 2); /* so it said, before it died */
     net_crash(n, 2, KV_MEM_KILL);
     change_build(n, 1, 2);
     change_build(n, 0, 2);
