@@ -11,7 +11,7 @@
 #include "base/panic.h"
 #include "kv/log_store_internal.h"
 
-#define LOG_WRITE_BUFFER_BYTES (16u << 20)
+#define LOG_WRITE_BUFFER_BYTES (32u << 20)
 #define LOG_BLOCK_CACHE_BYTES (8u << 20)
 
 static struct kv_change *batch_add(struct log_store *store, enum kv_change_kind kind)

@@ -25,7 +25,7 @@ struct log_store;
 struct log_store_options {
     struct disk *disk;
     const char *dir;           /* of the node: log.mark and the directory log/ are in it */
-    size_t write_buffer_bytes; /* 0 = 16 MiB */
+    size_t write_buffer_bytes; /* 0 = 32 MiB */
     bool read_only;            /* looks, and changes nothing: no boot is counted; NOT_FOUND */
 };
 

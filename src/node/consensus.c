@@ -441,7 +441,7 @@ static enum status open_log(struct consensus *c, struct error *e)
     return status;
 }
 
-#define CACHE_BYTES_DEFAULT ((size_t)16 << 20)
+#define CACHE_BYTES_DEFAULT ((size_t)32 << 20)
 #define LOG_KEEP_BYTES_DEFAULT ((uint64_t)128 << 20)
 
 /* What this node says of itself is right, whatever the log says. */

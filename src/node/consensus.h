@@ -47,7 +47,7 @@ struct consensus_options {
     uint32_t tick_ms, heartbeat_ticks, election_ticks, lease_ms;
     uint64_t replace_dead_ms;            /* a spare takes a voter's seat; 0 = never */
     uint64_t seed;
-    size_t cache_bytes;                  /* recent entries kept in memory; 0 = 16 MiB */
+    size_t cache_bytes;                  /* recent entries kept in memory; 0 = 32 MiB */
     struct disk *disk;                   /* of the state; watched when disk_reserve > 0 (space.c) */
     const char *dir;
     uint64_t disk_reserve;               /* bytes that stay free of what clients write */
