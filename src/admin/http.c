@@ -197,9 +197,7 @@ static void healthz(struct http *h, struct evhttp_request *request)
 
 static void metrics(struct http *h, struct evhttp_request *request)
 {
-    struct call *call = call_new(h, CALL_METRICS, request);
-    if (call != NULL)
-        call_send(call);
+    call_ask(h, CALL_METRICS, request);
 }
 
 static const struct {

@@ -101,9 +101,7 @@ static void log_out(struct http *h, struct evhttp_request *request)
 
 static void listen_events(struct http *h, struct evhttp_request *request)
 {
-    struct call *call = call_new(h, CALL_EVENTS, request);
-    if (call != NULL)
-        call_send(call);
+    call_ask(h, CALL_EVENTS, request);
 }
 
 /* --- routes ----------------------------------------------------------------------------------- */
@@ -139,9 +137,7 @@ bool http_api(struct http *h, struct evhttp_request *request, const char *path)
         return false;
     const enum evhttp_cmd_type method = evhttp_request_get_command(request);
     if (method == EVHTTP_REQ_OPTIONS) {
-        struct call *call = call_new(h, CALL_PREFLIGHT, request);
-        if (call != NULL)
-            call_send(call);
+        call_ask(h, CALL_PREFLIGHT, request);
     } else if (method != routes[i].method) {
         http_add_header(request, "Allow", routes[i].method == EVHTTP_REQ_GET ? "GET" : "POST");
         http_reply_error(request, 405, "not by this method");

@@ -135,6 +135,13 @@ void call_send(struct call *call)
         panic("more calls than HTTP_CALLS_MAX");
 }
 
+void call_ask(struct http *h, enum call_kind kind, struct evhttp_request *request)
+{
+    struct call *call = call_new(h, kind, request);
+    if (call != NULL)
+        call_send(call);
+}
+
 static void call_free(struct call *call)
 {
     queue_remove(&call->node);

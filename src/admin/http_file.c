@@ -109,9 +109,7 @@ void page_send(struct call *call)
 void http_file(struct http *h, struct evhttp_request *request, const char *path)
 {
     if (strcmp(path, "/") == 0 || strcmp(path, "/index.html") == 0) {
-        struct call *call = call_new(h, CALL_PAGE, request);
-        if (call != NULL)
-            call_send(call);
+        call_ask(h, CALL_PAGE, request);
     } else if (*path == '/' && is_plain(path + 1)) {
         send_file(h, request, path + 1, "default-src 'none'");
     } else {

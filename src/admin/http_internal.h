@@ -157,8 +157,8 @@ void http_set_stream(struct http *h, struct evhttp_request *request);
  * are under way, and the request has been told so. */
 struct call *call_new(struct http *h, enum call_kind kind, struct evhttp_request *request);
 void call_send(struct call *call);
-/* Answers that came, and those that came too late. */
-void calls_take(struct http *h, uint64_t now_us);
+void call_ask(struct http *h, enum call_kind kind, struct evhttp_request *request); /* both */
+void calls_take(struct http *h, uint64_t now_us); /* answers that came, or come too late */
 void calls_close(struct http *h); /* nobody gets an answer any more */
 void calls_free(struct http *h);  /* when the data loop and its workers have ended, too */
 
