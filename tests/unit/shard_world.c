@@ -443,6 +443,12 @@ void sw_settle(struct sw_world *w)
     }
 }
 
+void sw_lead(struct sw_world *w)
+{
+    sw_elect(w, SW_SELF);
+    sw_settle(w);
+}
+
 /* --- requests --------------------------------------------------------------------------------- */
 
 static struct request words(const char *text, uint8_t flags, struct bytes args[static 16])

@@ -90,6 +90,7 @@ void sw_work(struct sw_world *w);                        /* a step of the worker
 
 /* All of that until nothing moves. */
 void sw_settle(struct sw_world *w);
+void sw_lead(struct sw_world *w); /* this node is elected, and all has settled */
 
 void sw_write(struct sw_world *w, struct sw_request *r, const char *text);
 void sw_ride(struct sw_world *w, struct sw_request *r, const char *text);

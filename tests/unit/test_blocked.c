@@ -11,16 +11,10 @@
 #include "keyspace/cache.h"
 #include "keyspace/keyspace.h"
 
-static void lead(struct sw_world *w)
-{
-    sw_elect(w, SW_SELF);
-    sw_settle(w);
-}
-
 static void begin(struct sw_world *w)
 {
     sw_init(w, 1 << 20, 64);
-    lead(w);
+    sw_lead(w);
 }
 
 static void write_and_settle(struct sw_world *w, struct sw_request *r, const char *text)
@@ -161,7 +155,7 @@ static void a_new_life_drops_what_the_old_one_waited_for(void **state)
     write_and_settle(&w, &wait, "BLPOP k 0");
     sw_depose(&w, w.commit);
     sw_crash(&w, KV_MEM_KILL);
-    lead(&w);
+    sw_lead(&w);
     for (int i = 0; i < 200; i++) { /* it looks from time to time */
         w.now_us += 1000;
         sw_turn(&w);
@@ -196,7 +190,7 @@ static void no_majority_is_an_answer_in_bounded_time(void **state)
     sw_request_clear(&wait);
     assert_int_equal(count_waiters(&w), 1);
     w.now_us += 6000000;
-    lead(&w); /* what stands of it goes as soon as that can be said */
+    sw_lead(&w); /* what stands of it goes as soon as that can be said */
     w.now_us += 6000000;
     sw_settle(&w);
     assert_int_equal(count_waiters(&w), 0);

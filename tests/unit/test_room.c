@@ -8,12 +8,6 @@
 
 #include "node/shard.h"
 
-static void lead(struct sw_world *w)
-{
-    sw_elect(w, SW_SELF);
-    sw_settle(w);
-}
-
 static enum shard_room room_of(struct sw_world *w)
 {
     struct shard_status status;
@@ -27,7 +21,7 @@ static void a_disk_that_takes_nothing_is_told(void **state)
     (void)state;
     struct sw_world w;
     sw_init(&w, 64 << 10, 64);
-    lead(&w);
+    sw_lead(&w);
     char text[1200] = "SET key:0000 ";
     memset(text + 13, 'x', 1000);
     static struct sw_request r[100];
@@ -62,7 +56,7 @@ static void a_majority_that_does_not_answer_is_told(void **state)
     (void)state;
     struct sw_world w;
     sw_init(&w, 64 << 20, 64);
-    lead(&w);
+    sw_lead(&w);
     struct buf large = {0};
     buf_append_string(&large, "SET k ");
     while (large.size < 900000)

@@ -10,19 +10,13 @@
 #include "base/mailbox.h"
 #include "keyspace/keyspace.h"
 
-static void lead(struct sw_world *w)
-{
-    sw_elect(w, SW_SELF);
-    sw_settle(w);
-}
-
 static void a_write_is_answered_by_its_apply(void **state)
 {
     (void)state;
     struct sw_world w;
     sw_init(&w, 1 << 20, 64);
     struct sw_request a = {0}, b = {0};
-    lead(&w);
+    sw_lead(&w);
     sw_write(&w, &a, "SET k v");
     sw_turn(&w);
     sw_receive(&w, 10);
@@ -49,7 +43,7 @@ static void requests_collect_while_a_batch_is_under_way(void **state)
     struct sw_world w;
     sw_init(&w, 1 << 20, 64);
     struct sw_request r[20] = {0};
-    lead(&w);
+    sw_lead(&w);
     const uint64_t before = w.batches_seen;
     for (int i = 0; i < 5; i++)
         sw_write(&w, &r[i], "INCR n");
@@ -80,7 +74,7 @@ static void a_few_requests_do_not_wait_for_each_other(void **state)
     struct sw_world w;
     sw_init(&w, 1 << 20, 64);
     struct sw_request r[4] = {0};
-    lead(&w);
+    sw_lead(&w);
     const uint64_t before = w.batches_seen;
     for (int i = 0; i < 4; i++) {
         sw_write(&w, &r[i], "INCR n");
@@ -101,7 +95,7 @@ static void the_next_batch_waits_for_those_who_come_back(void **state)
     struct sw_world w;
     sw_init(&w, 1 << 20, 64);
     struct sw_request r[8] = {0}, next[8] = {0};
-    lead(&w);
+    sw_lead(&w);
     for (int i = 0; i < 8; i++)
         sw_write(&w, &r[i], "INCR n");
     sw_turn(&w);
@@ -140,7 +134,7 @@ static void a_lost_batch_is_sealed_anew_in_the_new_term(void **state)
     struct sw_world w;
     sw_init(&w, 1 << 20, 64);
     struct sw_request r = {0}, later = {0};
-    lead(&w);
+    sw_lead(&w);
     sw_write(&w, &r, "INCR n");
     sw_turn(&w);
     sw_receive(&w, 10);
@@ -169,7 +163,7 @@ static void a_batch_that_survived_its_leader_is_not_sealed_anew(void **state)
     struct sw_world w;
     sw_init(&w, 1 << 20, 64);
     struct sw_request r = {0};
-    lead(&w);
+    sw_lead(&w);
     sw_write(&w, &r, "INCR n");
     sw_turn(&w);
     sw_receive(&w, 10);
@@ -205,7 +199,7 @@ static void what_was_never_mailed_is_withdrawn_for_certain(void **state)
     assert_non_null(strstr(sw_reply(&r), "not executed"));
     assert_null(r.command);
     assert_false(late.done); /* each by its own time */
-    lead(&w);
+    sw_lead(&w);
     assert_string_equal(sw_reply(&late), ":1\r\n");
     sw_write(&w, &after, "INCR n");
     sw_settle(&w);
@@ -222,7 +216,7 @@ static void mailed_and_timed_out(bool survives)
     struct sw_world w;
     sw_init(&w, 1 << 20, 64);
     struct sw_request r = {0}, after = {0};
-    lead(&w);
+    sw_lead(&w);
     sw_write(&w, &r, "INCR n");
     sw_turn(&w);
     sw_receive(&w, 10);
@@ -256,7 +250,7 @@ static void a_forgotten_request_still_happens(void **state)
     struct sw_world w;
     sw_init(&w, 1 << 20, 64);
     struct sw_request r = {0}, read = {0}, get = {0};
-    lead(&w);
+    sw_lead(&w);
     sw_write(&w, &r, "INCR n");
     shard_forget(w.shard, &r.slot);
     sw_read(&w, &read, "GET n");
@@ -278,7 +272,7 @@ static void full_mailboxes_lose_nothing(void **state)
     struct sw_world w;
     sw_init(&w, 1 << 20, 1);
     struct sw_request r[200] = {0};
-    lead(&w);
+    sw_lead(&w);
     for (int i = 0; i < 200; i++) {
         if (i % 2 == 0)
             sw_write(&w, &r[i], "INCR n");
@@ -304,7 +298,7 @@ static void a_read_waits_for_its_index(void **state)
     struct sw_world w;
     sw_init(&w, 1 << 20, 64);
     struct sw_request write = {0}, read = {0}, stale = {0};
-    lead(&w);
+    sw_lead(&w);
     sw_write(&w, &write, "SET k v");
     sw_turn(&w);
     sw_receive(&w, 10);
@@ -335,7 +329,7 @@ static void one_round_at_a_time_collects_the_next(void **state)
     struct sw_world w;
     sw_init(&w, 1 << 20, 64);
     struct sw_request r[10] = {0};
-    lead(&w);
+    sw_lead(&w);
     for (int i = 0; i < 10; i++) {
         sw_read(&w, &r[i], "GET k");
         sw_turn(&w);
@@ -363,7 +357,7 @@ static void a_read_asks_again_and_ends_for_certain(void **state)
     struct sw_world w;
     sw_init(&w, 1 << 20, 64);
     struct sw_request r = {0}, lost = {0}, late = {0};
-    lead(&w);
+    sw_lead(&w);
     sw_read(&w, &r, "GET k");
     sw_turn(&w);
     sw_receive(&w, 10);
@@ -410,7 +404,7 @@ static void a_lease_answers_reads_without_a_round(void **state)
     sw_init(&w, 1 << 20, 64);
     struct sw_request set = {0}, first = {0}, second = {0}, third = {0};
     w.has_lease = true;
-    lead(&w);
+    sw_lead(&w);
     sw_write(&w, &set, "SET k v");
     sw_settle(&w);
     sw_commit(&w, w.commit);
@@ -488,7 +482,7 @@ static void the_time_of_entries_that_delete_what_is_due_is_told(void **state)
     (void)state;
     struct sw_world w;
     sw_init(&w, 1 << 20, 64);
-    lead(&w);
+    sw_lead(&w);
     w.look_us = 7;
     sw_write(&w, NULL, "SET k v PX 1000");
     sw_settle(&w);
@@ -510,7 +504,7 @@ static void the_leaders_timer_deletes_what_is_due(void **state)
     (void)state;
     struct sw_world w;
     sw_init(&w, 1 << 20, 64);
-    lead(&w);
+    sw_lead(&w);
     for (int i = 0; i < 1500; i++) {
         char text[64];
         snprintf(text, sizeof(text), "SET key:%d v PX 5000", i);
@@ -552,7 +546,7 @@ static void a_large_request_travels_in_parts(void **state)
     struct sw_world w;
     sw_init(&w, 64 << 20, 64);
     struct sw_request set = {0}, before = {0}, after = {0}, length = {0};
-    lead(&w);
+    sw_lead(&w);
     struct buf value = {0};
     memset(buf_reserve(&value, 5000000), 'x', 5000000);
     buf_commit(&value, 5000000);
@@ -583,7 +577,7 @@ static void a_flush_and_a_crash_lose_nothing(void **state)
     (void)state;
     struct sw_world w;
     sw_init(&w, 1 << 20, 64);
-    lead(&w);
+    sw_lead(&w);
     for (int i = 0; i < 100; i++)
         sw_write(&w, NULL, "INCR n");
     sw_settle(&w);
@@ -613,7 +607,7 @@ static void a_snapshot_of_what_is_applied_already_is_not_installed(void **state)
     (void)state;
     struct sw_world w;
     sw_init(&w, 1 << 20, 64);
-    lead(&w);
+    sw_lead(&w);
     for (int i = 0; i < 10; i++)
         sw_write(&w, NULL, "INCR n");
     sw_settle(&w);
@@ -642,7 +636,7 @@ static void apply_waits_while_the_cache_is_pressed(void **state)
     (void)state;
     struct sw_world w;
     sw_init(&w, 64 << 10, 64);
-    lead(&w);
+    sw_lead(&w);
     char text[1200] = "SET key:0000 "; /* followed by a value */
     memset(text + 13, 'x', 1000);
     struct sw_request r[100] = {0};
@@ -678,7 +672,7 @@ static void without_a_cache_a_turn_applies_what_has_come(void **state)
     (void)state;
     struct sw_world w;
     sw_init(&w, 0, 64);
-    lead(&w);
+    sw_lead(&w);
     sw_settle(&w);
     struct sw_request r[3] = {0};
     for (int i = 0; i < 3; i++) {
@@ -707,7 +701,7 @@ static void a_shard_is_awaited_while_somebody_has_no_answer(void **state)
     sw_init(&w, 1 << 20, 64);
     struct sw_request write = {0}, read = {0}, blocked = {0}, push = {0};
     assert_true(shard_is_awaited(w.shard)); /* it is not ready */
-    lead(&w);
+    sw_lead(&w);
     assert_false(shard_is_awaited(w.shard));
 
     sw_write(&w, &write, "SET k v");
