@@ -11,6 +11,8 @@ import socket
 import struct
 import threading
 
+from avow import Client, ReplyError
+
 FROM, TO, INCARNATION, CHANNEL, PORT, HOST = 20, 28, 36, 44, 77, 79  # offsets in a hello
 DATA = 1
 RAFT, OFFER, CHUNK, ACK = 1, 9, 10, 11
@@ -35,45 +37,14 @@ def crc32c_table():
 TABLE = crc32c_table()
 
 
-class Wire:
-    """RESP as the peer channel uses it."""
+class Wire(Client):
+    """RESP as the peer channel uses it, on a connection that is there."""
 
     def __init__(self, connection):
-        self.connection, self.buffer = connection, b""
-
-    def _fill(self):
-        data = self.connection.recv(65536)
-        if not data:
-            raise ConnectionError("closed")
-        self.buffer += data
-
-    def _line(self):
-        while b"\r\n" not in self.buffer:
-            self._fill()
-        line, self.buffer = self.buffer.split(b"\r\n", 1)
-        return line
-
-    def bulk(self):
-        line = self._line()
-        if line[:1] != b"$":
-            raise ConnectionError(line.decode(errors="replace"))
-        size = int(line[1:])
-        while len(self.buffer) < size + 2:
-            self._fill()
-        data, self.buffer = self.buffer[:size], self.buffer[size + 2:]
-        return data
-
-    def words(self):
-        line = self._line()
-        if line[:1] != b"*":
-            raise ConnectionError(line.decode(errors="replace"))
-        return [self.bulk() for _ in range(int(line[1:]))]
-
-    def send(self, *words):
-        self.connection.sendall(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in words))
+        self.socket, self.buffer = connection, b""
 
     def frame(self, body):
-        self.connection.sendall(b"$%d\r\n%s\r\n" % (len(body), body))
+        self.socket.sendall(b"$%d\r\n%s\r\n" % (len(body), body))
 
 
 def prove(secret, role, hello, challenge):
@@ -106,22 +77,22 @@ class FakePeer:
     def _listen(self, connection):
         wire = Wire(connection)
         try:
-            _, hello = wire.words()
+            _, hello = wire.receive()
             build = hello[HOST + 1 + hello[HOST]:]  # what the victim says of its own will do for us
             challenge = struct.pack("<Q", self.node_id) + os.urandom(32) + build
             wire.send(b"AVOW.CHALLENGE", challenge)
-            wire.words()
+            wire.receive()
             wire.send(b"AVOW.WELCOME", prove(self.secret, b"listener", hello, challenge))
             with self.heard:
                 self.hello, self.level = hello, struct.unpack_from("<I", build)[0]
                 self.heard.notify_all()
             while True:
-                body = wire.bulk()
+                body = wire.receive()
                 if body[1] == ACK:
                     with self.heard:
                         self.acks.append(struct.unpack("<QQB", body[2:19]))
                         self.heard.notify_all()
-        except (ConnectionError, OSError, ValueError):
+        except (ReplyError, OSError, ValueError):
             pass
 
     def dial(self):
@@ -137,9 +108,9 @@ class FakePeer:
         hello[PORT:PORT + 2] = struct.pack("<H", self.port)
         wire = Wire(socket.create_connection(self.victim, 20))
         wire.send(b"AVOW.HELLO", bytes(hello))
-        _, challenge = wire.words()
+        _, challenge = wire.receive()
         wire.send(b"AVOW.PROOF", prove(self.secret, b"dialer", bytes(hello), challenge))
-        wire.words()
+        wire.receive()
         self.wire = wire
 
     def offer(self, term, offer_id, index, log_term, config, files):
@@ -167,7 +138,7 @@ class FakePeer:
 
     def close(self):
         """What listens at its address from then on may be the true node."""
-        for connection in [self.listener, self.wire.connection] + self.accepted:
+        for connection in [self.listener, self.wire.socket] + self.accepted:
             try:
                 connection.shutdown(socket.SHUT_RDWR)
             except OSError:
