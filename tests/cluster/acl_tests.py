@@ -22,16 +22,10 @@ def login(node, user, password):
 
 
 def with_three(scenario, options=()):
-    cluster = Cluster(3, options=options)
-    try:
+    with Cluster(3, options=options) as cluster:
         cluster.form()
         scenario(cluster)
         cluster.check_logs()
-    except BaseException:
-        cluster.tell_logs()
-        raise
-    finally:
-        cluster.close()
 
 
 def a_user_is_everywhere_with_the_ok():

@@ -301,6 +301,14 @@ class Cluster:
 
     # --- network ---------------------------------------------------------------------------------
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *more):
+        if kind is not None:
+            self.tell_logs()
+        self.close()
+
     def _make_network(self, count):
         run("ip", "link", "add", self.prefix, "type", "bridge")
         run("ip", "addr", "add", self.network + ".254/24", "dev", self.prefix)

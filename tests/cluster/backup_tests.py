@@ -83,14 +83,12 @@ class Restored:
         self.cluster.wait_ready(self.node)
         return self.node
 
-    def __exit__(self, kind, value, trace):
-        if kind is not None:
-            self.cluster.tell_logs()
+    def __exit__(self, kind, *more):
         try:
             if kind is None:
                 self.cluster.check_logs()
         finally:
-            self.cluster.close()
+            self.cluster.__exit__(kind, *more)
 
 
 def flip(path):
@@ -130,8 +128,7 @@ def refuses_places(node, directory):
 
 
 def backups_are_made_under_load_and_restored():
-    cluster = Cluster(options=["--flush-interval", "1"])
-    try:
+    with Cluster(options=["--flush-interval", "1"]) as cluster:
         cluster.form()
         places = os.path.join(cluster.directory, "backups")
         os.makedirs(places)
@@ -198,11 +195,6 @@ def backups_are_made_under_load_and_restored():
         check("restore", series, os.path.join(places, "never"), "--to-index", str(third["index"] + 1), want=1)
         check("restore", series, places, want=1)
         refuses_every_damage(os.path.join(series, "000003"), places)
-    except BaseException:
-        cluster.tell_logs()
-        raise
-    finally:
-        cluster.close()
 
 
 def archived(node, index, seconds=30):
@@ -214,8 +206,7 @@ def archived(node, index, seconds=30):
 
 
 def any_point_is_restored():
-    cluster = Cluster(options=["--flush-interval", "1", "--log-keep", "1mb", "--archive-interval", "1"])
-    try:
+    with Cluster(options=["--flush-interval", "1", "--log-keep", "1mb", "--archive-interval", "1"]) as cluster:
         archive = os.path.join(cluster.directory, "archive")
         series = os.path.join(cluster.directory, "series")
         cluster.options += ["--archive-dir", archive]
@@ -287,16 +278,10 @@ def any_point_is_restored():
         with Restored(oldest, "--archive", archive, "--to-index", str(hole)) as node:
             assert node.call("GET", "point") in (b"1", b"2")
         assert points[1][0] <= hole < points[2][0]
-    except BaseException:
-        cluster.tell_logs()
-        raise
-    finally:
-        cluster.close()
 
 
 def a_snapshot_calls_a_backup_off():
-    cluster = Cluster(namespaces=False, options=["--flush-interval", "1", "--log-keep", "1mb", "--backup-rate", "1mb"])
-    try:
+    with Cluster(namespaces=False, options=["--flush-interval", "1", "--log-keep", "1mb", "--backup-rate", "1mb"]) as cluster:
         cluster.form()
         series = os.path.join(cluster.directory, "series")
         client = Client(cluster.nodes[0].address)
@@ -339,16 +324,10 @@ def a_snapshot_calls_a_backup_off():
             time.sleep(0.1)
         assert "sound" in check("verify", series)
         cluster.check_logs()
-    except BaseException:
-        cluster.tell_logs()
-        raise
-    finally:
-        cluster.close()
 
 
 def an_archive_that_cannot_be_written_is_told():
-    cluster = Cluster(1, namespaces=False, options=["--flush-interval", "1", "--log-keep", "1mb", "--archive-interval", "1"])
-    try:
+    with Cluster(1, namespaces=False, options=["--flush-interval", "1", "--log-keep", "1mb", "--archive-interval", "1"]) as cluster:
         node = cluster.nodes[0]
         archive = os.path.join(cluster.directory, "archive")
         open(archive, "w").close()  # a file is in the way
@@ -387,11 +366,6 @@ def an_archive_that_cannot_be_written_is_told():
         cluster.wait_writable()
         archived(node, int(node.info("raft")["raft_commit_index"]))
         assert lacks in node.call("RAFT", "DOCTOR"), node.call("RAFT", "DOCTOR")
-    except BaseException:
-        cluster.tell_logs()
-        raise
-    finally:
-        cluster.close()
 
 
 TESTS = [backups_are_made_under_load_and_restored, a_snapshot_calls_a_backup_off, any_point_is_restored,

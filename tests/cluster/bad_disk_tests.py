@@ -234,8 +234,7 @@ def rejoin(cluster, node, old):
 
 
 def flipped_bits_in_the_log_are_not_believed():
-    cluster = Cluster(namespaces=False)
-    try:
+    with Cluster(namespaces=False) as cluster:
         cluster.form()
         for i in range(300):
             cluster.nodes[0].call("SET", "bits:%d" % i, "x" * 100)
@@ -250,11 +249,6 @@ def flipped_bits_in_the_log_are_not_believed():
         said = victim.log_tail()
         assert "remove its state and log together" in said and "/log" in said, said
         rejoin(cluster, victim, number)
-    except BaseException:
-        cluster.tell_logs()
-        raise
-    finally:
-        cluster.close()
 
 
 def damaged_state(harm):

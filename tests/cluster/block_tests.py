@@ -35,18 +35,12 @@ def wait_blocked(node, count, seconds=20):
 
 
 def with_cluster(scenario):
-    cluster = Cluster()
-    try:
+    with Cluster() as cluster:
         cluster.form()
         scenario(cluster)
         cluster.restart_dead()
         cluster.check_equal()
         cluster.check_logs()
-    except BaseException:
-        cluster.tell_logs()
-        raise
-    finally:
-        cluster.close()
 
 
 def push_all(node, count):

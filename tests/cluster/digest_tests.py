@@ -30,8 +30,7 @@ def damage(cluster, node):
 
 
 def a_node_whose_state_differs_is_quarantined_until_it_is_replaced():
-    cluster = Cluster(3, options=("--digest-every", "8"))
-    try:
+    with Cluster(3, options=("--digest-every", "8")) as cluster:
         cluster.form()
         bad = cluster.leader()  # it has to hand over first
         good = [n for n in cluster.nodes if n is not bad]
@@ -63,16 +62,10 @@ def a_node_whose_state_differs_is_quarantined_until_it_is_replaced():
         wait_for("health", lambda: b"Nothing is wrong" in cluster.leader().call("RAFT", "DOCTOR"))
         cluster.check_equal()
         cluster.check_logs()
-    except BaseException:
-        cluster.tell_logs()
-        raise
-    finally:
-        cluster.close()
 
 
 def with_auto_heal_a_node_whose_state_differs_comes_back_as_a_new_one():
-    cluster = Cluster(3, options=("--digest-every", "8", "--auto-heal", "yes"))
-    try:
+    with Cluster(3, options=("--digest-every", "8", "--auto-heal", "yes")) as cluster:
         cluster.form()
         for bad in (cluster.leader(), cluster.nodes[0]):  # the founder among them
             old = bad.info("raft")["raft_node_id"]
@@ -92,16 +85,10 @@ def with_auto_heal_a_node_whose_state_differs_comes_back_as_a_new_one():
             assert good[0].info("raft")["raft_voters"] == "3"
         cluster.check_equal()
         cluster.check_logs()
-    except BaseException:
-        cluster.tell_logs()
-        raise
-    finally:
-        cluster.close()
 
 
 def the_doctor_says_what_is_wrong():
-    cluster = Cluster(3)
-    try:
+    with Cluster(3) as cluster:
         cluster.nodes[0].start()
         cluster.wait_writable(nodes=cluster.nodes[:1])
         cluster.nodes[1].start()
@@ -134,11 +121,6 @@ def the_doctor_says_what_is_wrong():
         except ReplyError as e:
             assert "CLUSTERDOWN" in str(e) and "removed" in str(e), e
         cluster.check_logs()
-    except BaseException:
-        cluster.tell_logs()
-        raise
-    finally:
-        cluster.close()
 
 
 TESTS = [the_doctor_says_what_is_wrong,

@@ -113,8 +113,7 @@ def leader_goes(cluster, kind):
 
 def measure(name, times=TIMES):
     """The silences, sorted."""
-    cluster = Cluster()
-    try:
+    with Cluster() as cluster:
         if name == "cable" and not cluster.namespaces:
             raise Skipped("needs root for network namespaces")
         cluster.form()
@@ -124,11 +123,6 @@ def measure(name, times=TIMES):
         cluster.check_equal()
         cluster.check_logs()
         return found
-    except BaseException:
-        cluster.tell_logs()
-        raise
-    finally:
-        cluster.close()
 
 
 def check(name):
@@ -164,8 +158,7 @@ def a_dead_link_is_replaced_in_bounded_time():
     its own time-outs; the others go on in the same term; when the link is back, so is the follower."""
     if not can_use_namespaces():
         raise Skipped("needs root for network namespaces")
-    cluster = Cluster()
-    try:
+    with Cluster() as cluster:
         cluster.form()
         leader = cluster.leader()
         term = leader.info("raft")["raft_term"]
@@ -188,11 +181,6 @@ def a_dead_link_is_replaced_in_bounded_time():
             assert leader.info("raft")["raft_term"] == term, "another term: " + leader.log_tail()
         cluster.check_equal()
         cluster.check_logs()
-    except BaseException:
-        cluster.tell_logs()
-        raise
-    finally:
-        cluster.close()
 
 
 class LargePipeline(threading.Thread):
@@ -221,8 +209,7 @@ def large_pipelines_do_not_unseat_the_leader():
     """Some hundred megabytes wait for the leader's disk: it works, so it goes on leading."""
     slow = is_sanitized()  # ten times, so timeouts are too
     options = ["--tick-ms", "100", "--quorum-wait-ms", "60000"] if slow else []
-    cluster = Cluster(namespaces=False, options=options)  # a bridge drops frames under such a load
-    try:
+    with Cluster(namespaces=False, options=options) as cluster:  # a bridge drops frames under such a load
         cluster.form()
         leader = cluster.leader()
         term = leader.info("raft")["raft_term"]
@@ -237,16 +224,10 @@ def large_pipelines_do_not_unseat_the_leader():
         assert "handing over" not in leader.log_tail(100000)
         cluster.check_equal(60)
         cluster.check_logs()
-    except BaseException:
-        cluster.tell_logs()
-        raise
-    finally:
-        cluster.close()
 
 
 def all_nodes_move_at_once_and_find_each_other_by_hints():
-    cluster = Cluster(3)
-    try:
+    with Cluster(3) as cluster:
         cluster.form()
         for node in cluster.nodes:
             node.kill()
@@ -269,11 +250,6 @@ def all_nodes_move_at_once_and_find_each_other_by_hints():
         cluster.wait_writable()
         cluster.check_equal()
         cluster.check_logs()
-    except BaseException:
-        cluster.tell_logs()
-        raise
-    finally:
-        cluster.close()
 
 
 TESTS = [all_nodes_move_at_once_and_find_each_other_by_hints,

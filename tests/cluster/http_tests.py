@@ -35,15 +35,13 @@ class HttpCluster(Cluster):
         return self
 
     def __exit__(self, kind, *more):
-        if kind is not None:
-            self.tell_logs()
         try:
             if kind is None:
                 for node in self.nodes:
                     assert not node.dead_by_itself(), "node %d ended" % node.number
                 self.check_logs()
         finally:
-            self.close()
+            super().__exit__(kind, *more)
 
 
 def ask(node, path, method="GET", user=None, body=None, headers=None, seconds=10):

@@ -255,8 +255,7 @@ def a_directory_of_another_cluster_does_no_harm():
 
 def a_directory_of_another_node_does_no_harm():
     """Two members come up in each other's directories: who they are lies there, not in their address."""
-    cluster = Cluster(namespaces=False)
-    try:
+    with Cluster(namespaces=False) as cluster:
         cluster.form()
         second, third = cluster.nodes[1:]
         for node in (second, third):
@@ -275,16 +274,10 @@ def a_directory_of_another_node_does_no_harm():
             assert node.call("MGET", "by:2", "by:3") == [b"2", b"3"]
         cluster.check_equal(60)
         cluster.check_logs()
-    except BaseException:
-        cluster.tell_logs()
-        raise
-    finally:
-        cluster.close()
 
 
 def adding_what_cannot_be_added_ends_with_an_error_and_harms_nothing():
-    cluster = Cluster(namespaces=False)
-    try:
+    with Cluster(namespaces=False) as cluster:
         cluster.form()
         unreachable = ("127.0.0.1:%d" % (free_ports(1)[0] + 10000), "no-such-host.invalid:17001", "10.255.255.1:17001")
         for node, host in zip(cluster.nodes, unreachable):
@@ -303,11 +296,6 @@ def adding_what_cannot_be_added_ends_with_an_error_and_harms_nothing():
         cluster.wait_writable()
         cluster.check_equal()
         cluster.check_logs()
-    except BaseException:
-        cluster.tell_logs()
-        raise
-    finally:
-        cluster.close()
 
 
 def a_member_that_slept_while_the_others_were_replaced_finds_its_way():

@@ -92,8 +92,7 @@ class Offer:
 
 
 def much_offered_without_a_majority_takes_bounded_memory_and_time():
-    cluster = Cluster(3, namespaces=False, options=("--cache-size", "64mb", "--quorum-wait-ms", str(QUORUM_WAIT * 1000)))
-    try:
+    with Cluster(3, namespaces=False, options=("--cache-size", "64mb", "--quorum-wait-ms", str(QUORUM_WAIT * 1000))) as cluster:
         cluster.form()
         survivor = cluster.leader()
         others = [n for n in cluster.nodes if n is not survivor]
@@ -118,17 +117,11 @@ def much_offered_without_a_majority_takes_bounded_memory_and_time():
         cluster.wait_writable()
         cluster.check_equal(60)
         cluster.check_logs()
-    except BaseException:
-        cluster.tell_logs()
-        raise
-    finally:
-        cluster.close()
 
 
 def clients_that_stop_in_the_middle_of_large_requests_hold_nobody_up_for_long():
     """Each of them holds its share of what may be unfinished; when that is used up, the oldest are closed."""
-    cluster = Cluster(1, namespaces=False, options=("--cache-size", "64mb"))
-    try:
+    with Cluster(1, namespaces=False, options=("--cache-size", "64mb")) as cluster:
         node = cluster.nodes[0]
         cluster.form()
         half = []
@@ -156,11 +149,6 @@ def clients_that_stop_in_the_middle_of_large_requests_hold_nobody_up_for_long():
         assert node.call("SET", "large", bytes(5 << 20)) == b"OK"
         assert time.monotonic() - begin < 2
         cluster.check_logs()
-    except BaseException:
-        cluster.tell_logs()
-        raise
-    finally:
-        cluster.close()
 
 
 def a_flush_that_never_ends_is_said_to_clients_after_a_while():

@@ -65,14 +65,12 @@ class Machines:
         self.cluster.wait_writable(nodes=self.nodes[:self.members])
         return self
 
-    def __exit__(self, kind, value, trace):
-        if kind is not None:
-            self.cluster.tell_logs()
+    def __exit__(self, kind, *more):
         try:
             if kind is None:
                 self.cluster.check_logs()
         finally:
-            self.cluster.close()
+            self.cluster.__exit__(kind, *more)
 
     def start(self, node):
         node.start("--bind", node.host, "127.0.0.1", "--http-port", str(HTTP_PORT), "--http-bind", "127.0.0.1")

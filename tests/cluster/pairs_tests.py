@@ -181,8 +181,7 @@ def two_commands_in_a_pipeline_are_the_two_one_by_one():
     for pair in chosen_pairs(random.Random(seed)):
         pairs.put(pair)
     total, wrong = pairs.qsize(), []
-    cluster = Cluster()
-    try:
+    with Cluster() as cluster:
         cluster.form()
         leader = cluster.leader()
         nodes = [leader, cluster.followers()[0]]
@@ -212,11 +211,6 @@ def two_commands_in_a_pipeline_are_the_two_one_by_one():
         cluster.check_equal()
         cluster.check_logs()
         print("   ", total, "pairs on the leader and on a follower, seed", seed)
-    except BaseException:
-        cluster.tell_logs()
-        raise
-    finally:
-        cluster.close()
 
 
 def every_command_has_a_sample():

@@ -61,8 +61,7 @@ def poison(cluster, node):
 
 
 def scripts_that_run_for_ever_or_want_100_gb_end_and_all_nodes_live():
-    cluster = Cluster(namespaces=False)
-    try:
+    with Cluster(namespaces=False) as cluster:
         cluster.form()
         node = next(n for n in cluster.nodes if n is not cluster.leader())
         node.call("CONFIG", "SET", "script-instructions-max", "20000000", "script-memory-max", "33554432",
@@ -78,11 +77,6 @@ def scripts_that_run_for_ever_or_want_100_gb_end_and_all_nodes_live():
         assert node.call("SCARD", "set") == 5000 and node.call("EXISTS", "x") == 0
         cluster.check_equal(60)
         cluster.check_logs()
-    except BaseException:
-        cluster.tell_logs()
-        raise
-    finally:
-        cluster.close()
 
 
 TESTS = [scripts_that_run_for_ever_or_want_100_gb_end_and_all_nodes_live]

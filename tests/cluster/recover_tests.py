@@ -33,8 +33,7 @@ def assert_kept(node, count):
 
 
 def a_new_cluster_is_made_of_one_node_s_remains():
-    cluster = Cluster()
-    try:
+    with Cluster() as cluster:
         cluster.form()
         write_some(cluster.nodes[0], 0, 500)
         cluster.nodes[2].call("SAVE")
@@ -82,11 +81,6 @@ def a_new_cluster_is_made_of_one_node_s_remains():
         for node in cluster.nodes:
             assert node.terminate() == 0
             assert "sound" in check(node, "verify")
-    except BaseException:
-        cluster.tell_logs()
-        raise
-    finally:
-        cluster.close()
 
 
 def flipped_bytes_are_found():

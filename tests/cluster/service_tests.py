@@ -33,8 +33,7 @@ class Manager:
 
 
 def the_service_manager_is_told_how_far_a_node_is():
-    cluster = Cluster(3)
-    try:
+    with Cluster(3) as cluster:
         managers = [Manager(node) for node in cluster.nodes]
         cluster.nodes[0].start()
         assert managers[0].wait("READY=1")[-2] == "STATUS=serving"
@@ -67,11 +66,6 @@ def the_service_manager_is_told_how_far_a_node_is():
         cluster.nodes[1].start()
         cluster.wait_ready(cluster.nodes[1])
         cluster.check_logs()
-    except BaseException:
-        cluster.tell_logs()
-        raise
-    finally:
-        cluster.close()
 
 
 TESTS = [the_service_manager_is_told_how_far_a_node_is]

@@ -94,8 +94,7 @@ def a_laggard_and_a_new_node_catch_up_by_snapshots():
 
 def a_receiver_that_is_killed_again_and_again_catches_up():
     chance = random.Random(2)
-    cluster = Cluster(3, namespaces=False, options=OPTIONS)
-    try:
+    with Cluster(3, namespaces=False, options=OPTIONS) as cluster:
         cluster.form()
         laggard = cluster.followers()[0]
         laggard.kill()
@@ -109,11 +108,6 @@ def a_receiver_that_is_killed_again_and_again_catches_up():
         cluster.check_equal(60)
         assert log_says(laggard, "a snapshot was installed")
         cluster.check_logs()
-    except BaseException:
-        cluster.tell_logs()
-        raise
-    finally:
-        cluster.close()
 
 
 TESTS = [a_laggard_and_a_new_node_catch_up_by_snapshots, a_receiver_that_is_killed_again_and_again_catches_up]

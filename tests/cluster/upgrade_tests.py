@@ -93,8 +93,7 @@ def upgrade(cluster, load, one_goes_back):
 
 
 def a_cluster_is_upgraded_node_by_node_while_clients_write():
-    cluster = Cluster()
-    try:
+    with Cluster() as cluster:
         formed_of_old_nodes(cluster)
         with Load(cluster, seed=1) as load:
             load.wait_progress()
@@ -105,11 +104,6 @@ def a_cluster_is_upgraded_node_by_node_while_clients_write():
                 assert "ersions" not in doctor(node), doctor(node)
             load.wait_progress()
         print("   ", load.judge(), load.counts)
-    except BaseException:
-        cluster.tell_logs()
-        raise
-    finally:
-        cluster.close()
 
 
 def start_and_end(node):
