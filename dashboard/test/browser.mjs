@@ -1,66 +1,21 @@
 // The page in Chromium against the mock cluster. Each check prints ok or FAIL; the last line is the sum.
 // Usage: npm run test:browser   (PORT: the port before the first node's, default 25100)
 
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { startMock } from './mock/server.mjs';
-
-const SHOTS = fileURLToPath(new URL('../shots', import.meta.url));
-const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync'];
-mkdirSync(SHOTS, { recursive: true });
+import { attend, CHROMIUM, end, expect, pause, VIEWPORT } from './page.mjs';
 
 const mock = await startMock(Number(process.env.PORT ?? 25100));
 const profile = mkdtempSync(join(tmpdir(), 'avow-browser-'));
-const context = await chromium.launchPersistentContext(profile, {
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: flags, viewport: { width: 1200, height: 860 },
-});
+const context = await chromium.launchPersistentContext(profile, { ...CHROMIUM, viewport: VIEWPORT });
 const page = await context.newPage();
-page.setDefaultTimeout(5000);
-const complaints = [];
-page.on('console', (message) => message.text().includes('Content Security Policy') && complaints.push(message.text()));
-page.on('pageerror', (error) => complaints.push(String(error)));
-const strangers = [];
-page.on('request', (request) => mock.origins.some((o) => request.url().startsWith(o)) || strangers.push(request.url()));
-
-let passed = 0;
-let failed = 0;
-async function check(name, run) {
-  try {
-    await run();
-    passed++;
-    console.log(`ok    ${name}`);
-  } catch (error) {
-    failed++;
-    console.log(`FAIL  ${name}: ${error instanceof Error ? error.message : error}`);
-    await page.screenshot({ path: join(SHOTS, `failed-${failed}.png`) }).catch(() => undefined);
-  }
-}
-function expect(condition, what) {
-  if (!condition) throw new Error(what);
-}
-const view = (name) => page.click(`nav a[href="#${name}"]`);
-const shot = (name) => page.screenshot({ path: join(SHOTS, `${name}.png`) });
+const { check, fitsAPhone, heartbeats, nothingForeign, pauseStepAndLive, send, shot, until, view } =
+  attend(page, { origins: mock.origins, patienceMs: 5000 });
 const leaderShown = () => page.getAttribute('.verdict', 'data-leader');
 const leaderIs = (id) => page.waitForSelector(`.verdict[data-leader="${id}"]`);
-const transport = (what) => page.getAttribute('.transport', `data-${what}`);
-const pause = (ms) => new Promise((done) => setTimeout(done, ms));
-// As page.waitForFunction, which the content policy forbids. What it took, in milliseconds.
-async function until(holds, argument, patienceMs = 5000) {
-  const began = Date.now();
-  while (!(await page.evaluate(holds, argument))) {
-    expect(Date.now() - began < patienceMs, `not within ${patienceMs} ms: ${holds}`);
-    await pause(20);
-  }
-  return Date.now() - began;
-}
-async function send(line) {
-  await page.fill('#line', line);
-  await page.press('#line', 'Enter');
-}
 
 await page.goto(mock.origins[0]);
 await check('the leader is shown, on its card too', async () => {
@@ -82,37 +37,15 @@ await check('a write is followed through its steps', async () => {
 await check('each heartbeat that was told is drawn', async () => {
   await view('raft');
   await page.waitForSelector('.message[data-kind="heartbeat"]');
-  const result = await page.evaluate(async () => {
-    const drawn = new Set();
-    const told = () => Number(document.querySelector('.raft').dataset.heartbeats);
-    const before = told();
-    const until = performance.now() + 3000;
-    while (performance.now() < until) {
-      await new Promise(requestAnimationFrame);
-      for (const m of document.querySelectorAll('.ring .message[data-kind="heartbeat"]')) drawn.add(m.dataset.seq);
-    }
-    return { told: told() - before, drawn: drawn.size };
-  });
+  const result = await heartbeats();
   expect(result.told >= 20, `only ${result.told} heartbeats were told`);
   expect(result.drawn >= result.told - 8, `${result.told} told, ${result.drawn} drawn (8 may not have started yet)`);
 });
 
-await check('pause stands still, a step goes to another moment, live returns', async () => {
-  await page.keyboard.press(' ');
-  await page.waitForSelector('.transport[data-paused="true"]');
-  const at = await transport('at');
-  await pause(400);
-  expect((await transport('at')) === at, 'it went on');
-  await page.keyboard.press('ArrowLeft');
-  await until((old) => Number(document.querySelector('.transport').dataset.at) < Number(old), at);
-  expect((await page.$$('.ring .message')).length > 0, 'nothing in the air after a step');
-  const back = await transport('at');
-  await page.keyboard.press('ArrowRight');
-  await until((old) => Number(document.querySelector('.transport').dataset.at) > Number(old), back);
-  await shot('raft-light');
-  await page.keyboard.press('l');
-  await page.waitForSelector('.transport[data-paused="false"]');
-});
+await check('pause stands still, a step goes to another moment, live returns', () => pauseStepAndLive({
+  back: async () => expect((await page.$$('.ring .message')).length > 0, 'nothing in the air after a step'),
+  forward: () => shot('raft-light'),
+}));
 
 await check('logs stand side by side and keys are found', async () => {
   await view('log');
@@ -167,23 +100,12 @@ await check('dark, and at the width of a phone nothing is wider than the screen'
   await view('raft');
   await pause(800);
   await shot('raft-dark');
-  await page.setViewportSize({ width: 375, height: 780 });
-  for (const name of ['overview', 'raft', 'log', 'console', 'data', 'chaos']) {
-    await view(name);
-    await pause(300);
-    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-    expect(wide <= 375, `${name} is ${wide} wide`);
-    await shot(`phone-${name}`);
-  }
+  await fitsAPhone((name) => shot(`phone-${name}`));
 });
 
-await check('no error, no breach of the content policy, nothing from elsewhere', async () => {
-  expect(complaints.length === 0, complaints.join('; '));
-  expect(strangers.length === 0, strangers.join('; '));
-});
+await nothingForeign();
 
 await context.close();
 mock.close();
 rmSync(profile, { recursive: true, force: true });
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed ? 1 : 0);
+end();
