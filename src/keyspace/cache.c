@@ -1,5 +1,6 @@
 /* cache.c -- rows in memory: get, put, del, savepoints, eviction. What rows, epochs and levels are
- * stands in cache_rows.h; cuts and ranges are in cache_cut.c, walks in cache_cursor.c. */
+ * stands in cache_rows.h; cuts and ranges are in cache_cut.c, walks in cache_cursor.c, what small
+ * ones read of the store in cache_image.c. */
 
 #include "keyspace/cache_rows.h"
 
@@ -165,6 +166,13 @@ void cache_read_failed(const struct error *e)
           e->text);
 }
 
+struct row *row_keep(struct cache *c, struct bytes key, uint32_t hash, size_t value_size)
+{
+    struct row *row = row_new(c, key, hash, value_size);
+    table_insert(&c->table, &row->node);
+    return row;
+}
+
 /* Reads a row that the table does not have, and keeps it there, or its absence. NULL: it is absent
  * for a reason that is known without asking the store. */
 static struct row *load(struct cache *c, struct bytes key, uint32_t hash)
@@ -176,11 +184,10 @@ static struct row *load(struct cache *c, struct bytes key, uint32_t hash)
     if (status != STATUS_OK && status != STATUS_NOT_FOUND)
         cache_read_failed(&e);
     const struct bytes value = status == STATUS_OK ? buf_bytes(&c->loaded) : BYTES_NONE;
-    struct row *row = row_new(c, key, hash, value.size);
+    struct row *row = row_keep(c, key, hash, value.size);
     row->is_absent = status == STATUS_NOT_FOUND;
     if (value.size > 0)
         memcpy(row->value, value.data, value.size);
-    table_insert(&c->table, &row->node);
     return row;
 }
 

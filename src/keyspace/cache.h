@@ -73,10 +73,16 @@ size_t cache_range_room(const struct cache *c);
 struct cache_cursor {
     struct cache *cache;
     struct buf lower, upper;   /* bounds, owned */
-    struct buf key, value;     /* the current row, or where to begin; owned copies */
+    struct bytes place;        /* the current row's key, or where to begin */
+    struct buf key, value;     /* owned copies of what could change or go during the walk */
     struct kv_iterator *below; /* NULL while not needed */
+    struct cache_image {       /* in its stead: rows that are in memory */
+        const uint8_t *ends, *rows;
+        uint32_t count, at;
+    } image;
     enum direction direction;
     bool inclusive;            /* key itself may be next */
+    bool is_small, has_image;
     bool below_is_set, below_is_valid;
     struct cache_walk {
         struct group *group;   /* where the walk stands in this level; NULL: at its end */
@@ -90,6 +96,9 @@ struct cache_cursor {
 /* An empty upper means: no bound. */
 void cache_cursor_open(struct cache *c, struct cache_cursor *cursor, struct bytes lower,
                        struct bytes upper, enum direction direction);
+/* Said of a cursor that was just opened, with both bounds: the rows within them are few. What the
+ * store has of them is kept together, for the next walk within the same bounds. */
+void cache_cursor_expect_few(struct cache_cursor *cursor);
 /* Continues at the first row at or behind (FORWARD) / at or before (BACKWARD) from. */
 void cache_cursor_seek(struct cache_cursor *cursor, struct bytes from);
 /* The next row, borrowed until the next step; false at the end. */

@@ -1,7 +1,8 @@
 /* cache_cursor.c -- walks: three sorted sources merged, the newer one hiding equal keys of the
  * older.
  *
- *     level of now  >  level of the running cut  >  store (an iterator, made when first needed)
+ *     level of now  >  level of the running cut  >  store (an iterator, made when first needed;
+ *                                                   or the image of few rows, cache_image.c)
  *
  * A level is walked group by group; a group is sorted when the walk comes to it. Positions in a
  * level are kept as long as nothing was added to it (dirty_count), nor sorted in by another walk
@@ -39,6 +40,7 @@ static bool store_has_none(const struct cache_cursor *cursor)
 static void start_at(struct cache_cursor *cursor, struct bytes key, bool inclusive)
 {
     replace_bytes(&cursor->key, key);
+    cursor->place = buf_bytes(&cursor->key);
     cursor->inclusive = inclusive;
     cursor->below_is_set = false;
     cursor->levels[0].group = cursor->levels[1].group = NULL;
@@ -52,6 +54,12 @@ void cache_cursor_open(struct cache *c, struct cache_cursor *cursor, struct byte
     buf_append_bytes(&cursor->lower, lower);
     buf_append_bytes(&cursor->upper, upper);
     start_at(cursor, direction == FORWARD ? lower : upper, direction == FORWARD);
+}
+
+void cache_cursor_expect_few(struct cache_cursor *cursor)
+{
+    CHECK(!cursor->below_is_set);
+    cursor->is_small = true;
 }
 
 void cache_cursor_seek(struct cache_cursor *cursor, struct bytes from)
@@ -78,7 +86,7 @@ void cache_cursor_close(struct cache_cursor *cursor)
 /* An empty key means the end of all rows, not the place before the first. */
 static bool from_end(const struct cache_cursor *cursor)
 {
-    return cursor->direction == BACKWARD && cursor->key.size == 0 && !cursor->inclusive;
+    return cursor->direction == BACKWARD && cursor->place.size == 0 && !cursor->inclusive;
 }
 
 /* --- one level ------------------------------------------------------------------------------- */
@@ -147,7 +155,7 @@ static void enter(struct cache_cursor *cursor, struct cache_walk *w, struct grou
 /* Finds the place in the level by the cursor's key. */
 static void find_place(struct cache_cursor *cursor, struct cache_walk *w, const struct level *l)
 {
-    const struct bytes key = buf_bytes(&cursor->key);
+    const struct bytes key = cursor->place;
     struct group *group = from_end(cursor) ? NULL : level_group(l, key);
     w->is_set = true;
     w->dirty_count = l->dirty_count;
@@ -217,20 +225,81 @@ static void step(struct cache_cursor *cursor, int i)
 static bool below_check(struct cache_cursor *cursor, bool is_valid)
 {
     struct error e;
-    if (!is_valid && kv_iterator_status(cursor->below, &e) != STATUS_OK)
+    if (!is_valid && !cursor->has_image && kv_iterator_status(cursor->below, &e) != STATUS_OK)
         cache_read_failed(&e);
     cursor->below_is_valid = is_valid;
     return is_valid;
 }
 
-static bool below_step(struct cache_cursor *cursor)
+/* To the first row >= key. */
+static void below_seek(struct cache_cursor *cursor, struct bytes key)
 {
-    struct kv_iterator *below = cursor->below;
-    return below_check(cursor, cursor->direction == FORWARD ? kv_iterator_next(below)
-                                                            : kv_iterator_prev(below));
+    if (!cursor->has_image) {
+        below_check(cursor, kv_iterator_seek(cursor->below, key));
+        return;
+    }
+    cursor->image.at = cache_image_seek(&cursor->image, key);
+    below_check(cursor, cursor->image.at < cursor->image.count);
 }
 
-/* Puts the iterator on the first row at or beyond the cursor's key. */
+/* To the row before. */
+static void image_step_back(struct cache_cursor *cursor)
+{
+    if (below_check(cursor, cursor->image.at > 0))
+        cursor->image.at--;
+}
+
+static struct bytes below_key(const struct cache_cursor *cursor)
+{
+    return cursor->has_image ? cache_image_key(&cursor->image, cursor->image.at)
+                             : kv_iterator_key(cursor->below);
+}
+
+static struct bytes below_value(const struct cache_cursor *cursor)
+{
+    return cursor->has_image ? cache_image_value(&cursor->image, cursor->image.at)
+                             : kv_iterator_value(cursor->below);
+}
+
+/* To the last row <= key; from_end(): to the last of all. */
+static void below_seek_back(struct cache_cursor *cursor, struct bytes key)
+{
+    if (!cursor->has_image) {
+        below_check(cursor, from_end(cursor) ? kv_iterator_last(cursor->below)
+                                             : kv_iterator_seek_back(cursor->below, key));
+        return;
+    }
+    cursor->image.at = from_end(cursor) ? cursor->image.count
+                                        : cache_image_seek(&cursor->image, key);
+    const bool is_key = cursor->image.at < cursor->image.count &&
+                        bytes_equal(below_key(cursor), key);
+    if (is_key)
+        below_check(cursor, true);
+    else
+        image_step_back(cursor);
+}
+
+static void below_step(struct cache_cursor *cursor)
+{
+    if (cursor->has_image && cursor->direction == FORWARD)
+        below_check(cursor, ++cursor->image.at < cursor->image.count);
+    else if (cursor->has_image)
+        image_step_back(cursor);
+    else
+        below_check(cursor, cursor->direction == FORWARD ? kv_iterator_next(cursor->below)
+                                                         : kv_iterator_prev(cursor->below));
+}
+
+static void below_open(struct cache_cursor *cursor)
+{
+    const struct kv_range range = {buf_bytes(&cursor->lower), buf_bytes(&cursor->upper)};
+    if (cursor->is_small)
+        cursor->has_image = cache_image_get(cursor->cache, range, &cursor->image);
+    if (!cursor->has_image)
+        cursor->below = kv_iterate(cursor->cache->kv, range);
+}
+
+/* Puts what is below on the first row at or beyond the cursor's key. */
 static void below_start(struct cache_cursor *cursor)
 {
     cursor->below_is_set = true;
@@ -238,20 +307,15 @@ static void below_start(struct cache_cursor *cursor)
         cursor->below_is_valid = false;
         return;
     }
-    if (cursor->below == NULL) {
-        const struct kv_range range = {buf_bytes(&cursor->lower), buf_bytes(&cursor->upper)};
-        cursor->below = kv_iterate(cursor->cache->kv, range);
-    }
-    const struct bytes key = buf_bytes(&cursor->key);
-    bool is_valid;
+    if (cursor->below == NULL && !cursor->has_image)
+        below_open(cursor);
+    const struct bytes key = cursor->place;
     if (cursor->direction == FORWARD)
-        is_valid = kv_iterator_seek(cursor->below, key);
-    else if (from_end(cursor))
-        is_valid = kv_iterator_last(cursor->below);
+        below_seek(cursor, key);
     else
-        is_valid = kv_iterator_seek_back(cursor->below, key);
-    if (below_check(cursor, is_valid) && !cursor->inclusive && key.size > 0 &&
-        bytes_equal(kv_iterator_key(cursor->below), key))
+        below_seek_back(cursor, key);
+    if (cursor->below_is_valid && !cursor->inclusive && key.size > 0 &&
+        bytes_equal(below_key(cursor), key))
         below_step(cursor);
 }
 
@@ -261,12 +325,12 @@ static bool below_peek(struct cache_cursor *cursor, struct bytes *key)
     if (!cursor->below_is_set)
         below_start(cursor);
     while (cursor->below_is_valid) {
-        *key = kv_iterator_key(cursor->below);
+        *key = below_key(cursor);
         const struct range *r = cache_range_above_store(cursor->cache, *key);
         if (r == NULL)
             return true;
         if (cursor->direction == FORWARD)
-            below_check(cursor, kv_iterator_seek(cursor->below, buf_bytes(&r->to)));
+            below_seek(cursor, buf_bytes(&r->to));
         else
             below_step(cursor);
     }
@@ -289,9 +353,29 @@ static bool is_inside(const struct cache_cursor *cursor, struct bytes key)
     return bytes_compare(key, lower) >= 0;
 }
 
-/* Moves to the next key of any source; *is_there: it has a value, which is copied. False: the
- * end. */
-static bool advance(struct cache_cursor *cursor, bool *is_there)
+/* Notes the row that was come to, row or the store's, before the sources go on from it. A row of a
+ * level keeps its key until the turn ends, its value may change; an image keeps both. */
+static void take(struct cache_cursor *cursor, const struct row *row, struct bytes key)
+{
+    cursor->inclusive = false;
+    if (row == NULL && !cursor->has_image) {
+        replace_bytes(&cursor->key, key);
+        key = buf_bytes(&cursor->key);
+    }
+    cursor->place = key;
+}
+
+static struct bytes value_of(struct cache_cursor *cursor, const struct row *row)
+{
+    if (row == NULL && cursor->has_image)
+        return below_value(cursor);
+    replace_bytes(&cursor->value, row == NULL ? kv_iterator_value(cursor->below)
+                                              : bytes_of(row->value, row->value_size));
+    return buf_bytes(&cursor->value);
+}
+
+/* Moves to the next key of any source; *is_there: it has a value. False: the end. */
+static bool advance(struct cache_cursor *cursor, bool *is_there, struct bytes *value)
 {
     struct row *rows[2] = {peek(cursor, 0), peek(cursor, 1)};
     struct bytes below = BYTES_NONE;
@@ -305,20 +389,19 @@ static bool advance(struct cache_cursor *cursor, bool *is_there)
     else if (newest == NULL)
         return false;
     const struct bytes key = newest == NULL ? below : row_key(newest);
-    if (!is_inside(cursor, key))
+    const bool is_of_image = newest == NULL && cursor->has_image; /* its bounds are the cursor's */
+    if (!is_of_image && !is_inside(cursor, key))
         return false;
 
     bool taken[2];
     for (int i = 0; i < 2; i++)
         taken[i] = rows[i] != NULL && bytes_equal(row_key(rows[i]), key);
-    const bool takes_below = has_below && bytes_equal(below, key);
-    replace_bytes(&cursor->key, key);
-    cursor->inclusive = false;
+    const bool takes_below = newest == NULL || (has_below && bytes_equal(below, key));
+    take(cursor, newest, key);
     *is_there = newest == NULL ||
                 (!newest->is_absent && !row_is_void(cursor->cache, newest));
     if (*is_there)
-        replace_bytes(&cursor->value, newest == NULL ? kv_iterator_value(cursor->below)
-                                                     : bytes_of(newest->value, newest->value_size));
+        *value = value_of(cursor, newest);
     for (int i = 0; i < 2; i++)
         if (taken[i])
             step(cursor, i);
@@ -331,9 +414,8 @@ bool cache_cursor_next(struct cache_cursor *cursor, struct bytes *key, struct by
 {
     bool is_there = false;
     while (!is_there)
-        if (!advance(cursor, &is_there))
+        if (!advance(cursor, &is_there, value))
             return false;
-    *key = buf_bytes(&cursor->key);
-    *value = buf_bytes(&cursor->value);
+    *key = cursor->place;
     return true;
 }

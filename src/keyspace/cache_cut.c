@@ -294,6 +294,7 @@ void cache_clean(struct cache *c, struct cache_cut *cut)
     CHECK(cut == c->cut);
     CHECK(!cut->is_ingested);
     cut->is_ingested = true;
+    c->ingest_epoch = c->epoch++;
     c->to_clean = cut->level.dirty;
     for (size_t i = 0; i < c->range_count; i++)
         if (c->ranges[i].state == RANGE_FROZEN) {

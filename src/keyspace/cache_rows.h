@@ -5,8 +5,8 @@
  *   | clean, dirty, frozen   |    (sorted when walked)      (sorted when walked)
  *   +------------------------+
  *
- * EPOCHS. c->epoch rises with each cut, range tombstone and savepoint. A row carries the epoch in
- * which its content was put or loaded. From that follows, without touching any row:
+ * EPOCHS. c->epoch rises with each cut, ingest, range tombstone and savepoint. A row carries the
+ * epoch in which its content was put or loaded. From that follows, without touching any row:
  *   - a dirty row is frozen (it belongs to the running cut) if its epoch <= the cut's;
  *   - a row is void (absent, whatever it holds) if a range of the same or a later epoch covers it.
  *
@@ -108,6 +108,7 @@ struct cache {
     struct range *ranges;
     size_t range_count;
     uint64_t range_epoch;   /* the newest range's; 0: there are none */
+    uint64_t ingest_epoch;  /* images of this epoch or before are stale; 0: none was ingested */
     uint64_t fresh_version; /* items of this version on are not in the store */
     size_t hand;            /* the clock's: a bucket */
     uint64_t lap;
@@ -148,7 +149,20 @@ static inline bool row_is_void(const struct cache *c, const struct row *row)
 /* The range, not yet in the store, that hides the store's row of key; NULL. */
 const struct range *cache_range_above_store(const struct cache *c, struct bytes key);
 
-/* Where cache.c hands over to the other files. */
+/* --- images (cache_image.c) ------------------------------------------------------------------- */
+
+/* What the store has within bounds, neither of them empty. False: more rows than an image takes.
+ * Borrowed until the next cache_turn() or cache_clean(). */
+bool cache_image_get(struct cache *c, struct kv_range bounds, struct cache_image *image);
+struct bytes cache_image_key(const struct cache_image *image, uint32_t i);
+struct bytes cache_image_value(const struct cache_image *image, uint32_t i);
+/* The first row at or behind key; count: there is none. */
+uint32_t cache_image_seek(const struct cache_image *image, struct bytes key);
+
+/* --- where cache.c hands over to the other files ---------------------------------------------- */
+
+/* A clean row of a key that the table does not have; its value is the caller's to write. */
+struct row *row_keep(struct cache *c, struct bytes key, uint32_t hash, size_t value_size);
 void row_free(struct cache *c, struct row *row);
 void level_init(struct level *l);
 void level_clear(struct level *l); /* the rows are the caller's */

@@ -1,7 +1,7 @@
 noinst_LIBRARIES += libkeyspace.a
 libkeyspace_a_SOURCES = \
 	%D%/access.h %D%/access.c %D%/table.h %D%/table.c %D%/sorted.h %D%/sorted.c \
-	%D%/cache.h %D%/cache_rows.h %D%/cache.c %D%/cache_cut.c %D%/cache_cursor.c \
+	%D%/cache.h %D%/cache_rows.h %D%/cache.c %D%/cache_cut.c %D%/cache_cursor.c %D%/cache_image.c \
 	%D%/keyspace.h %D%/keyspace_state.h %D%/keyspace.c %D%/walk.c %D%/slot.c \
 	%D%/meta.h %D%/meta.c %D%/object.h %D%/object.c %D%/object_string.c %D%/object_rows.h %D%/object_map.c \
 	%D%/object_packed.c %D%/object_rows.c %D%/object_deadline.c \

@@ -9,6 +9,10 @@
 
 #define ROW_OVERHEAD_LOGICAL 16 /* bytes of an element beside its subkey and value */
 
+/* An object up to here is walked in rows that are kept together (cache_cursor_expect_few). */
+#define SMALL_COUNT 512
+#define SMALL_BYTES ((uint64_t)32 << 10)
+
 /* The row's key, in memory of the keyspace that holds until the next call. */
 static struct bytes row_key(struct object *o, uint8_t space, struct bytes subkey)
 {
@@ -136,6 +140,8 @@ static void open_space(struct object *o, struct object_cursor *cursor)
     item_key(upper, o->version, (uint8_t)(cursor->space + 1));
     cache_cursor_open(o->keyspace->cache, &cursor->rows, bytes_of(lower, sizeof(lower)),
                       bytes_of(upper, sizeof(upper)), cursor->direction);
+    if (o->count <= SMALL_COUNT && o->items_bytes <= SMALL_BYTES)
+        cache_cursor_expect_few(&cursor->rows);
 }
 
 void rows_seek(struct object *o, struct object_cursor *cursor, struct bytes from)

@@ -18,6 +18,7 @@
 #include "kv/kv_mem.h"
 
 #define KEYS 600 /* all the keys that the random operations know */
+#define SMALL_STEP 100
 
 /* The model: a value's bytes for each key, in key order. */
 struct model {
@@ -215,14 +216,22 @@ static void walk(struct run *r)
         upper = kept;
     }
     const enum direction direction = prng_chance(&r->prng, 1, 2) ? FORWARD : BACKWARD;
-    const bool is_unbounded = prng_chance(&r->prng, 1, 4);
+    bool is_unbounded = prng_chance(&r->prng, 1, 4);
     const bool changes = prng_chance(&r->prng, 1, 2);
-    if (is_unbounded)
+    const bool is_small = prng_chance(&r->prng, 1, 2); /* in bounds that come again */
+    if (is_small) {
+        is_unbounded = false;
+        lower = 1 + lower / SMALL_STEP * SMALL_STEP;
+        upper = MIN(lower + SMALL_STEP, KEYS - 1);
+    } else if (is_unbounded) {
         upper = KEYS;
+    }
     struct cache_cursor cursor;
     const struct bytes lower_key = lower == 0 ? BYTES_NONE : buf_bytes(&r->model.keys[lower]);
     cache_cursor_open(r->cache, &cursor, lower_key,
                       is_unbounded ? BYTES_NONE : buf_bytes(&r->model.keys[upper]), direction);
+    if (is_small)
+        cache_cursor_expect_few(&cursor);
     size_t at = direction == FORWARD ? lower : upper - 1; /* the first that may come */
     bool may_come = lower < upper;
     for (uint64_t steps = prng_below(&r->prng, 100); steps > 0; steps--) {
@@ -639,6 +648,76 @@ static void clean_rows_leave_and_dirty_ones_press(void **state)
     kv_mem_disk_free(disk);
 }
 
+/* --- small walks ------------------------------------------------------------------------------ */
+
+static void flush(struct cache *c, struct kv *kv)
+{
+    struct error e;
+    struct cache_cut *cut = cache_cut(c);
+    const struct kv_ingest ingest = {.next = next_row, .context = cut};
+    if (kv_ingest(kv, &ingest, &e) != STATUS_OK)
+        fail_msg("%s", e.text);
+    cache_clean(c, cut);
+}
+
+/* Rows of a small walk, and how often the cache had to ask the store for them. */
+static size_t walk_small(struct cache *c, size_t *asked)
+{
+    struct cache_stats before, after;
+    struct cache_cursor cursor;
+    struct bytes key, value;
+    size_t count = 0;
+    cache_stats(c, &before);
+    cache_cursor_open(c, &cursor, BYTES("Ia"), BYTES("Ib"), FORWARD);
+    cache_cursor_expect_few(&cursor);
+    while (cache_cursor_next(&cursor, &key, &value))
+        count++;
+    cache_cursor_close(&cursor);
+    cache_stats(c, &after);
+    *asked = (size_t)(after.misses - before.misses);
+    return count;
+}
+
+static void put_small(struct cache *c, int from, int to)
+{
+    char key[16];
+    for (int i = from; i < to; i++) {
+        snprintf(key, sizeof(key), "Ia%04d", i);
+        cache_put(c, bytes_from_string(key), BYTES("value"));
+    }
+}
+
+/* More rows than expected are walked all the same, and looked for in vain but once. */
+static void a_small_walk_asks_the_store_once_after_each_flush(void **state)
+{
+    (void)state;
+    struct kv_mem_disk *disk = kv_mem_disk_new(1);
+    const struct kv_options options = {.path = "state", .create_if_missing = true};
+    struct kv *kv;
+    struct error e;
+    size_t asked;
+    if (kv_open(kv_mem_disk(disk), &options, &kv, &e) != STATUS_OK)
+        fail_msg("%s", e.text);
+    struct cache *c = cache_new(kv, 10000000);
+    int rows = 0;
+    for (int more = 100; more <= 3000; more *= 30) {
+        put_small(c, rows, rows + more);
+        rows += more;
+        flush(c, kv);
+        assert_int_equal(walk_small(c, &asked), rows);
+        assert_int_equal(asked, 1);
+        put_small(c, rows, rows + 1);
+        cache_del(c, BYTES("Ia0001"));
+        assert_int_equal(walk_small(c, &asked), rows);
+        assert_int_equal(asked, 0);
+        put_small(c, 1, 2);
+        rows++;
+    }
+    cache_free(c);
+    kv_close(kv);
+    kv_mem_disk_free(disk);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -648,6 +727,7 @@ int main(void)
         cmocka_unit_test(a_reset_leaves_a_running_cut_alone),
         cmocka_unit_test(dropped_rows_leave_in_the_slices_after_a_flush),
         cmocka_unit_test(clean_rows_leave_and_dirty_ones_press),
+        cmocka_unit_test(a_small_walk_asks_the_store_once_after_each_flush),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
