@@ -21,6 +21,7 @@
 #include "kv/log_store.h"
 #include "node/mail.h"
 #include "server/chaos.h"
+#include "server/urgent.h"
 #include "raft/types.h"
 
 #define JOBS_MAX (RAFT_WRITES_MAX + 1) /* and the order to end */
@@ -126,6 +127,7 @@ static void write_group(struct log_writer *w, const struct log_job *jobs, size_t
 static void *run(void *context)
 {
     struct log_writer *w = context;
+    urgent_thread(); /* a disk that waits for a processor looks like a disk that hangs */
     for (;;) {
         struct log_job jobs[JOBS_MAX];
         size_t count = mailbox_receive(w->jobs, jobs, JOBS_MAX);

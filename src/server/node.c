@@ -30,6 +30,7 @@
 #include "server/raft_trace_file.h"
 #include "server/token.h"
 #include "server/sights.h"
+#include "server/urgent.h"
 #include "server/workers.h"
 
 #define STATE_BLOCK_CACHE_BYTES ((size_t)32 << 20) /* filters, indexes of some millions of keys */
@@ -546,6 +547,7 @@ static void *consensus_main(void *context)
 {
     struct node *n = context;
     pthread_setname_np(pthread_self(), "consensus");
+    urgent_thread(); /* heartbeats and votes: an election is dearer than what waits for them */
     while (!atomic_load(&n->ends)) {
         const uint64_t began_us = clock_boot_us();
         atomic_store_explicit(&n->turned_us, began_us, memory_order_relaxed);

@@ -3,7 +3,7 @@ noinst_LIBRARIES += libpeer.a
 libpeer_a_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(HIREDIS_CFLAGS) $(OPENSSL_CFLAGS)
 libpeer_a_SOURCES = %D%/peer.h %D%/peer_internal.h %D%/peer.c %D%/peer_link.c %D%/peer_hello.h \
 	%D%/peer_hello.c %D%/peer_socket.h %D%/peer_socket.c %D%/log_writer.h %D%/log_writer.c \
-	%D%/workers.h %D%/workers.c %D%/chaos.h %D%/chaos.c
+	%D%/workers.h %D%/workers.c %D%/urgent.h %D%/urgent.c %D%/chaos.h %D%/chaos.c
 
 check_PROGRAMS += tests/unit/test_peer tests/unit/test_log_writer tests/unit/test_workers
 
