@@ -28,6 +28,7 @@
 #define PORTS_MAX 16
 #define IN_BYTES 16384 /* replies of one pipeline */
 #define EVENTS_MAX 256
+#define NOISE_BYTES ((size_t)1 << 20) /* values are pieces of it: not compressible, as few real ones */
 #define CONNECTED_AT_ONCE 100 /* below the backlog of a listener */
 
 struct client {
@@ -48,9 +49,17 @@ struct load {
     int epoll;
     struct prng prng;
     struct buf out;
-    char *value;
+    char *noise; /* NOISE_BYTES, and one value more */
     uint32_t *times_us; /* of each reply */
 };
+
+static char *noise_new(struct prng *prng, size_t size)
+{
+    char *noise = xmalloc(size);
+    for (size_t i = 0; i < size; i++)
+        noise[i] = (char)prng_next(prng);
+    return noise;
+}
 
 static void give_up(const char *what, const char *why)
 {
@@ -67,7 +76,7 @@ static void add_command(struct load *l)
         return;
     }
     buf_printf(&l->out, "*3\r\n$3\r\nSET\r\n$16\r\nkey:%012" PRIu64 "\r\n$%zu\r\n", key, l->bytes);
-    buf_append(&l->out, l->value, l->bytes);
+    buf_append(&l->out, l->noise + prng_below(&l->prng, NOISE_BYTES), l->bytes);
     buf_append_string(&l->out, "\r\n");
 }
 
@@ -205,8 +214,7 @@ int main(int argc, char **argv)
     if (l.pipeline * (l.bytes + 16) >= IN_BYTES)
         give_up("arguments", "the replies of a pipeline are too large");
     prng_seed(&l.prng, clock_boot_us());
-    l.value = xmalloc(l.bytes + 1);
-    memset(l.value, 'x', l.bytes);
+    l.noise = noise_new(&l.prng, NOISE_BYTES + l.bytes);
     l.times_us = xcalloc(l.requests, sizeof(*l.times_us));
     struct client *clients = xcalloc(l.clients, sizeof(*clients));
     connect_all(&l, clients);
@@ -217,6 +225,6 @@ int main(int argc, char **argv)
     buf_clear(&l.out);
     free(clients);
     free(l.times_us);
-    free(l.value);
+    free(l.noise);
     return 0;
 }
