@@ -6,6 +6,8 @@
 #include <stdlib.h>
 
 #define EXPIRY_KEY_DB 9
+#define PACE_BYTES ((uint64_t)256 << 10) /* told at once */
+#define ROW_BYTES 128 /* what a row costs beside its bytes: of small ones fewer bytes are read */
 #define NAMED_MAX 20 /* bytes of a row's key that an error names */
 #define VERSION_GRAVE_SIZE 9
 #define DATABASE_GRAVE_SIZE 5
@@ -14,6 +16,21 @@ bool verify_wrong(struct verify *v, const char *what)
 {
     if (v->what == NULL)
         v->what = what;
+    return false;
+}
+
+bool verify_read(struct verify *v, struct bytes key, struct bytes value)
+{
+    if (v->pace == NULL)
+        return true;
+    v->unpaced += ROW_BYTES + key.size + value.size;
+    if (v->unpaced < PACE_BYTES)
+        return true;
+    const uint64_t bytes = v->unpaced;
+    v->unpaced = 0;
+    if (v->pace->read(v->pace->context, bytes))
+        return true;
+    v->status = fail(v->e, STATUS_CLOSED, "it was called off");
     return false;
 }
 
@@ -147,9 +164,10 @@ static enum status rows_are_sound(struct verify *v)
     char name[4 * NAMED_MAX + 1] = "";
     struct kv_iterator *rows = kv_iterate(v->kv, KV_RANGE_ALL);
     for (bool on = kv_iterator_first(rows); on && is_sound; on = kv_iterator_next(rows)) {
-        is_sound = row_is_sound(v, kv_iterator_key(rows), kv_iterator_value(rows));
+        const struct bytes key = kv_iterator_key(rows), value = kv_iterator_value(rows);
+        is_sound = verify_read(v, key, value) && row_is_sound(v, key, value);
         if (!is_sound)
-            name_row(kv_iterator_key(rows), name);
+            name_row(key, name);
     }
     const enum status walked = kv_iterator_status(rows, v->e);
     kv_iterator_free(rows);
@@ -206,12 +224,14 @@ static enum status load_counters(struct verify *v)
 }
 
 enum status keyspace_verify(struct kv *kv, const uint8_t hash_key[SIPHASH_KEY_SIZE],
-                            const struct keyspace_forms *forms, struct error *e)
+                            const struct keyspace_forms *forms, const struct verify_pace *pace,
+                            struct error *e)
 {
     struct verify *v = xcalloc(1, sizeof(*v));
     v->kv = kv;
     v->hash_key = hash_key;
     v->forms = forms;
+    v->pace = pace;
     v->e = e;
     enum status status = load_counters(v);
     if (status == STATUS_OK) {

@@ -35,10 +35,18 @@ struct keyspace_forms {
     bool (*end)(void *context);
 };
 
+/* It takes as long as the state is large: whoever waits for it is told after each piece how many
+ * bytes were read, may wait so that others get on, and says false to call it off. NULL: at once. */
+struct verify_pace {
+    void *context;
+    bool (*read)(void *context, uint64_t bytes);
+};
+
 /* Reads all of the state, every row with its checksum. STATUS_CORRUPT: no keyspace may be opened
- * on it; e says which row and why. Takes as long as the state is large. */
+ * on it; e says which row and why. STATUS_CLOSED: it was called off. */
 enum status keyspace_verify(struct kv *kv, const uint8_t hash_key[SIPHASH_KEY_SIZE],
-                            const struct keyspace_forms *forms, struct error *e) MUST_CHECK;
+                            const struct keyspace_forms *forms, const struct verify_pace *pace,
+                            struct error *e) MUST_CHECK;
 
 /* Looks another row of the state up; false: it is not there. */
 bool keyspace_verify_get(struct verify *v, struct bytes key, struct buf *value);

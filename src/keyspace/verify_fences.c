@@ -72,7 +72,7 @@ static bool block(struct fence_walk *w, struct bytes lower, uint64_t count)
         return false;
     w->is_first = false;
     for (uint64_t i = 0; i < count; i++) {
-        if (!is_score(w))
+        if (!is_score(w) || !verify_read(w->v, kv_iterator_key(w->v->items), BYTES_NONE))
             return false;
         buf_reset(&w->before);
         buf_append_bytes(&w->before, score(w));

@@ -288,7 +288,8 @@ static bool items(struct verify *v, struct looked_at *l, const struct meta *m)
          on && bytes_has_prefix(kv_iterator_key(v->items), prefix) &&
          kv_iterator_key(v->items).size >= ITEM_KEY_SUBKEY;
          on = kv_iterator_next(v->items))
-        if (!item(v, l, kv_iterator_key(v->items), kv_iterator_value(v->items)))
+        if (!verify_read(v, kv_iterator_key(v->items), kv_iterator_value(v->items)) ||
+            !item(v, l, kv_iterator_key(v->items), kv_iterator_value(v->items)))
             return false;
     return whole(v, l) && (m->type != TYPE_ZSET || m->fields.size == 0 ||
                            verify_fences(v, m, l->in_space[SPACE_FENCE]) ||

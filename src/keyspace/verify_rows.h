@@ -19,6 +19,8 @@ struct verify {
     struct kv *kv;
     const uint8_t *hash_key;
     const struct keyspace_forms *forms;
+    const struct verify_pace *pace; /* NULL: at once */
+    uint64_t unpaced;               /* bytes read and not told yet */
     struct counters counters;
     struct tally tallies[DATABASES_MAX];
     struct kv_iterator *items; /* over "I" */
@@ -30,6 +32,8 @@ struct verify {
 
 /* Returns false; the first reason counts. */
 bool verify_wrong(struct verify *v, const char *what);
+/* A row was read; false: it is called off. */
+bool verify_read(struct verify *v, struct bytes key, struct bytes value);
 /* Whether the row in v->key is there; its value is in v->row. */
 bool verify_get(struct verify *v);
 uint64_t verify_hash(const struct verify *v, struct bytes first, struct bytes second);

@@ -91,13 +91,13 @@ static enum status adds_up(const struct machine_seen *s, struct error *e)
 }
 
 enum status machine_verify(struct kv *kv, const uint8_t hash_key[SIPHASH_KEY_SIZE],
-                           struct error *e)
+                           const struct verify_pace *pace, struct error *e)
 {
     struct machine_seen s = {0};
     const struct keyspace_forms forms = {&s, row, begin, element, end};
     waiters_init(&s.waiters);
     arena_init(&s.arena);
-    enum status status = keyspace_verify(kv, hash_key, &forms, e);
+    enum status status = keyspace_verify(kv, hash_key, &forms, pace, e);
     if (status == STATUS_OK)
         status = adds_up(&s, e);
     arena_clear(&s.arena);

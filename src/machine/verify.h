@@ -4,13 +4,10 @@
 #ifndef MACHINE_VERIFY_H
 #define MACHINE_VERIFY_H
 
-#include "base/siphash.h"
-#include "base/status.h"
+#include "keyspace/verify.h"
 
-struct kv;
-
-/* STATUS_CORRUPT: no machine may be made on it; e says why. Takes as long as the state is large. */
+/* STATUS_CORRUPT: no machine may be made on it; e says why. */
 enum status machine_verify(struct kv *kv, const uint8_t hash_key[SIPHASH_KEY_SIZE],
-                           struct error *e) MUST_CHECK;
+                           const struct verify_pace *pace, struct error *e) MUST_CHECK;
 
 #endif

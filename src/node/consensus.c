@@ -443,6 +443,8 @@ static enum status open_log(struct consensus *c, struct error *e)
 
 #define CACHE_BYTES_DEFAULT ((size_t)32 << 20)
 #define LOG_KEEP_BYTES_DEFAULT ((uint64_t)128 << 20)
+#define SNAPSHOT_CHUNK_DEFAULT ((uint32_t)128 << 10) /* larger ones hold both loops up */
+#define SNAPSHOT_RATE_DEFAULT ((uint64_t)32 << 20)
 
 /* What this node says of itself is right, whatever the log says. */
 static void know_self(struct consensus *c)
@@ -453,14 +455,21 @@ static void know_self(struct consensus *c)
     book_heard(&c->book, c->identity.node_id, true);
 }
 
+void consensus_set_snapshot_rate(struct consensus *c, uint64_t bytes_per_second)
+{
+    atomic_store_explicit(&c->snapshot_rate, bytes_per_second, memory_order_relaxed);
+}
+
 enum status consensus_open(const struct consensus_options *options, struct consensus **consensus,
                            struct error *e)
 {
     CHECK(options->recovered != NULL);
     struct consensus *c = xcalloc(1, sizeof(*c));
     c->o = *options;
-    if (c->o.snapshot_chunk_bytes == 0 || c->o.snapshot_chunk_bytes > WIRE_CHUNK_MAX)
-        c->o.snapshot_chunk_bytes = WIRE_CHUNK_MAX;
+    if (c->o.snapshot_chunk_bytes == 0)
+        c->o.snapshot_chunk_bytes = SNAPSHOT_CHUNK_DEFAULT;
+    c->o.snapshot_chunk_bytes = MIN(c->o.snapshot_chunk_bytes, WIRE_CHUNK_MAX);
+    c->snapshot_rate = c->o.snapshot_rate == 0 ? SNAPSHOT_RATE_DEFAULT : c->o.snapshot_rate;
     if (c->o.log_keep_bytes == 0)
         c->o.log_keep_bytes = LOG_KEEP_BYTES_DEFAULT;
     if (c->o.backup_rate == 0)

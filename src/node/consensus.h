@@ -26,7 +26,8 @@ struct consensus_options {
     struct log_store *log;               /* reading; writing goes through the log writer port */
     struct state_store *state;           /* on disk, for snapshots; NULL: none sent or taken, and
                                             the log is never cut */
-    uint32_t snapshot_chunk_bytes;       /* at once; 0 = WIRE_CHUNK_MAX, and not more */
+    uint32_t snapshot_chunk_bytes;       /* at once; 0 = 128 KiB; at most WIRE_CHUNK_MAX */
+    uint64_t snapshot_rate;              /* bytes per second, sent and looked at; 0 = 32 MiB */
     uint64_t backup_rate;                /* bytes read per second; 0 = 64 MiB */
     const char *archive_dir;             /* NULL, "": nothing is archived; archive.h */
     uint64_t archive_interval_ms;        /* from one segment to the next, at most */
@@ -84,6 +85,9 @@ void consensus_close(struct consensus *c);
 
 /* One turn (ARCHITECTURE §7). Returns when the next one is due at the latest, in boot_us. */
 uint64_t consensus_turn(struct consensus *c);
+
+/* From now on; from any thread. */
+void consensus_set_snapshot_rate(struct consensus *c, uint64_t bytes_per_second);
 
 /* --- what the transport tells; noted, handled in the next turn -------------------------------- */
 

@@ -106,6 +106,7 @@ struct consensus {
     uint64_t relay_streams, relay_dropped; /* begun in this life; frames */
 
     struct space space;
+    atomic_uint_fast64_t snapshot_rate;
     struct snapshot_send send;
     struct snapshot_receive receive;
     struct compaction compaction;

@@ -125,6 +125,9 @@ struct job {
 struct workers_port {
     void *context;
     void (*submit)(void *context, enum worker worker, struct job *job);
+    /* For long work of a job: waits, so that others get on. false: the workers are to stop, give it
+     * up. NULL: no time passes in jobs. */
+    bool (*pause)(void *context, uint64_t us);
 };
 
 #endif

@@ -58,8 +58,10 @@ struct snapshot_about {
 };
 enum status snapshot_look(const struct snapshot_place *place, const char *path,
                           struct snapshot_about *about, struct error *e) MUST_CHECK;
-/* Before it is looked at: what came from elsewhere may be anything (machine/verify.h). */
+/* Before it is looked at: what came from elsewhere may be anything (machine/verify.h). read is told
+ * how much was read, and says false to call it off: STATUS_CLOSED. */
 enum status snapshot_verify(const struct snapshot_place *place, const char *path,
+                            bool (*read)(void *context, uint64_t bytes), void *context,
                             struct error *e) MUST_CHECK;
 enum status snapshot_list(const struct snapshot_place *place, const char *path,
                           struct snapshot_files *files, struct error *e) MUST_CHECK;
@@ -80,6 +82,8 @@ struct snapshot_send {
     raft_node to;
     raft_term term;
     uint64_t id;
+    uint32_t hurry;             /* transfers that ended since the log pinned too much: each doubles
+                                   the rate of the next */
     char path[DISK_PATH_MAX];
     struct snapshot_about about;
     struct snapshot_files files;
@@ -129,7 +133,7 @@ struct received_chunk {
 struct snapshot_receive {
     struct job job;
     bool job_runs, job_done;
-    bool is_void;              /* to be dropped once the job has ended */
+    atomic_bool is_void;       /* to be dropped once the job has ended */
     enum receive_step step;
     struct snapshot_place place;
     raft_node from;
@@ -141,6 +145,9 @@ struct snapshot_receive {
     struct buf config;
     struct snapshot_files files;
     uint64_t reserve;          /* of the disk: not for snapshots */
+    uint64_t begun_us, unsynced;
+    uint64_t rate;             /* at which it is looked at */
+    struct workers_port workers;
     uint64_t written, received; /* positions */
     struct received_chunk queue[RECEIVE_QUEUE_MAX];
     uint32_t queued, writing;   /* chunks; of the first the job takes care */

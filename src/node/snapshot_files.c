@@ -127,14 +127,17 @@ const struct snapshot_file *snapshot_file_at(const struct snapshot_files *files,
     return &files->files[low];
 }
 
-enum status snapshot_verify(const struct snapshot_place *place, const char *path, struct error *e)
+enum status snapshot_verify(const struct snapshot_place *place, const char *path,
+                            bool (*read)(void *context, uint64_t bytes), void *context,
+                            struct error *e)
 {
     struct kv *kv;
     const struct kv_options options = {.path = path, .read_only = true};
     enum status status = kv_open(place->disk, &options, &kv, e);
     if (status != STATUS_OK)
         return status;
-    status = machine_verify(kv, place->hash_key, e);
+    const struct verify_pace pace = {context, read};
+    status = machine_verify(kv, place->hash_key, &pace, e);
     kv_close(kv);
     return status;
 }

@@ -21,6 +21,8 @@
 #include "base/panic.h"
 #include "kv/state_store.h"
 
+#define SYNC_BYTES ((uint64_t)8 << 20) /* written, then synced: not all at the end */
+
 void snapshot_place(const struct consensus *c, struct snapshot_place *place)
 {
     place->disk = c->o.disk;
@@ -72,14 +74,6 @@ static enum status write_chunk(struct snapshot_receive *r, const struct received
     return status;
 }
 
-static void write_work(struct job *job)
-{
-    struct snapshot_receive *r = container_of(job, struct snapshot_receive, job);
-    r->status = STATUS_OK;
-    for (uint32_t i = 0; r->status == STATUS_OK && i < r->writing; i++)
-        r->status = write_chunk(r, &r->queue[i]);
-}
-
 static enum status sync_file(struct snapshot_receive *r, const struct snapshot_file *file)
 {
     char path[DISK_PATH_MAX];
@@ -89,6 +83,29 @@ static enum status sync_file(struct snapshot_receive *r, const struct snapshot_f
     if (status == STATUS_OK)
         status = disk_sync(r->place.disk, path, &r->error);
     return status;
+}
+
+static void write_work(struct job *job)
+{
+    struct snapshot_receive *r = container_of(job, struct snapshot_receive, job);
+    r->status = STATUS_OK;
+    for (uint32_t i = 0; r->status == STATUS_OK && i < r->writing; i++) {
+        r->status = write_chunk(r, &r->queue[i]);
+        r->unsynced += block_bytes(r->queue[i].data).size;
+    }
+    if (r->status != STATUS_OK || r->unsynced < SYNC_BYTES)
+        return;
+    r->unsynced = 0;
+    r->status = sync_file(r, snapshot_file_at(&r->files, r->queue[r->writing - 1].position));
+}
+
+static bool keep_pace(void *context, uint64_t bytes)
+{
+    struct snapshot_receive *r = context;
+    if (atomic_load(&r->is_void))
+        return false;
+    return r->workers.pause == NULL ||
+           r->workers.pause(r->workers.context, bytes * 1000000 / r->rate);
 }
 
 static void finish_work(struct job *job)
@@ -101,7 +118,11 @@ static void finish_work(struct job *job)
         return;
     const char *incoming = state_store_incoming(r->place.store);
     struct error cause;
-    r->status = snapshot_verify(&r->place, incoming, &cause);
+    r->status = snapshot_verify(&r->place, incoming, keep_pace, r, &cause);
+    if (r->status == STATUS_CLOSED) {
+        r->error = cause;
+        return;
+    }
     if (r->status != STATUS_OK) {
         fail(&r->error, r->status, "%.220s. It was damaged where it came from, or by this disk",
              cause.text);
@@ -216,7 +237,9 @@ static void begin(struct consensus *c, raft_node from, const struct wire_snapsho
     r->members = offer->members;
     buf_reset(&r->config);
     buf_append_bytes(&r->config, offer->config);
-    r->written = r->received = 0;
+    r->written = r->received = r->unsynced = 0;
+    r->begun_us = c->now_us;
+    r->workers = c->o.workers;
     r->reserve = c->o.disk_reserve;
     snapshot_place(c, &r->place);
     r->status = snapshot_files_decode(offer->files, &r->files, &r->error);
@@ -331,6 +354,16 @@ static void job_results(struct consensus *c)
     }
 }
 
+/* It is looked at as fast as it came, if that is more than snapshot-rate: its leader is in a hurry,
+ * since it keeps the log for us meanwhile. */
+static uint64_t look_rate(const struct consensus *c)
+{
+    const struct snapshot_receive *r = &c->receive;
+    const uint64_t set = atomic_load_explicit(&c->snapshot_rate, memory_order_relaxed);
+    const uint64_t took_ms = (c->now_us - r->begun_us) / 1000;
+    return MAX(set, r->files.bytes / MAX(took_ms, 1) * 1000);
+}
+
 static void stream(struct consensus *c)
 {
     struct snapshot_receive *r = &c->receive;
@@ -339,6 +372,8 @@ static void stream(struct consensus *c)
         submit(c, write_work);
     } else if (r->written == r->files.bytes) {
         r->step = RECEIVE_FINISH;
+        r->rate = look_rate(c);
+        log_info("consensus", "a snapshot is here, and is looked at", "index=%" PRIu64, r->index);
         submit(c, finish_work);
     }
 }

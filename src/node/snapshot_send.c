@@ -5,9 +5,9 @@
  *
  * The flush is for a peer that has a log and no state: its log may begin far behind what this
  * node's store holds, which after a loss of its own may be nothing at all. One transfer at a time;
- * all disk work is the snapshot worker's, one chunk a job, and never more than SNAPSHOT_RATE bytes
- * a second. Whatever is lost on the way is asked for again by offering anew: the answer says where
- * to go on. */
+ * all disk work is the snapshot worker's, one chunk a job, and not more than snapshot-rate bytes a
+ * second, evenly: they share loops, disks and cores with clients' writes. Whatever is lost on the
+ * way is asked for again by offering anew: the answer says where to go on. */
 
 #include "node/consensus_internal.h"
 
@@ -18,8 +18,9 @@
 #include "base/panic.h"
 #include "kv/state_store.h"
 
-#define SNAPSHOT_WINDOW 8 /* chunks sent and not yet written there */
-#define SNAPSHOT_RATE ((uint64_t)128 << 20) /* bytes per second */
+#define SNAPSHOT_WINDOW RECEIVE_QUEUE_MAX /* chunks sent and not yet written there */
+#define BURST_US 10000   /* what was not sent in the last of these is not made up for */
+#define HURRY_MAX 10     /* 2^this times snapshot-rate */
 #define OFFER_AGAIN 5    /* election timeouts without progress */
 #define GIVE_UP 50       /* election timeouts without a word */
 #define PINNED_LOGS 8    /* times log-keep, or as much as is sent: so long the log may be pinned */
@@ -133,6 +134,14 @@ static void start(struct consensus *c)
     s->step = SEND_FLUSH;
 }
 
+static bool pins_too_much(const struct consensus *c, const struct raft_status *at)
+{
+    const struct snapshot_send *s = &c->send;
+    const uint64_t appended = c->compaction.log_bytes - s->log_bytes;
+    return appended > MAX(PINNED_LOGS * c->o.log_keep_bytes, s->files.bytes) ||
+           at->last_index - at->first_index > LOG_ENTRIES_MAX / 2;
+}
+
 /* A peer without room, or whom we send what is damaged, is not worth a checkpoint every moment. */
 static void note_refusal(struct consensus *c, bool ok)
 {
@@ -148,6 +157,9 @@ static void end(struct consensus *c, bool ok)
 {
     struct snapshot_send *s = &c->send;
     CHECK(!s->job_runs);
+    struct raft_status at;
+    raft_status(c->raft, &at);
+    s->hurry = ok ? 0 : MIN(s->hurry + pins_too_much(c, &at), HURRY_MAX);
     if (is_leader(c) && c->term == s->term)
         tell_core(c, s->to, ok);
     note_refusal(c, ok);
@@ -160,14 +172,6 @@ static void end(struct consensus *c, bool ok)
     c->compaction.due = true;
     s->step = SEND_DROP;
     submit(c, drop_work);
-}
-
-static bool pins_too_much(const struct consensus *c, const struct raft_status *at)
-{
-    const struct snapshot_send *s = &c->send;
-    const uint64_t appended = c->compaction.log_bytes - s->log_bytes;
-    return appended > MAX(PINNED_LOGS * c->o.log_keep_bytes, s->files.bytes) ||
-           at->last_index - at->first_index > LOG_ENTRIES_MAX / 2;
 }
 
 /* After the transfer the pin follows the peer as long as it moves: what was written meanwhile may
@@ -225,15 +229,22 @@ static void send_chunk(struct consensus *c)
     const struct bytes parts[] = {buf_bytes(&c->out), data};
     peers_send_frame(c, s->to, CHANNEL_DATA, parts, ARRAY_COUNT(parts));
     s->sent += data.size;
-    s->budget -= MIN(s->budget, data.size);
+}
+
+/* Each transfer that could not keep up with what is written is followed by one twice as fast, or
+ * there might never be an end. */
+static uint64_t rate(const struct consensus *c)
+{
+    const uint64_t set = atomic_load_explicit(&c->snapshot_rate, memory_order_relaxed);
+    return MIN(set, UINT64_MAX >> (HURRY_MAX + 20)) << c->send.hurry;
 }
 
 static void fill_budget(struct consensus *c)
 {
     struct snapshot_send *s = &c->send;
-    const uint64_t most = (uint64_t)SNAPSHOT_WINDOW * s->chunk_max;
     const uint64_t us = MIN(c->now_us - MIN(c->now_us, s->budget_us), 1000000);
-    s->budget = MIN(s->budget + us * SNAPSHOT_RATE / 1000000, most);
+    const uint64_t most = s->chunk_max + rate(c) / (1000000 / BURST_US);
+    s->budget = MIN(s->budget + us * rate(c) / 1000000, most);
     s->budget_us = c->now_us;
 }
 
@@ -274,9 +285,10 @@ static void stream(struct consensus *c)
         offer(c);
     fill_budget(c);
     const uint64_t window = (uint64_t)SNAPSHOT_WINDOW * s->chunk_max;
-    const bool has_room = s->sent - s->acked < window && s->budget > 0;
+    const bool has_room = s->sent - s->acked < window && s->budget >= s->chunk_max;
     if (s->moved_us > 0 && has_room && s->sent < s->files.bytes) {
         s->position = s->sent;
+        s->budget -= s->chunk_max;
         submit(c, read_work);
     }
 }

@@ -75,7 +75,7 @@ struct config {
     bool cluster_init;
     const char *cluster_secret, *cluster_secret_file;
     int64_t tick_ms, heartbeat_ticks, election_ticks, lease_ms;
-    int64_t replace_dead_after_ms, digest_every, archive_interval, backup_rate;
+    int64_t replace_dead_after_ms, digest_every, archive_interval, backup_rate, snapshot_rate;
     const char *peer_hints;
     int64_t feature_level; /* 0, or for tests: that of another build */
     bool auto_heal;

@@ -110,6 +110,7 @@ const struct config_row config_rows[] = {
     INT("flush-interval", flush_interval, "60", 1, 86400, FIXED),
     STRING("archive-dir", archive_dir, "", FIXED),
     MEMORY("backup-rate", backup_rate, "67108864", 1 << 20, INT64_MAX / 2, FIXED),
+    MEMORY("snapshot-rate", snapshot_rate, "33554432", 1 << 20, INT64_MAX, 0),
     INT("archive-interval", archive_interval, "10", 1, 3600, FIXED),
     INT("feature-level", feature_level, "0", 0, 1000000, FIXED | CONFIG_HIDDEN),
     STRING("raft-trace", raft_trace, "", FIXED),

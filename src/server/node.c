@@ -422,6 +422,7 @@ static enum status open_consensus(struct node *n, const struct log_recovered *re
         .state = n->state,
         .log_keep_bytes = (uint64_t)config->log_keep,
         .backup_rate = (uint64_t)config->backup_rate,
+        .snapshot_rate = (uint64_t)config->snapshot_rate,
         .archive_dir = config->archive_dir,
         .archive_interval_ms = (uint64_t)config->archive_interval * 1000,
         .recovered = recovered,
@@ -649,6 +650,11 @@ const struct log_identity *node_identity(const struct node *n)
 {
     static const struct log_identity nobody;
     return atomic_load(&n->is_introduced) ? &n->identity : &nobody;
+}
+
+void node_settings_changed(struct node *n)
+{
+    consensus_set_snapshot_rate(n->consensus, (uint64_t)n->config->snapshot_rate);
 }
 
 struct chaos *node_chaos(struct node *n)

@@ -65,6 +65,7 @@ struct sights *node_sights(struct node *n);
 struct chaos *node_chaos(struct node *n);
 struct log_store *node_log(struct node *n);
 struct workers_port node_workers(struct node *n); /* the data loop's */
+void node_settings_changed(struct node *n); /* CONFIG SET: what the consensus half has of it */
 /* When the log had index on this node's disk (boot_us); 0: not yet, or too long ago. */
 uint64_t node_persisted_us(struct node *n, uint64_t index);
 const struct histogram *node_persist(struct node *n); /* log_writer_took() */

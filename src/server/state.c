@@ -7,6 +7,7 @@
 #include "base/panic.h"
 #include "base/prng.h"
 #include "server/local.h"
+#include "server/node.h"
 
 void server_init(struct server *s)
 {
@@ -47,6 +48,8 @@ void server_settings_changed(struct server *s)
         slow_us = MIN(slow_us,
                       (uint64_t)MIN(config->latency_threshold_ms, INT64_MAX / 1000) * 1000);
     log_set_level(levels[config->loglevel]);
+    if (s->node != NULL)
+        node_settings_changed(s->node);
     s->slow_ticks = slow_us == UINT64_MAX ? UINT64_MAX : ticks_from_us(slow_us);
 }
 

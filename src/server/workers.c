@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -15,6 +16,7 @@
 
 #define JOBS_MAX 65536  /* waiting for one worker: of each client one at most (RAFT LOG) */
 #define FULL_WAIT_NS 200000
+#define PAUSE_US_MAX 20000 /* at once: so long a pause may outlast the order to stop */
 #define RUN_AT_ONCE 32
 
 struct order {
@@ -25,7 +27,7 @@ struct order {
 struct workers {
     pthread_t threads[WORKERS];
     struct mailbox *orders[WORKERS];
-    bool stopped;
+    atomic_bool stopped;
 };
 
 struct workers_client {
@@ -79,7 +81,7 @@ struct workers *workers_start(void)
 void workers_stop(struct workers *w)
 {
     CHECK(!w->stopped);
-    w->stopped = true;
+    atomic_store(&w->stopped, true);
     for (int i = 0; i < WORKERS; i++) {
         const struct order end = {0};
         const bool sent = mailbox_send(w->orders[i], &end);
@@ -130,9 +132,21 @@ static void submit(void *context, enum worker worker, struct job *job)
     CHECK(sent);
 }
 
+static bool rest(void *context, uint64_t us)
+{
+    const struct workers_client *c = context;
+    while (us > 0 && !atomic_load(&c->workers->stopped)) {
+        const uint64_t now_us = MIN(us, PAUSE_US_MAX);
+        const struct timespec wait = {.tv_nsec = (long)now_us * 1000};
+        nanosleep(&wait, NULL);
+        us -= now_us;
+    }
+    return !atomic_load(&c->workers->stopped);
+}
+
 struct workers_port workers_client_port(struct workers_client *c)
 {
-    return (struct workers_port){c, submit};
+    return (struct workers_port){c, submit, rest};
 }
 
 int workers_client_fd(const struct workers_client *c)

@@ -16,7 +16,8 @@ struct workers;
 struct workers_client;
 
 struct workers *workers_start(void);
-/* Runs what is queued, ends the threads. Clients can still run what completed. */
+/* Runs what is queued (its pauses end at once), ends the threads. Clients can still run what
+ * completed. */
 void workers_stop(struct workers *w);
 void workers_free(struct workers *w); /* stopped, all clients freed */
 

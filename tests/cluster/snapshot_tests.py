@@ -3,6 +3,7 @@
 Small flushes and a small log-keep, so that a node that was away for some megabytes needs one.
 AVOW_SNAPSHOT_MB says how many megabytes it misses.
 """
+import datetime
 import os
 import random
 import time
@@ -110,4 +111,66 @@ def a_receiver_that_is_killed_again_and_again_catches_up():
         cluster.check_logs()
 
 
-TESTS = [a_laggard_and_a_new_node_catch_up_by_snapshots, a_receiver_that_is_killed_again_and_again_catches_up]
+def seconds_between(node, first, then):
+    """From one line of the node's log to another, each the last of its kind."""
+    at = {}
+    with open(os.path.join(node.home, "avow.log"), errors="replace") as log:
+        for line in log:
+            for text in (first, then):
+                if text in line:
+                    at[text] = datetime.datetime.fromisoformat(line.split()[0].replace("Z", "+00:00"))
+    return (at[then] - at[first]).total_seconds()
+
+
+BEGINS, IS_HERE, IS_IN = "receiving a snapshot", "a snapshot is here", "a snapshot was installed"
+
+
+def a_snapshot_keeps_to_its_rate_and_does_not_delay_an_end():
+    chance = random.Random(3)
+    with Cluster(3, namespaces=False, options=OPTIONS + ("--snapshot-rate", "1mb")) as cluster:
+        cluster.form()
+        leader, laggard = cluster.leader(), cluster.followers()[0]
+        laggard.kill()
+        write_much(leader, 6, chance)
+        time.sleep(6) # a flush
+        write_much(leader, 6, chance)
+        laggard.start()
+        wait_for("no snapshot came", lambda: log_says(laggard, IS_HERE))
+        assert seconds_between(laggard, BEGINS, IS_HERE) > 8, "12 MB came faster than 1 MiB a second"
+        time.sleep(1)
+        assert not log_says(laggard, IS_IN), "12 MB were looked at in a second"
+        assert laggard.terminate(5) == 0 # amid looking
+        laggard.start()
+        for node in cluster.nodes:
+            assert node.call("CONFIG", "SET", "snapshot-rate", "100mb") == b"OK"
+        wait_for("no snapshot was installed", lambda: log_says(laggard, IS_IN))
+        assert seconds_between(laggard, BEGINS, IS_IN) < 8, "it was not faster by CONFIG SET"
+        cluster.check_equal(60)
+        cluster.check_logs()
+
+
+def a_snapshot_that_cannot_keep_up_with_the_writes_is_sent_faster():
+    chance = random.Random(4)
+    options = ("--flush-log-bytes", "4mb", "--log-keep", "1mb", "--flush-interval", "2", "--snapshot-rate", "1mb")
+    with Cluster(3, namespaces=False, options=options) as cluster:
+        cluster.form()
+        leader, laggard = cluster.leader(), cluster.followers()[0]
+        write_much(leader, 6, chance)
+        laggard.kill()
+        write_much(leader, 6, random.Random(4)) # the same keys: the state does not grow
+        time.sleep(3)
+        write_much(leader, 6, random.Random(4))
+        laggard.start()
+        end = time.monotonic() + 90
+        while not log_says(laggard, IS_IN):
+            assert time.monotonic() < end, "no snapshot was ever in before the log pinned too much"
+            write_much(leader, 6, random.Random(4)) # 6 MB while one would need six seconds, and six to be looked at
+            time.sleep(0.5)
+        assert log_says(leader, "a snapshot was not taken"), "it was not too slow at first"
+        cluster.check_equal(60)
+        cluster.check_logs()
+
+
+TESTS = [a_laggard_and_a_new_node_catch_up_by_snapshots, a_receiver_that_is_killed_again_and_again_catches_up,
+         a_snapshot_keeps_to_its_rate_and_does_not_delay_an_end,
+         a_snapshot_that_cannot_keep_up_with_the_writes_is_sent_faster]

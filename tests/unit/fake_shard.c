@@ -235,6 +235,11 @@ struct workers_port node_workers(struct node *n)
     panic("the fake node has no workers");
 }
 
+void node_settings_changed(struct node *n)
+{
+    (void)n;
+}
+
 void log_describe_init(struct log_describe *d)
 {
     (void)d;

@@ -229,11 +229,51 @@ static void what_a_machine_has_made_is_taken(void **state)
     struct world w;
     struct error e;
     fill(&w);
-    if (machine_verify(w.kv, hash_key, &e) != STATUS_OK)
+    if (machine_verify(w.kv, hash_key, NULL, &e) != STATUS_OK)
         fail_msg("%s", e.text);
     live_with(&w);
-    if (machine_verify(w.kv, hash_key, &e) != STATUS_OK)
+    if (machine_verify(w.kv, hash_key, NULL, &e) != STATUS_OK)
         fail_msg("%s", e.text);
+    world_clear(&w);
+}
+
+struct patience {
+    uint64_t bytes, most;
+};
+
+static bool read_some(void *context, uint64_t bytes)
+{
+    struct patience *p = context;
+    p->bytes += bytes;
+    return p->bytes < p->most;
+}
+
+static void it_can_be_paced_and_called_off(void **state)
+{
+    (void)state;
+    static char value[3000];
+    struct world w;
+    struct error e;
+    struct patience p = {.most = UINT64_MAX};
+    const struct verify_pace pace = {&p, read_some};
+    fill(&w);
+    for (int i = 0; i < 1000; i++) {
+        char command[sizeof(value) + 64];
+        memset(value, 'v', sizeof(value) - 1);
+        snprintf(command, sizeof(command), i % 2 == 0 ? "SET paced:%d %s" : "HSET paced %d %s", i,
+                 value);
+        run(&w, command);
+    }
+    world_flush(&w);
+    if (machine_verify(w.kv, hash_key, &pace, &e) != STATUS_OK)
+        fail_msg("%s", e.text);
+    assert_true(p.bytes > 1000 * sizeof(value));
+    for (uint64_t most = p.bytes / 4; most < p.bytes; most += p.bytes / 4) {
+        struct patience less = {.most = most};
+        const struct verify_pace called_off = {&less, read_some};
+        assert_int_equal(machine_verify(w.kv, hash_key, &called_off, &e), STATUS_CLOSED);
+        assert_in_range(less.bytes, most, most + ((uint64_t)512 << 10));
+    }
     world_clear(&w);
 }
 
@@ -243,7 +283,7 @@ static void nothing_is_no_state(void **state)
     struct world w;
     struct error e;
     world_init(&w, 0);
-    assert_int_equal(machine_verify(w.kv, hash_key, &e), STATUS_CORRUPT);
+    assert_int_equal(machine_verify(w.kv, hash_key, NULL, &e), STATUS_CORRUPT);
     world_clear(&w);
 }
 
@@ -292,14 +332,14 @@ static void rows_of_impossible_form_are_refused(void **state)
             f.rows[f.count++] = (struct kv_row){bytes_from_string(cases[i].row), value, false};
         sort_rows(&f);
         put_rows(&w, &f);
-        if (machine_verify(w.kv, hash_key, &e) != STATUS_CORRUPT)
+        if (machine_verify(w.kv, hash_key, NULL, &e) != STATUS_CORRUPT)
             fail_msg("a row %s was taken that is none", cases[i].row);
         world_clear(&w);
         arena_clear(&f.arena);
     }
     fill(&w); /* another cluster's key: nothing is where it belongs */
     uint8_t other[SIPHASH_KEY_SIZE] = {1};
-    assert_int_equal(machine_verify(w.kv, other, &e), STATUS_CORRUPT);
+    assert_int_equal(machine_verify(w.kv, other, NULL, &e), STATUS_CORRUPT);
     assert_non_null(strstr(e.text, "it is not where its name belongs"));
     world_clear(&w);
 }
@@ -320,7 +360,7 @@ static void a_row_that_is_missing_is_missed(void **state)
             if (row != i)
                 less.rows[less.count++] = f.rows[row];
         put_rows(&w, &less);
-        const bool is_taken = machine_verify(w.kv, hash_key, &e) == STATUS_OK;
+        const bool is_taken = machine_verify(w.kv, hash_key, NULL, &e) == STATUS_OK;
         const char table = (char)*bytes_data(f.rows[i].key);
         if (is_taken && table != 'S' && table != 'A' && table != 'W' && table != 'G' &&
             table != 'I')
@@ -408,7 +448,7 @@ static void what_is_taken_breaks_nothing_later(void **state)
         arena_init(&forged.arena);
         harm(&forged, &chance);
         put_rows(&w, &forged);
-        if (machine_verify(w.kv, hash_key, &e) == STATUS_OK) {
+        if (machine_verify(w.kv, hash_key, NULL, &e) == STATUS_OK) {
             taken++;
             if (panics(live_with, &w))
                 fail_msg("FUZZ_SEED=%" PRIu64 " FUZZ_ROUNDS=1: a state was taken that breaks a"
@@ -425,6 +465,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_machine_has_made_is_taken),
+        cmocka_unit_test(it_can_be_paced_and_called_off),
         cmocka_unit_test(nothing_is_no_state),
         cmocka_unit_test(rows_of_impossible_form_are_refused),
         cmocka_unit_test(a_row_that_is_missing_is_missed),

@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "server/workers.h"
 
 #define JOBS 100
@@ -89,11 +90,45 @@ static void stopping_runs_what_is_queued_and_lets_it_be_completed(void **state)
     workers_free(w);
 }
 
+/* A job that would take for ever but for the order to stop. */
+struct patient {
+    struct job job;
+    struct workers_port port;
+    uint64_t pauses;
+};
+
+static void wait_for_ever(struct job *job)
+{
+    struct patient *p = container_of(job, struct patient, job);
+    while (p->port.pause(p->port.context, p->pauses == 0 ? 1000 : 3600 * (uint64_t)1000000))
+        p->pauses++;
+}
+
+static void stopping_ends_the_pauses_of_a_long_job(void **state)
+{
+    (void)state;
+    struct workers *w = workers_start();
+    struct workers_client *client = workers_client_new(w);
+    int next_done = 0;
+    struct counted nothing = {.job = {work, done}, .next_work = &(int){0}, .next_done = &next_done};
+    struct patient p = {.job = {wait_for_ever, done}, .port = workers_client_port(client)};
+    p.port.submit(p.port.context, WORKER_SNAPSHOT, &p.job);
+    p.port.submit(p.port.context, WORKER_FLUSH, &nothing.job); /* others are not held up */
+    run_until_done(client, &next_done, 1);
+    const uint64_t begun_us = clock_boot_us();
+    workers_stop(w);
+    assert_in_range(clock_boot_us() - begun_us, 0, 5000000);
+    assert_in_range(p.pauses, 0, 1);
+    workers_client_free(client);
+    workers_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_worker_runs_its_jobs_in_order_and_wakes_the_client),
         cmocka_unit_test(stopping_runs_what_is_queued_and_lets_it_be_completed),
+        cmocka_unit_test(stopping_ends_the_pauses_of_a_long_job),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
