@@ -6,11 +6,16 @@
  *
  * Every node keeps its newest log-keep bytes, leader or not: whoever leads next can bring a peer up
  * to date that was away for a short time. A peer further behind gets a snapshot, and while one is
- * sent, what follows it stays too. What this node's log does not hold durably is not cut: others
- * may commit, and this one apply and flush, what still waits here for a slow disk, perhaps not
- * even given to the log writer. The cut is one write through the log writer, in order with all
- * others; then the core is told; then the worker gives the disk space back. For that RocksDB writes
- * what stays anew first: where there is no room for it beside a share of disk-reserve, it waits. */
+ * sent, what follows it stays too. At rest, when next to nothing is written, less stays: a part of
+ * what a snapshot of the state would be. Who has all of the log needs none of it, and what is
+ * written from then on is kept again; who lags has the leader keep log-keep bytes on, and costs a
+ * later leader at most a snapshot that is some times what the log would be.
+ *
+ * What this node's log does not hold durably is not cut: others may commit, and this one apply and
+ * flush, what still waits here for a slow disk, perhaps not even given to the log writer. The cut
+ * is one write through the log writer, in order with all others; then the core is told; then the
+ * worker gives the disk space back. For that RocksDB writes what stays anew first: where there is
+ * no room for it beside a share of disk-reserve, it waits. */
 
 #include "node/consensus_internal.h"
 
@@ -23,6 +28,10 @@
 #define RECLAIM_AGAIN_US UINT64_C(1000000) /* after there was no room */
 #define KEPT_SHARE 4 /* this part of disk-reserve stays free */
 #define ENTRY_OVERHEAD 64 /* bytes: row key, header, what the core keeps of it */
+#define LOOK_US UINT64_C(5000000)          /* between looks at whether anything is written; */
+#define RESTING_BYTES ((uint64_t)1 << 20)  /* so much from one look to the next is nothing */
+#define RESTING_KEEP_MIN ((uint64_t)16 << 20) /* kept at rest, and not less than */
+#define RESTING_KEEP_SHARE 8                  /* this part of the state */
 
 void compact_open(struct consensus *c)
 {
@@ -39,9 +48,43 @@ static uint64_t entry_bytes(const struct consensus *c, raft_index index)
     return raft_entry_at(c->raft, index, &e) ? e.size + ENTRY_OVERHEAD : 0;
 }
 
-/* The newest entries, as many as log-keep allows, and one. */
-static void follow_tail(struct consensus *c, raft_index first, raft_index last)
+static bool little_was_written(const struct compaction *k) /* since the last look */
 {
+    return k->log_bytes - k->looked_bytes < RESTING_BYTES;
+}
+
+static void look_for_rest(struct consensus *c)
+{
+    struct compaction *k = &c->compaction;
+    if (c->now_us < k->looked_us + LOOK_US)
+        return;
+    k->is_resting = k->looked_us > 0 && little_was_written(k);
+    k->due = k->due || k->is_resting; /* there may be more to cut than at the last flush */
+    k->looked_us = c->now_us;
+    k->looked_bytes = k->log_bytes;
+}
+
+/* Of a member that has not all, as far as this node knows: a follower does not. */
+static bool somebody_lags(const struct raft_status *at)
+{
+    for (size_t i = 0; at->role == RAFT_LEADER && i < at->peer_count; i++)
+        if (at->peers[i].match_index < at->last_index)
+            return true;
+    return false;
+}
+
+static uint64_t bytes_to_keep(const struct consensus *c, const struct raft_status *at)
+{
+    const struct compaction *k = &c->compaction;
+    if (!k->is_resting || !little_was_written(k) || somebody_lags(at))
+        return c->o.log_keep_bytes;
+    return MIN(c->o.log_keep_bytes, MAX(RESTING_KEEP_MIN, k->state_bytes / RESTING_KEEP_SHARE));
+}
+
+/* The newest entries, as many as keep allows, and one. */
+static void follow_tail(struct consensus *c, const struct raft_status *at)
+{
+    const raft_index first = at->first_index, last = at->last_index;
     struct compaction *k = &c->compaction;
     if (last < k->tail_last || k->tail_first < first) { /* truncated, or begun anew */
         k->tail_first = first;
@@ -52,11 +95,11 @@ static void follow_tail(struct consensus *c, raft_index first, raft_index last)
         const uint64_t bytes = entry_bytes(c, ++k->tail_last);
         k->tail_bytes += bytes;
         k->log_bytes += bytes;
-        while (k->tail_first < k->tail_last &&
-               (k->tail_bytes > c->o.log_keep_bytes ||
-                k->tail_last - k->tail_first > LOG_ENTRIES_MAX / 4))
-            k->tail_bytes -= entry_bytes(c, k->tail_first++);
     }
+    const uint64_t keep = bytes_to_keep(c, at);
+    while (k->tail_first < k->tail_last &&
+           (k->tail_bytes > keep || k->tail_last - k->tail_first > LOG_ENTRIES_MAX / 4))
+        k->tail_bytes -= entry_bytes(c, k->tail_first++);
 }
 
 static void cut(struct consensus *c, const struct raft_status *at)
@@ -86,7 +129,8 @@ void compact_tick(struct consensus *c)
         return;
     struct raft_status at;
     raft_status(c->raft, &at);
-    follow_tail(c, at.first_index, at.last_index);
+    look_for_rest(c);
+    follow_tail(c, &at);
     if (k->reclaim_due && c->now_us >= k->reclaim_after_us)
         compact_reclaim(c);
     if (!k->due || k->writing || c->send.step == SEND_CHECKPOINT ||

@@ -80,6 +80,7 @@ static void take_mail(struct consensus *c, struct consensus_mail *mail)
         return;
     case MAIL_DURABLE:
         c->durable_applied = MAX(c->durable_applied, mail->index);
+        c->compaction.state_bytes = mail->bytes;
         c->compaction.due = true;
         return;
     case MAIL_DIGEST:

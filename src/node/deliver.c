@@ -147,6 +147,30 @@ static void mail_status(struct consensus *c)
     c->status_due = !mailbox_send(c->o.outbox, &m);
 }
 
+/* Up to here the entries are on the disk, the shard has them, and so has each member that we send
+ * them to. */
+static raft_index settled_index(const struct consensus *c, const struct raft_status *status)
+{
+    raft_index settled = MIN(status->persisted_index, c->mailed_index);
+    if (status->role != RAFT_LEADER)
+        return settled;
+    for (size_t i = 0; i < status->peer_count; i++)
+        settled = MIN(settled, status->peers[i].match_index);
+    return settled;
+}
+
+/* The bounds are for times when a member lags or a disk is slow; else memory is not spent on what
+ * nobody is going to ask for. */
+static void trim_cache(struct consensus *c)
+{
+    if (!c->ticked && !entry_cache_is_over(&c->cache))
+        return;
+    struct raft_status status;
+    raft_status(c->raft, &status);
+    entry_cache_trim(&c->cache, status.persisted_index);
+    entry_cache_retire(&c->cache, settled_index(c, &status));
+}
+
 void deliver_turn(struct consensus *c)
 {
     mail_committed(c);
@@ -154,9 +178,5 @@ void deliver_turn(struct consensus *c)
     relay_turn(c);
     if (c->ticked)
         mailbox_wake(c->o.outbox);
-    if (!entry_cache_is_over(&c->cache))
-        return;
-    struct raft_status status;
-    raft_status(c->raft, &status);
-    entry_cache_trim(&c->cache, status.persisted_index);
+    trim_cache(c);
 }

@@ -99,6 +99,14 @@ void entry_cache_trim(struct entry_cache *c, raft_index durable)
     }
 }
 
+void entry_cache_retire(struct entry_cache *c, raft_index settled)
+{
+    while (c->count > 0 && c->first <= settled && c->bytes > ENTRY_CACHE_SPARE) {
+        drop(c, c->first);
+        c->first++;
+    }
+}
+
 const struct cached_entry *entry_cache_get(const struct entry_cache *c, raft_index index)
 {
     if (index < c->first || index >= entry_cache_next(c))

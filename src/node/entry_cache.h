@@ -13,6 +13,7 @@
 #include "raft/types.h"
 
 #define ENTRY_CACHE_ENTRIES_MAX 65536 /* durable ones beyond it go: bounds the ring, not the data */
+#define ENTRY_CACHE_SPARE ((size_t)2 << 20) /* bytes kept that nobody needs, as far as is known */
 
 struct cached_entry {
     struct block *block; /* the payload; NULL = none (NOOP), or not known yet (CONFIG of our own) */
@@ -46,6 +47,9 @@ void entry_cache_truncate(struct entry_cache *c, raft_index from);
 bool entry_cache_is_over(const struct entry_cache *c); /* its bounds */
 /* Drops the oldest entries while the bounds are exceeded, none above durable. */
 void entry_cache_trim(struct entry_cache *c, raft_index durable);
+/* Drops the oldest entries up to settled, durable ones that nobody is waiting for, but for some
+ * spare ones: a new leader begins to send a little below what a peer has. */
+void entry_cache_retire(struct entry_cache *c, raft_index settled);
 
 /* NULL when it is not (or no longer) here; valid until the next change. */
 const struct cached_entry *entry_cache_get(const struct entry_cache *c, raft_index index);

@@ -50,6 +50,13 @@ static bool has_room(struct flush *f)
     return false;
 }
 
+static uint64_t disk_bytes(struct kv *kv)
+{
+    struct kv_stats stats;
+    kv_stats(kv, &stats, NULL);
+    return stats.disk_bytes;
+}
+
 static void work(struct job *job)
 {
     struct flush *f = container_of(job, struct flush, job);
@@ -58,6 +65,7 @@ static void work(struct job *job)
     struct kv_ingest ingest = {.next = next_row, .context = f->cut};
     ingest.ranges = cache_cut_ranges(f->cut, &ingest.range_count);
     f->status = kv_ingest(f->kv, &ingest, &f->error);
+    f->state_bytes = disk_bytes(f->kv);
 }
 
 /* --- in the data loop ------------------------------------------------------------------------- */
@@ -82,6 +90,7 @@ static void done(struct job *job)
     s->durable_index = f->index;
     s->durable_term = f->term;
     s->durable_due = true;
+    s->state_bytes = f->state_bytes;
     s->flushes++;
     s->last_flush_ms = (now_us - f->started_us) / 1000;
 }
@@ -137,7 +146,8 @@ static void tell_durable(struct shard *s)
     if (!s->durable_due)
         return;
     const struct consensus_mail mail = {
-        .kind = MAIL_DURABLE, .index = s->durable_index, .term = s->durable_term};
+        .kind = MAIL_DURABLE, .index = s->durable_index, .term = s->durable_term,
+        .bytes = s->state_bytes};
     s->durable_due = !shard_mail(s, &mail);
 }
 
@@ -147,6 +157,7 @@ void flush_open(struct shard *s)
     s->durable_index = s->applied_index;
     s->durable_term = s->applied_term;
     s->durable_due = s->applied_index > 0;
+    s->state_bytes = disk_bytes(state_store_kv(s->o.store));
     s->purging = true; /* what an earlier life left */
 }
 

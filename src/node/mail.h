@@ -24,7 +24,7 @@ enum consensus_mail_kind {
                        gaps; the same number comes again with a newer term (§3.1 step 11) */
     MAIL_READ,      /* .read_id: tell the read index */
     MAIL_APPLIED,   /* .index applied, .batch: own batches up to here are settled */
-    MAIL_DURABLE,   /* .index, .term: a flush up to here was ingested */
+    MAIL_DURABLE,   /* .index, .term: a flush up to here was ingested; .bytes: of the state now */
     MAIL_DIGEST,    /* .index, .id: the running digest there (digest.h) */
     MAIL_INSTALLED, /* .index applied, .ok: by a snapshot; else it was not needed any more */
     MAIL_PERSISTED, /* from the log writer: .id */
@@ -39,7 +39,7 @@ struct consensus_mail {
     enum consensus_mail_kind kind;
     struct block *block;
     struct admin *admin;
-    uint64_t batch, term, index, id, read_id, node;
+    uint64_t batch, term, index, id, read_id, node, bytes;
     uint32_t count;
     bool ok;
 };

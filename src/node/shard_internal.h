@@ -26,7 +26,7 @@ struct flush {
     struct shard *shard;
     struct kv *kv;
     struct cache_cut *cut; /* NULL: none runs */
-    uint64_t index, term, started_us;
+    uint64_t index, term, started_us, state_bytes; /* the last: of the files behind it */
     size_t bytes; /* what it may take on the disk */
     enum status status;
     struct error error;
@@ -101,7 +101,7 @@ struct shard {
     uint64_t flushed_us, flush_retry_us, log_bytes;
     uint64_t durable_index, durable_term, flush_to; /* the last: as MAIL_FLUSH asked */
     bool flush_wanted, durable_due;
-    uint64_t flushes, last_flush_ms, installs;
+    uint64_t flushes, last_flush_ms, installs, state_bytes; /* the last: on the disk */
     bool purging;
 
     struct install install;

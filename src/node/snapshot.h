@@ -175,6 +175,9 @@ struct compaction {
     raft_index index;               /* of the write under way */
     raft_index tail_first, tail_last; /* the newest entries, log_keep_bytes of them */
     uint64_t tail_bytes, log_bytes; /* log_bytes: of all entries ever seen; only ever grows */
+    bool is_resting; /* hardly anything was written of late: less is kept */
+    uint64_t looked_us, looked_bytes; /* at log_bytes, last */
+    uint64_t state_bytes; /* on the disk, behind the last flush */
     struct job reclaim;
     struct log_store *log;
     bool reclaiming, reclaim_due;

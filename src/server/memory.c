@@ -18,7 +18,7 @@
 /* Rows lie all over the memory. With pages of 4 KiB most of a look-up is the walk through the page
  * tables, all the more in a virtual machine. (The allocator reads this name; MALLOC_CONF in the
  * environment has the last word.) */
-const char *malloc_conf = "thp:always";
+const char *malloc_conf = "thp:always,background_thread:true";
 #endif
 
 static uint64_t resident_bytes(void)

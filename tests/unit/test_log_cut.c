@@ -120,7 +120,7 @@ static void open_log(struct world *w, struct log_recovered *found, struct buf *c
     assert_int_equal(state_store_open(&state, &w->state, &e), STATUS_OK);
 }
 
-static struct world *world_new(void)
+static struct world *world_new(uint64_t log_keep_bytes)
 {
     struct world *w = xcalloc(1, sizeof(*w));
     w->now_us = 1000000;
@@ -132,7 +132,7 @@ static struct world *world_new(void)
     members_three(&config);
     open_log(w, &found, &config);
     const struct consensus_options options = {
-        .log = w->log, .state = w->state, .recovered = &found, .log_keep_bytes = 1,
+        .log = w->log, .state = w->state, .recovered = &found, .log_keep_bytes = log_keep_bytes,
         .applied_index = 1, .applied_term = TERM, .applied_config = buf_bytes(&config),
         .inbox = w->inbox, .outbox = w->outbox,
         .clock = {w, wall_ms, boot_us}, .transport = {w, send, know_peer},
@@ -157,18 +157,25 @@ static void world_free(struct world *w)
     free(w);
 }
 
-/* The leader's APPEND of the entry at index, behind which it has committed up to commit. */
-static void receive_entry(struct world *w, uint64_t index, uint64_t commit)
+/* The leader's APPEND of an entry at index, behind which it has committed up to commit. */
+static void receive(struct world *w, uint64_t index, uint64_t commit, struct bytes payload)
 {
-    const struct raft_entry entry = {.term = TERM, .kind = RAFT_NOOP};
+    const struct raft_entry entry = {.term = TERM, .size = (uint32_t)payload.size,
+                                     .kind = payload.size > 0 ? RAFT_DATA : RAFT_NOOP};
     const struct raft_message m = {.type = RAFT_MSG_APPEND, .from = LEADER, .to = SELF,
                                    .term = TERM, .index = index - 1, .log_term = TERM,
                                    .commit_index = commit, .entry_count = 1, .entries = &entry};
     struct buf frame = {0};
     wire_encode_raft(&frame, &(struct wire_raft_out){.message = &m, .entries = &entry});
+    buf_append_bytes(&frame, payload);
     consensus_receive(w->consensus, LEADER, buf_bytes(&frame));
     buf_clear(&frame);
     turn(w);
+}
+
+static void receive_entry(struct world *w, uint64_t index, uint64_t commit)
+{
+    receive(w, index, commit, BYTES_NONE);
 }
 
 static void state_is_flushed(struct world *w, uint64_t index)
@@ -186,7 +193,7 @@ static void state_is_flushed(struct world *w, uint64_t index)
 static void a_log_is_not_cut_beyond_what_it_durably_holds(void **state)
 {
     (void)state;
-    struct world *w = world_new();
+    struct world *w = world_new(1);
     const uint64_t last = RAFT_WRITES_MAX + 10;
     for (uint64_t index = 2; index <= last; index++)
         receive_entry(w, index, index - 1);
@@ -209,10 +216,49 @@ static void a_log_is_not_cut_beyond_what_it_durably_holds(void **state)
     world_free(w);
 }
 
+/* What was written while there was much to do stays, up to log-keep; at rest the log is not larger
+ * than a snapshot would be. */
+static void at_rest_less_of_the_log_stays(void **state)
+{
+    (void)state;
+    static const uint8_t content[1 << 20];
+    const struct bytes payload = bytes_of(content, sizeof(content));
+    const uint64_t last = 41, kept = 15; /* 16 MiB, some bytes for each entry included */
+    struct world *w = world_new((uint64_t)32 << 20);
+    for (uint64_t index = 2; index <= last; index++) {
+        receive(w, index, index - 1, payload);
+        disk_catches_up(w);
+    }
+    turn(w);
+    state_is_flushed(w, last - 1);
+    disk_catches_up(w);
+    turn(w);
+    assert_int_equal(w->consensus->compaction.count, 1);
+    assert_int_equal(w->consensus->compaction.index, last - 31);
+
+    for (int i = 0; i < 1200; i++)
+        turn(w);
+    disk_catches_up(w);
+    turn(w);
+    assert_int_equal(w->consensus->compaction.count, 2);
+    assert_int_equal(w->consensus->compaction.index, last - kept);
+
+    for (uint64_t index = last + 1; index <= last + 10; index++) { /* no longer at rest */
+        receive(w, index, index - 1, payload);
+        disk_catches_up(w);
+    }
+    state_is_flushed(w, last + 9);
+    disk_catches_up(w);
+    turn(w);
+    assert_int_equal(w->consensus->compaction.count, 2);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_log_is_not_cut_beyond_what_it_durably_holds),
+        cmocka_unit_test(at_rest_less_of_the_log_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -69,6 +69,27 @@ static void the_cache_keeps_its_bounds_but_all_that_is_not_durable(void **state)
     entry_cache_clear(&c);
 }
 
+/* A follower that does not lag has nothing to ask for: its leader's memory is free again. */
+static void the_cache_lets_go_of_what_is_settled(void **state)
+{
+    (void)state;
+    struct entry_cache c;
+    entry_cache_init(&c, 4 * ENTRY_CACHE_SPARE, 1);
+    const raft_index last = 3 * ENTRY_CACHE_SPARE / 1000;
+    for (raft_index i = 1; i <= last; i++)
+        put(&c, 1, 1000);
+    assert_false(entry_cache_is_over(&c));
+    entry_cache_retire(&c, 0);
+    assert_int_equal(c.count, last);
+    entry_cache_retire(&c, 100); /* a member lags: all behind it stays */
+    assert_int_equal(c.first, 101);
+    entry_cache_retire(&c, last);
+    assert_true(c.bytes <= ENTRY_CACHE_SPARE);
+    assert_true(c.bytes > ENTRY_CACHE_SPARE - 2000);
+    assert_int_equal(entry_cache_next(&c), last + 1);
+    entry_cache_clear(&c);
+}
+
 /* --- lease ------------------------------------------------------------------------------------ */
 
 #define PUBLISHED 200000
@@ -160,6 +181,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_cache_holds_the_end_of_the_log),
         cmocka_unit_test(the_cache_keeps_its_bounds_but_all_that_is_not_durable),
+        cmocka_unit_test(the_cache_lets_go_of_what_is_settled),
         cmocka_unit_test(a_loaded_lease_is_one_that_was_published),
         cmocka_unit_test(entries_are_described_in_words),
     };
