@@ -14,18 +14,21 @@ usage: utils/start-cluster.sh [options]
   --base-port P    client port of node 1, the next nodes follow (default 7001); peers: port + 10000
   --dashboard      builds the dashboard when needed; nodes started from now on serve it on their
                    HTTP port, client port + 1000 (remembered in the directory)
-  --chaos          with --dashboard: its page may break the nodes started from now on
+  --chaos          with --dashboard: its page may break the nodes started from now on, and start,
+                   pause and resume them through a keeper, a process beside them
   --dir D          where data, logs and configuration live (default: cluster/)
   --status         one line per node, changes nothing
   --stop           ends all nodes, leader handed over first; data stays
   --kill I         kill -9 of node I
   --start I        starts node I again
+  --pause I        node I stands still (kill -STOP)
+  --resume I       and goes on
   --add            starts one more node and makes it a member
   --remove I       takes node I out of the cluster and stops it; its data goes to node-I.removed
   --replace I      puts a new, empty node in the place of node I, dead or alive, in one change of
                    members; what node I had goes to node-I.removed
   --clean          stops all nodes and deletes the directory
-Of the last eight at most one at a time.
+Of the last ten at most one at a time. I is a node's number, or its address for other nodes.
 EOF
 }
 
@@ -41,7 +44,7 @@ act() {
 }
 while [ $# -gt 0 ]; do
     case $1 in
-    --nodes | --base-port | --dir | --kill | --start | --remove | --replace)
+    --nodes | --base-port | --dir | --kill | --start | --pause | --resume | --remove | --replace)
         [ $# -ge 2 ] || die "$1 needs a value; see --help" ;;&
     --nodes) nodes=$2; shift ;;
     --base-port) base_port=$2; shift ;;
@@ -50,6 +53,8 @@ while [ $# -gt 0 ]; do
     --chaos) chaos=yes ;;
     --kill) act kill; which=$2; shift ;;
     --start) act start_one; which=$2; shift ;;
+    --pause) act pause; which=$2; shift ;;
+    --resume) act resume; which=$2; shift ;;
     --add) act add ;;
     --remove) act remove; which=$2; shift ;;
     --replace) act replace; which=$2; shift ;;
@@ -90,6 +95,9 @@ dashboard=${dashboard:-$saved_dashboard}
 chaos=${chaos:-$saved_chaos}
 [ -z "$chaos" ] || [ -n "$dashboard" ] || die "--chaos goes with --dashboard"
 base_port=${base_port:-7001}
+if [[ $which =~ ^127\.0\.0\.1:([0-9]{1,5})$ ]]; then # as other nodes know it
+    which=$((10#${BASH_REMATCH[1]} - 10000 - base_port + 1))
+fi
 [ -z "$which" ] || is_number "$which" 1 "$nodes" || die "node '$which' is not one of 1 to $nodes"
 
 # The numbers of the nodes: 1 to $nodes but those that were removed.
@@ -123,7 +131,8 @@ port_of() { echo $((base_port + $1 - 1)); }
 http_of() { echo $(($(port_of "$1") + 1000)); }
 home_of() { echo "$dir/node-$1"; }
 ask() { # node, command ...
-    local port
+    local port pid
+    ! pid=$(pid_of "$1") || ! is_paused "$pid" || return 0
     port=$(port_of "$1")
     shift
     timeout 7 redis-cli -h 127.0.0.1 -p "$port" "$@" 2>/dev/null | tr -d '\r' || true
@@ -131,6 +140,10 @@ ask() { # node, command ...
 
 is_alive() { # a zombie that nobody has waited for is not: its command line is empty
     [ -n "$(tr -d '\0' 2>/dev/null <"/proc/$1/cmdline")" ]
+} 2>/dev/null
+
+is_paused() {
+    grep '^State:[[:space:]]*T' "/proc/$1/status" >/dev/null
 } 2>/dev/null
 
 # The process of node I, if it lives and is ours.
@@ -154,6 +167,10 @@ show_node() {
         echo "node $1  127.0.0.1:$(port_of "$1")  down      (start it: $again --start $1)"
         return
     fi
+    if is_paused "$pid"; then
+        echo "node $1  127.0.0.1:$(port_of "$1")  paused    pid $pid (let it go on: $again --resume $1)"
+        return
+    fi
     role=$(field "$1" raft_role)
     term=$(field "$1" raft_term)
     printf 'node %s  127.0.0.1:%s  %-9s term %s  pid %s\n' "$1" "$(port_of "$1")" \
@@ -169,11 +186,38 @@ wait_gone() { # pid, seconds
     return 1
 }
 
+tell_end() { # pid; one that is paused must go on to hear it
+    kill "$1"
+    kill -CONT "$1"
+}
+
+# The keeper does to nodes what their pages ask for: it calls this script. It goes when its socket goes.
+keeper=$dir/keeper.sock
+is_kept() {
+    [ -S "$keeper" ] && tr '\0' '\n' <"/proc/$(cat "$dir/keeper.pid")/cmdline" | grep -xF "$keeper" >/dev/null
+} 2>/dev/null
+start_keeper() {
+    [ ${#keeper} -le 100 ] || die "--chaos needs a shorter --dir: a socket's name, $keeper, has at most 100 characters"
+    ! is_kept || return 0
+    rm -f "$keeper"
+    setsid "$top/build/utils/keeper" "$keeper" "$top/utils/start-cluster.sh" --dir "$dir" \
+        >"$dir/keeper.out" 2>&1 </dev/null 9>&- &
+    echo $! >"$dir/keeper.pid"
+    disown
+    local i
+    for ((i = 0; i < 100; i++)); do
+        [ ! -S "$keeper" ] || return 0
+        sleep 0.05
+    done
+    die "the keeper does not listen; see $dir/keeper.out"
+}
+
 stop_all() {
     local i pid pids=()
+    rm -f "$keeper"
     for i in $(numbers); do
         if pid=$(pid_of "$i"); then
-            kill "$pid"
+            tell_end "$pid"
             pids+=("$pid")
         fi
     done
@@ -232,7 +276,7 @@ launch() {
     rm -f "$home/avow.pid"
     local words=("$home/avow.conf")
     [ -z "$dashboard" ] || words+=(--http-port "$(http_of "$1")" --http-dir "$top/dashboard/dist")
-    [ -z "$chaos" ] || words+=(--chaos yes)
+    [ -z "$chaos" ] || words+=(--chaos yes --chaos-socket "$keeper")
     setsid "$top/build/avow-server" "${words[@]}" >"$home/avow.out" 2>&1 </dev/null 9>&- &
     local child=$! i
     disown
@@ -345,6 +389,7 @@ start_all() {
     if [ ! -f "$dir/secret" ]; then
         (umask 077 && head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$dir/secret")
     fi
+    [ -z "$chaos" ] || start_keeper
     for i in $(numbers); do
         make_home "$i"
         pid_of "$i" >/dev/null || launch "$i"
@@ -367,8 +412,11 @@ start_all() {
 }
 
 start_one() {
-    local i running=0 members
-    ! pid_of "$which" >/dev/null || die "node $which runs already"
+    local i running=0 members pid
+    if pid=$(pid_of "$which"); then
+        ! is_paused "$pid" || die "node $which is paused, let it go on: $again --resume $which"
+        die "node $which runs already"
+    fi
     [ -f "$(home_of "$which")/avow.conf" ] || die "node $which was never started; run $again"
     launch "$which"
     for i in $(numbers); do
@@ -389,7 +437,7 @@ put_aside() {
     local pid home
     home=$(home_of "$1")
     if pid=$(pid_of "$1"); then
-        kill "$pid" || true
+        tell_end "$pid" || true
         wait_gone "$pid" 20 || die "process $pid does not end; see $home/avow.log"
     fi
     rm -rf "$home.removed"
@@ -488,6 +536,16 @@ kill)
     kill -9 "$pid"
     wait_gone "$pid" 5 || die "process $pid does not go away"
     echo "node $which killed; start it again: $again --start $which"
+    ;;
+pause | resume)
+    pid=$(pid_of "$which") || die "node $which does not run; start it: $again --start $which"
+    if [ "$action" = pause ]; then
+        kill -STOP "$pid"
+        echo "node $which paused; let it go on: $again --resume $which"
+    else
+        kill -CONT "$pid"
+        echo "node $which goes on"
+    fi
     ;;
 clean)
     if [ -f "$settings" ]; then

@@ -3,13 +3,14 @@
 
 import { get, HttpError, post } from './api/http';
 import type { ChaosOrder, CommandAnswer, LogWindow, NodeView, StateEvent, WireMessage } from './api/types';
-import { type Cluster, membersOf, needsLogin, newCluster, reduce, type News } from './state/cluster';
+import { type Cluster, isUp, membersOf, needsLogin, newCluster, reduce, type News } from './state/cluster';
 import { addMessage, addState, emptyFilm, type Film } from './state/film';
 import { addWindow, type Logs, noLogs, ROWS_MAX } from './state/logs';
 
 const LOOK_EVERY_MS = 400;
 const LOG_EVERY_MS = 700;
 const LISTEN_AGAIN_MS = 1500;
+const KEEPER_PATIENCE_MS = 45000; // a node that is started is waited for
 const REMEMBERED = 'avow-origins';
 
 export class Engine {
@@ -156,15 +157,28 @@ export class Engine {
       const { reply } = await this.command(['RAFT', 'TRANSFER', String(order.node)]);
       if (reply.type === 'error') throw new HttpError(200, String(reply.value));
     } else {
-      await post(this.chaosOrigin(order.node ?? order.from), '/api/chaos', order);
+      await (this.isForKeeper(order)
+        ? post(this.besides(order.node), '/api/chaos', order, KEEPER_PATIENCE_MS)
+        : post(this.originOf(order.node ?? order.from), '/api/chaos', order));
     }
     this.look();
   }
 
-  private chaosOrigin(id: number | undefined): string {
-    const member = membersOf(this.cluster, Date.now()).find((m) => m.id === id);
+  // What a node cannot do to itself, or not when it does not answer.
+  private isForKeeper({ action, node }: ChaosOrder): boolean {
+    const seat = this.cluster.seats.find((s) => s.id === node);
+    return ['start', 'pause', 'resume'].includes(action) || (action === 'kill' && seat !== undefined && !isUp(seat, Date.now()));
+  }
+
+  private originOf(id: number | undefined): string {
     const seat = this.cluster.seats.find((s) => s.id === id);
-    return member?.chaos ?? seat?.origin ?? member?.http ?? this.cluster.speaking;
+    return seat?.origin ?? membersOf(this.cluster, Date.now()).find((m) => m.id === id)?.http ?? this.cluster.speaking;
+  }
+
+  private besides(id: number | undefined): string {
+    const other = this.cluster.seats.find((s) => s.id !== id && isUp(s, Date.now()));
+    if (!other) throw new HttpError(0, `no other node answers that could ask the keeper to do this to node ${id}`);
+    return other.origin;
   }
 
   // A cookie belongs to an address: the nodes on other hosts want the same word.

@@ -1,6 +1,7 @@
 // The page in Chromium against a real cluster, which utils/start-cluster.sh makes in a directory of its own.
 // Each check prints ok or FAIL; the last line is the sum. The server has to be built (utils/build.sh).
-// Usage: npm run test:real   (PORT: the client port of node 1, default 24101; HTTP is at PORT + 1000)
+// Usage: npm run test:real   (PORT: the client port of node 1, default 9101; HTTP is at PORT + 1000,
+// peers at PORT + 10000, below the ports of outgoing connections)
 
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -12,7 +13,7 @@ import { chromium } from 'playwright-core';
 import { attend, CHROMIUM, end, expect, fail, pause, VIEWPORT } from './page.mjs';
 
 const SCRIPT = fileURLToPath(new URL('../../utils/start-cluster.sh', import.meta.url));
-const port = Number(process.env.PORT ?? 24101);
+const port = Number(process.env.PORT ?? 9101);
 const home = mkdtempSync(join(tmpdir(), 'avow-real-'));
 const cluster = (...words) => execFileSync(SCRIPT, ['--dir', join(home, 'cluster'), ...words], { encoding: 'utf8', timeout: 300_000 });
 const origins = [1, 2, 3].map((id) => `http://127.0.0.1:${port + 1000 + id - 1}`);
@@ -134,7 +135,33 @@ try {
     await page.click(`article[data-node="${dead}"] button.danger`);
     const ms = await anotherLeads(dead, 2000);
     console.log(`      after ${ms} ms`);
-    cluster('--start', String(dead));
+    await view('console');
+    await send('SET while gone');
+    await page.waitForSelector('.exchange:has-text("while gone") pre:has-text("OK")');
+    await view('log'); // in the column of the dead node its entry is missing, and comes when that is back
+    await until(() => [...document.querySelectorAll('.log tbody tr')].some((row) =>
+      row.querySelectorAll('td.entry').length === 2 && row.textContent.includes('SET while gone')));
+    await shot('behind');
+    await view('chaos');
+    await page.click(`article[data-node="${dead}"] button:has-text("Start")`);
+    await page.waitForSelector(`article[data-node="${dead}"] .role.follower`);
+    await page.waitForSelector('.verdict.good');
+    await view('log');
+    await until(() => [...document.querySelectorAll('.log tbody tr')].some((row) =>
+      row.querySelectorAll('td.entry').length === 3 && row.textContent.split('SET while gone').length > 3));
+    await shot('came-back');
+  });
+
+  await check('a node is paused and goes on by clicks', async () => {
+    const leader = await leaderShown();
+    await view('chaos');
+    await page.click(`article[data-node="${leader}"] button:has-text("Pause")`);
+    await anotherLeads(leader);
+    await page.waitForSelector(`article[data-node="${leader}"] .role.no-answer`);
+    expect(cluster('--status').includes('paused'), cluster('--status'));
+    await shot('paused');
+    await page.click(`article[data-node="${leader}"] button:has-text("Resume")`);
+    await page.waitForSelector(`article[data-node="${leader}"] .role.follower`);
     await page.waitForSelector('.verdict.good');
   });
 

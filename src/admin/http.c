@@ -292,6 +292,7 @@ enum status http_open(struct server *s, struct http **http, struct error *e)
     queue_init(&h->clients);
     queue_init(&h->calls);
     queue_init(&h->commands);
+    queue_init(&h->orders);
     queue_init(&h->watchers);
     h->dir = *s->config.http_dir != '\0' ? s->config.http_dir : DASHBOARD_DIR;
     h->questions = mailbox_new(sizeof(struct call *), HTTP_CALLS_MAX);
@@ -316,6 +317,13 @@ enum status http_open(struct server *s, struct http **http, struct error *e)
     return STATUS_OK;
 }
 
+/* As was ordered. Process 1 of a container is spared by the kernel: it ends as abruptly. */
+static _Noreturn void die(void)
+{
+    kill(getpid(), SIGKILL);
+    _exit(128 + SIGKILL);
+}
+
 static void *http_main(void *context)
 {
     struct http *h = context;
@@ -331,7 +339,7 @@ static void *http_main(void *context)
         h->again_us = now_us + (h->watcher_count > 0 ? WATCH_EVERY_US : AGAIN_US);
         events_turn(h, now_us);
         if (h->dies_us != 0 && now_us >= h->dies_us)
-            kill(getpid(), SIGKILL);
+            die();
         pause_accepting(h, h->client_count >= HTTP_CLIENTS_MAX);
     }
     return NULL;
@@ -365,6 +373,7 @@ void http_stop(struct http *h)
     h->server->guest = (struct server_guest){0};
     ready_close(h);
     commands_close(h);
+    keeper_close(h);
     events_close(h);
     calls_close(h);
     if (h->evhttp != NULL)

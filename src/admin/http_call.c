@@ -196,6 +196,10 @@ static void call_answer(struct call *call)
         command_begin(call);
         return;
     }
+    if (call->status == 200 && call->kind == CALL_CHAOS) {
+        chaos_go_on(call);
+        return;
+    }
     if (call->status == 200 && call->kind == CALL_EVENTS) {
         events_begin(call);
         return;
@@ -207,8 +211,6 @@ static void call_answer(struct call *call)
     if (call->status == 401 && call->kind == CALL_METRICS) /* a page asks by itself */
         http_add_header(call->request, "WWW-Authenticate",
                         "Basic realm=\"AvowDB\", charset=\"UTF-8\"");
-    if (call->status == 200 && call->kind == CALL_CHAOS && call->order.action == CHAOS_KILL)
-        call->http->dies_us = clock_boot_us() + HTTP_LAST_WORDS_US;
     if (call->cookie.size > 0)
         http_add_header(call->request, "Set-Cookie", text_of(&call->cookie));
     http_reply(call->request, call->status, call->type, buf_bytes(&call->answer));

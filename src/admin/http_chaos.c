@@ -4,11 +4,14 @@
 #include <string.h>
 #include "admin/http_internal.h"
 #include "admin/json.h"
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/panic.h"
 #include "server/chaos.h"
 #include "server/node.h"
 
 #define SLOW_MS_MAX 5000
+#define LAST_WORDS_US 50000 /* for the answer to who ordered a kill */
 #define U(value) ((unsigned long long)(value))
 
 /* --- the HTTP thread's half ------------------------------------------------------------------- */
@@ -17,24 +20,10 @@ static const struct {
     const char *name;
     enum chaos_action action;
 } actions[] = {
-    {"kill", CHAOS_KILL},       {"cut", CHAOS_CUT},
-    {"heal", CHAOS_HEAL},       {"isolate", CHAOS_ISOLATE},
-    {"slow_disk", CHAOS_SLOW_DISK},
+    {"kill", CHAOS_KILL},       {"start", CHAOS_START}, {"pause", CHAOS_PAUSE},
+    {"resume", CHAOS_RESUME},   {"cut", CHAOS_CUT},     {"heal", CHAOS_HEAL},
+    {"isolate", CHAOS_ISOLATE}, {"slow_disk", CHAOS_SLOW_DISK},
 };
-
-/* What is not done here, and who does it. NULL: it is, or nobody knows it. */
-static const char *who_else(const char *name)
-{
-    if (strcmp(name, "transfer") == 0)
-        return "the command RAFT TRANSFER <node> does it, on any node";
-    if (strcmp(name, "start") == 0)
-        return "a node that is down cannot start itself: utils/start-cluster.sh --start <node>, or "
-               "its service manager";
-    if (strcmp(name, "pause") == 0 || strcmp(name, "resume") == 0)
-        return "a node that stands still could not be told to go on: kill -STOP and kill -CONT its "
-               "process";
-    return NULL;
-}
 
 static bool read_order(struct json_object *o, const char *name, struct chaos_order *order)
 {
@@ -64,12 +53,12 @@ void http_chaos(struct http *h, struct evhttp_request *request)
     if (o != NULL && json_object_object_get_ex(o, "action", &action) &&
         json_object_is_type(action, json_type_string))
         name = json_object_get_string(action);
-    if (who_else(name) != NULL) {
-        http_reply_error(request, 501, who_else(name));
+    if (strcmp(name, "transfer") == 0) {
+        http_reply_error(request, 501, "the command RAFT TRANSFER <node> does it, on any node");
     } else if (!read_order(o, name, &order)) {
         http_reply_error(request, 400, "an order is {\"action\": \"kill\", \"node\": 1}: kill, "
-                                       "isolate, heal, slow_disk with ms up to 5000, cut with from "
-                                       "and to");
+                                       "start, pause, resume, isolate, heal, slow_disk with ms up "
+                                       "to 5000, cut with from and to");
     } else {
         struct call *call = call_new(h, CALL_CHAOS, request);
         if (call != NULL) {
@@ -78,6 +67,17 @@ void http_chaos(struct http *h, struct evhttp_request *request)
         }
     }
     json_object_put(o);
+}
+
+void chaos_go_on(struct call *call)
+{
+    if (call->order.is_for_keeper) {
+        keeper_begin(call);
+        return;
+    }
+    if (call->order.action == CHAOS_KILL)
+        call->http->dies_us = clock_boot_us() + LAST_WORDS_US;
+    http_reply(call->request, call->status, call->type, buf_bytes(&call->answer));
 }
 
 /* --- the data loop's half --------------------------------------------------------------------- */
@@ -94,19 +94,59 @@ static const char *carry_out(struct chaos *chaos, const struct chaos_order *orde
         if (!chaos_cut(chaos, order->to))
             return "too many links are cut";
         break;
+    case CHAOS_START:
+    case CHAOS_PAUSE:
+    case CHAOS_RESUME: panic("not for the node itself");
     }
     return NULL;
 }
 
-void chaos_obey(struct server *s, struct call *call)
+/* Whom a node that is dead, or stands still, cannot be told. */
+static bool needs_keeper(const struct chaos_order *order, uint64_t self)
+{
+    return order->action == CHAOS_START || order->action == CHAOS_PAUSE ||
+           order->action == CHAOS_RESUME || (order->action == CHAOS_KILL && order->node != self);
+}
+
+static const struct peer_address *address_of(const struct server *s, uint64_t node)
+{
+    for (uint32_t i = 0; i < s->consensus.member_count; i++)
+        if (s->consensus.members[i].node == node)
+            return &s->consensus.members[i].address;
+    return NULL;
+}
+
+/* The answer becomes what the keeper is told; it knows nodes by their addresses. */
+static void tell_keeper(struct server *s, struct call *call)
+{
+    struct chaos_order *order = &call->order;
+    const struct peer_address *address = address_of(s, order->node);
+    if (*s->config.chaos_socket == '\0') {
+        call_refuse(call, 501, "a node cannot start, resume or kill another, nor stand still and "
+                               "go on by itself, and there is no keeper to do it (chaos-socket): "
+                               "utils/start-cluster.sh --chaos has one; elsewhere the service "
+                               "manager, or signals");
+        return;
+    }
+    if (order->action == CHAOS_PAUSE && order->node == node_id(s->node)) {
+        call_refuse(call, 400, "a node that stands still does not answer: ask another one to pause "
+                               "this");
+        return;
+    }
+    if (address == NULL) {
+        call_refuse(call, 400, "that node is no member, as this node knows it");
+        return;
+    }
+    order->is_for_keeper = true;
+    call->status = 200;
+    buf_printf(&call->answer, "%s %s:%u\n", actions[order->action].name, address->host,
+               address->port);
+}
+
+static void obey_here(struct server *s, struct call *call)
 {
     const struct chaos_order *order = &call->order;
     char text[100];
-    if (!s->config.chaos) {
-        call_refuse(call, 403, "chaos is off here: set chaos yes in the node's configuration, if "
-                               "its data is of no worth");
-        return;
-    }
     if (order->node != node_id(s->node)) {
         snprintf(text, sizeof(text), "this is node %llu: ask node %llu itself",
                  U(node_id(s->node)), U(order->node));
@@ -118,8 +158,24 @@ void chaos_obey(struct server *s, struct call *call)
         call_refuse(call, 400, why_not);
         return;
     }
-    log_warn("chaos", "ordered", "action=%s to=%llu ms=%u by=%s", actions[order->action].name,
-             U(order->to), order->ms, call->visitor.address);
     call->status = 200;
     buf_append_string(&call->answer, "{}");
+}
+
+void chaos_obey(struct server *s, struct call *call)
+{
+    const struct chaos_order *order = &call->order;
+    if (!s->config.chaos) {
+        call_refuse(call, 403, "chaos is off here: set chaos yes in the node's configuration, if "
+                               "its data is of no worth");
+        return;
+    }
+    if (needs_keeper(order, node_id(s->node)))
+        tell_keeper(s, call);
+    else
+        obey_here(s, call);
+    if (call->status == 200)
+        log_warn("chaos", "ordered", "action=%s node=%llu to=%llu ms=%u by=%s",
+                 actions[order->action].name, U(order->node), U(order->to), order->ms,
+                 call->visitor.address);
 }

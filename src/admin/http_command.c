@@ -19,6 +19,7 @@
 
 #define REPLY_MAX ((size_t)4 << 20) /* bytes; as JSON some times as much */
 #define ARGS_MAX 1024
+#define COMMANDS_MAX 64 /* under way */
 #define DEPTH_MAX 32
 #define ANSWER_MAX_S 30 /* a command's; a write waits quorum-wait-ms at most, a script longer */
 
@@ -333,7 +334,7 @@ static void send_command(struct http *h, struct evhttp_request *request, struct 
                          uint32_t db)
 {
     int fds[2];
-    if (h->command_count >= HTTP_COMMANDS_MAX) {
+    if (h->command_count >= COMMANDS_MAX) {
         http_reply_error(request, 503, "too many commands are under way here; not executed");
         return;
     }

@@ -29,9 +29,7 @@
 #define HTTP_CALLS_MAX 64                  /* under way in the data loop; more are refused */
 #define HTTP_CALLS_PER_TURN 4              /* of the data loop */
 #define HTTP_CALL_MAX_US UINT64_C(5000000) /* then the client is told that nobody answers */
-#define HTTP_COMMANDS_MAX 64               /* of /api/command under way */
 #define HTTP_BACKLOG 128
-#define HTTP_LAST_WORDS_US 50000           /* for the answer to who ordered a kill */
 #define HTTP_LOG_ENTRIES_MAX 200           /* of /api/log */
 
 #define HTTP_JSON "application/json"
@@ -124,6 +122,8 @@ struct http {
     struct probe probe;
     struct queue commands; /* http_command.c */
     size_t command_count;
+    struct queue orders; /* http_keeper.c */
+    size_t order_count;
     struct queue watchers; /* http_events.c */
     size_t watcher_count;
     struct buf last_state; /* the last event of that kind, for who comes new */

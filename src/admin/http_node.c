@@ -170,6 +170,7 @@ void node_json(struct server *s, struct call *call)
     json_put_uint(o, "connections", s->conn_count);
     json_put_uint(o, "keys", key_count(s));
     json_put_bool(o, "chaos", s->config.chaos);
+    json_put_bool(o, "keeper", s->config.chaos && *s->config.chaos_socket != '\0');
     json_write(o, &call->answer);
 }
 

@@ -62,6 +62,7 @@ struct config {
     const char *http_bind; /* "": as bind */
     const char *http_dir;  /* "": the installed one */
     bool chaos;            /* faults may be ordered over HTTP */
+    const char *chaos_socket; /* where the keeper listens (utils/keeper.c); "": there is none */
     int64_t tcp_backlog, tcp_keepalive, timeout, maxclients, tracking_table_max_keys;
     int64_t maxmemory_clients; /* < 0: percent of maxmemory */
     bool protected_mode;

@@ -74,6 +74,7 @@ const struct config_row config_rows[] = {
     INT("announce-http-port", announce_http_port, "0", 0, 65535, FIXED),
     STRING("http-dir", http_dir, "", FIXED),
     BOOL("chaos", chaos, "no", FIXED),
+    STRING("chaos-socket", chaos_socket, "", FIXED),
     INT("announce-peer-port", announce_peer_port, "0", 0, 65535, FIXED),
     INT("tcp-backlog", tcp_backlog, "511", 0, INT_MAX, FIXED),
     INT("tcp-keepalive", tcp_keepalive, "300", 0, INT_MAX, 0),

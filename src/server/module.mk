@@ -44,6 +44,11 @@ utils_compatibility_SOURCES = utils/compatibility.c tests/unit/fake_shard.h test
 utils_compatibility_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS)
 utils_compatibility_LDADD = $(SERVER_TEST_LIBS)
 dist_check_SCRIPTS += utils/check-compatibility
+
+# Stands beside the nodes of utils/start-cluster.sh --chaos.
+noinst_PROGRAMS += utils/keeper
+utils_keeper_SOURCES = utils/keeper.c
+
 EXTRA_DIST += docs/compatibility.tsv
 
 # Writes docs/COMPATIBILITY.md anew.

@@ -10,11 +10,12 @@ import subprocess
 import threading
 import time
 
-from avow import Cluster, ReplyError, Skipped, free_ports, is_sanitized
+from avow import SERVER, Cluster, ReplyError, Skipped, free_ports, is_sanitized
 from input_tests import fails_with, talk
 
 CLIENTS_MAX = 256  # HTTP_CLIENTS_MAX
 IDLE_S = 30        # HTTP_IDLE_S
+KEEPER = os.path.join(os.path.dirname(SERVER), "utils", "keeper")
 
 
 class HttpCluster(Cluster):
@@ -953,9 +954,11 @@ def faults_are_ordered_by_administrators_where_chaos_is_on():
                      {"action": "kill", "node": 0}, {"action": "slow_disk", "node": 1, "ms": 999999},
                      {"action": "cut", "from": 1}, {"action": ["kill"], "node": 1}, {"action": "kill", "node": -1}]:
             api(node, "/api/chaos", body, want=400)
-        assert "ask node 2" in api(node, "/api/chaos", {"action": "kill", "node": 2}, want=400)["error"]
+        assert "ask node 2" in api(node, "/api/chaos", {"action": "isolate", "node": 2}, want=400)["error"]
+        assert "keeper" in api(node, "/api/chaos", {"action": "kill", "node": 2}, want=501)["error"]
         for action in ["start", "pause", "resume", "transfer"]:
             order(node, action, want=501)
+        assert not api(node, "/api/node")["keeper"]
         assert ask(node, "/api/chaos")[0] == 405
         node.call("ACL", "SETUSER", "writer", "on", ">secret", "+@all", "-@dangerous", "~*")
         node.call("CONFIG", "SET", "requirepass", "root's")
@@ -964,6 +967,75 @@ def faults_are_ordered_by_administrators_where_chaos_is_on():
         cookie = cookie_of(node, "writer", "secret")
         api(node, "/api/chaos", {"action": "kill", "node": 1}, want=403, headers={"Cookie": cookie})
         assert node.running() and other.running()
+
+
+class Keeper:
+    """utils/keeper at a socket of the cluster's; its hand writes down what it is told to do."""
+
+    def __init__(self, cluster):
+        self.path, self.told = (os.path.join(cluster.directory, name) for name in ("keeper", "told"))
+        hand = os.path.join(cluster.directory, "hand")
+        with open(hand, "w") as f:
+            f.write("""#!/bin/sh
+echo "$*" >>%s
+echo first; echo "this hand cannot $2 $3"
+[ "$2" != --start ]
+""" % self.told)
+        os.chmod(hand, 0o700)
+        self.process = subprocess.Popen([KEEPER, self.path, hand, "word"], stdin=subprocess.DEVNULL)
+        wait_until(lambda: os.path.exists(self.path))
+
+    def lines(self):
+        return open(self.told).read().splitlines() if os.path.exists(self.told) else []
+
+    def say(self, data, seconds=10):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(seconds)
+            s.connect(self.path)
+            s.sendall(data)
+            try:
+                return s.recv(10000)
+            except ConnectionResetError:  # it did not read all of it
+                return b""
+
+
+def what_a_node_cannot_do_to_itself_is_done_by_the_keeper():
+    if not os.path.exists(KEEPER):
+        raise Skipped("no utils/keeper beside the server")
+    with HttpCluster(count=2, options=["--chaos", "yes"]) as cluster:
+        node, other = cluster.nodes
+        keeper = Keeper(cluster)
+        try:
+            for n in cluster.nodes:
+                n.terminate()
+                n.start("--chaos-socket", keeper.path)
+            wait_for(node, "/readyz", 200)
+            assert api(node, "/api/node")["keeper"]
+            assert os.stat(keeper.path).st_mode & 0o077 == 0
+            by_node = {"action": "pause", "node": 2}
+            assert api(node, "/api/chaos", by_node) == {}
+            assert "another" in api(other, "/api/chaos", by_node, want=400)["error"]
+            api(node, "/api/chaos", {"action": "resume", "node": 2})
+            api(node, "/api/chaos", {"action": "kill", "node": 2})
+            why = api(node, "/api/chaos", {"action": "start", "node": 2}, want=502)["error"]
+            assert why == "this hand cannot --start %s" % other.peer_address, why
+            assert "no member" in api(node, "/api/chaos", {"action": "start", "node": 7}, want=400)["error"]
+            want = ["word --%s %s" % (deed, other.peer_address) for deed in ("pause", "resume", "kill", "start")]
+            assert keeper.lines() == want, keeper.lines()
+            # What is none of its orders is not carried out, and who says nothing holds up nobody for long.
+            for bad in [b"replace 127.0.0.1:7001", b"start", b"start --clean", b"start a b", b"start $(id)", b"start \0x",
+                        b"--start 127.0.0.1:1", b"", b"start " + 400 * b"x"]:
+                assert not keeper.say(bad + b"\n").startswith(b"ok"), bad
+            with socket.socket(socket.AF_UNIX) as silent:
+                silent.connect(keeper.path)
+                assert keeper.say(b"pause 127.0.0.1:1\n") == b"ok\n"
+            assert keeper.lines() == want + ["word --pause 127.0.0.1:1"]
+            os.unlink(keeper.path)  # as --stop does: nobody can ask it any more, and it ends
+            assert keeper.process.wait(10) == 0
+            assert "start-cluster.sh" in api(node, "/api/chaos", {"action": "start", "node": 2}, want=502)["error"]
+        finally:
+            keeper.process.kill()
+            keeper.process.wait()
 
 
 TESTS = [
@@ -979,5 +1051,5 @@ TESTS = [
     messages_and_states_are_told_as_they_happen, listeners_are_bounded_and_harm_nobody,
     a_listener_that_reads_nothing_is_cut_off_and_the_others_go_on, events_are_told_to_those_who_may_run_info,
     an_administrator_breaks_the_cluster_and_nothing_acknowledged_is_lost,
-    faults_are_ordered_by_administrators_where_chaos_is_on,
+    faults_are_ordered_by_administrators_where_chaos_is_on, what_a_node_cannot_do_to_itself_is_done_by_the_keeper,
 ]

@@ -1,5 +1,7 @@
 """script_tests.py -- utils/start-cluster.sh in the hands of a stranger. It uses the build directory
 beside it, so these run there only."""
+import http.client
+import json
 import os
 import shutil
 import socket
@@ -152,5 +154,48 @@ def a_stranger_adds_removes_and_replaces_nodes():
         assert cli(s.port + 1, "GET", "kept") == "1"
 
 
+def post(port, action, node):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request("POST", "/api/chaos", json.dumps({"action": action, "node": node}),
+                       {"Content-Type": "application/json", "X-Avow": "1"})
+    answer = connection.getresponse()
+    text = answer.read().decode()
+    assert answer.status == 200, "%s of node %d: %d %s" % (action, node, answer.status, text)
+    connection.close()
+
+
+def nodes_die_come_back_stand_still_and_go_on_by_their_pages():
+    """As with --dashboard --chaos, which cannot be had here: that would build the page."""
+    with Stranger(3) as s:
+        s.call("--base-port", str(s.port), says=["ready"])
+        s.call("--stop")
+        ports, socket_path = free_ports(3), os.path.join(s.dir, "k.sock")
+        for i, port in enumerate(ports, 1):
+            with open(os.path.join(s.dir, "node-%d" % i, "avow.conf"), "a") as f:
+                f.write('http-port %d\nchaos yes\nchaos-socket "%s"\n' % (port, socket_path))
+        keeper = subprocess.Popen([os.path.join(TOP, "build", "utils", "keeper"), socket_path, SCRIPT, "--dir", s.dir],
+                                  stdin=subprocess.DEVNULL)
+        try:
+            s.call(says=["ready"])
+            post(ports[0], "kill", 3)
+            s.call("--status", says=["down", "--start 3"])
+            assert cli(s.port, "SET", "while", "dead") == "OK"
+            post(ports[0], "start", 3)
+            assert cli(s.port + 2, "GET", "while") == "dead"
+            post(ports[2], "pause", 1)
+            s.call("--status", says=["paused", "--resume 1"])
+            s.call("--start", "1", want=1, says=["paused", "--resume 1"])
+            assert cli(s.port + 1, "SET", "while", "still") == "OK"
+            post(ports[1], "resume", 1)
+            assert cli(s.port, "GET", "while") == "still"
+            post(ports[1], "pause", 1)
+            s.call("--stop", says=["stopped"])  # one that is paused, too
+            s.call("--status", says=["node 1", "down"])
+        finally:
+            keeper.kill()
+            keeper.wait()
+
+
 TESTS = [a_stranger_starts_kills_stops_and_keeps_all_data, a_stranger_s_mistakes_are_explained,
-         a_stranger_adds_removes_and_replaces_nodes]
+         a_stranger_adds_removes_and_replaces_nodes,
+         nodes_die_come_back_stand_still_and_go_on_by_their_pages]

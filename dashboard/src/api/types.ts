@@ -8,7 +8,6 @@ export interface Member {
   host: string;
   port?: number; // of clients, unless the node serves no HTTP
   http?: string; // where its page and API are, unless it serves none
-  chaos?: string; // where its supervisor answers, when that is another address
   peer_port?: number;
   reachable?: boolean;
   last_contact_ms?: number;
@@ -48,6 +47,7 @@ export interface NodeView {
   connections?: number;
   keys?: number;
   chaos?: boolean;
+  keeper?: boolean; // somebody outside who starts, pauses and resumes nodes
 }
 
 export interface LogEntry {

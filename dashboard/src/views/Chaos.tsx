@@ -15,6 +15,8 @@ export function Chaos() {
   const list = rows(engine.cluster, Date.now());
   const leader = leaderOf(engine.cluster, Date.now());
   const allowed = list.some((row) => row.view?.chaos);
+  const kept = list.some((row) => row.up && row.view?.keeper);
+  const unkept = kept ? undefined : 'needs a keeper beside the nodes';
 
   const order = (what: string, ...orders: ChaosOrder[]) => {
     setSaid(`${what} …`);
@@ -42,9 +44,9 @@ export function Chaos() {
             <h2>{label} <span className={`role ${up ? view?.role : 'no-answer'}`}>{up ? view?.role : 'no answer'}</span></h2>
             <div className="buttons">
               <button className="danger" onClick={() => order(`kill node ${id}`, { action: 'kill', node: id })}>Kill</button>
-              <button onClick={() => order(`start node ${id}`, { action: 'start', node: id })}>Start</button>
-              <button onClick={() => order(`pause node ${id}`, { action: 'pause', node: id })}>Pause</button>
-              <button onClick={() => order(`resume node ${id}`, { action: 'resume', node: id })}>Resume</button>
+              <button disabled={!kept || up} title={unkept} onClick={() => order(`start node ${id}`, { action: 'start', node: id })}>Start</button>
+              <button disabled={!kept || !up} title={unkept} onClick={() => order(`pause node ${id}`, { action: 'pause', node: id })}>Pause</button>
+              <button disabled={!kept || up} title={unkept} onClick={() => order(`resume node ${id}`, { action: 'resume', node: id })}>Resume</button>
               <button onClick={() => order(`isolate node ${id}`, { action: 'isolate', node: id })}>Isolate</button>
               <button onClick={() => order(`slow the disk of node ${id} by 50 ms`, { action: 'slow_disk', node: id, ms: 50 })}>Slow disk</button>
               <button onClick={() => order(`disk of node ${id} as fast as it is`, { action: 'slow_disk', node: id, ms: 0 })}>Disk at full speed</button>
@@ -53,6 +55,12 @@ export function Chaos() {
           </article>
         ))}
       </div>
+      {!kept && (
+        <p>
+          Start, pause and resume need somebody outside of the node: a keeper, which <code>utils/start-cluster.sh --chaos</code> starts.
+          Here a killed node comes back by whatever started it (its container, its service), or not at all.
+        </p>
+      )}
       <section className="card links">
         <h2>Links</h2>
         <div className="buttons">

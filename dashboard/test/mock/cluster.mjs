@@ -135,7 +135,7 @@ export class MockCluster {
         id: other.id, role: 'voter', host: '127.0.0.1', port: 7000 + other.id, http: origins[i],
         last_contact_ms: this.reaches(node, other) ? 40 : 5000,
       })),
-      ops_per_s: 1234, keys: this.data.size, connections: 3, chaos: true,
+      ops_per_s: 1234, keys: this.data.size, connections: 3, chaos: true, keeper: true,
       latency_us: { read: { p50: 210, p99: 800, p999: 2100 }, write: { p50: 900, p99: 3400, p999: 9800 } },
       cache: { bytes: 12e6, limit: 64e6, hits: 90, misses: 4 }, memory: { rss: 88e6 },
       disk: { free: 71e9, total: 250e9, used: 4e6, state: 'ok' },

@@ -30,9 +30,8 @@ async function answer(cluster, origins, policy, node, request, response) {
   if (request.method === 'OPTIONS') return response.writeHead(204).end();
   const say = (status, body) => response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
 
-  // The supervisor answers for a dead node, and nothing else of it does.
-  if (pathname === '/api/chaos') return say(200, chaos(cluster, await body(request)));
   if (!node.alive) return request.socket.destroy();
+  if (pathname === '/api/chaos') return say(200, chaos(cluster, await body(request)));
   if (pathname === '/api/node') return say(200, cluster.view(node, origins));
   if (pathname === '/api/log') return say(200, log(node));
   if (pathname === '/api/events') return stream(cluster, node, response);
@@ -64,8 +63,8 @@ function stream(cluster, node, response) {
 
 function chaos(cluster, order) {
   const node = cluster.node(order.node);
-  if (order.action === 'kill') Object.assign(node, { alive: false, role: 'follower' });
-  if (order.action === 'start') Object.assign(node, { alive: true, silentSince: Date.now() });
+  if (order.action === 'kill' || order.action === 'pause') Object.assign(node, { alive: false, role: 'follower' });
+  if (order.action === 'start' || order.action === 'resume') Object.assign(node, { alive: true, silentSince: Date.now() });
   if (order.action === 'isolate') node.isolated = true;
   if (order.action === 'heal') cluster.nodes.forEach((n) => (n.isolated = false));
   return { done: order.action };
