@@ -2,15 +2,18 @@
 // something changed. The rules are in state/; here are only timers, fetch and EventSource.
 
 import { get, HttpError, post } from './api/http';
-import type { ChaosOrder, CommandAnswer, LogWindow, NodeView, StateEvent, WireMessage } from './api/types';
+import type { ChaosOrder, CommandAnswer, LogEntry, LogWindow, NodeView, StateEvent, WireMessage } from './api/types';
 import { type Cluster, isUp, membersOf, needsLogin, newCluster, reduce, type News } from './state/cluster';
 import { addMessage, addState, emptyFilm, type Film } from './state/film';
+import type { Persisted } from './state/steps';
 import { addWindow, type Logs, noLogs, ROWS_MAX } from './state/logs';
 
 const LOOK_EVERY_MS = 400;
 const LOG_EVERY_MS = 700;
 const LISTEN_AGAIN_MS = 1500;
 const KEEPER_PATIENCE_MS = 45000; // a node that is started is waited for
+const PERSISTED_LOOKS = 4;
+const PERSISTED_AGAIN_MS = 150;
 const REMEMBERED = 'avow-origins';
 
 export class Engine {
@@ -164,6 +167,23 @@ export class Engine {
     this.look();
   }
 
+  // When each node had the entry on its disk, as it says itself. Some have it a little after the command was
+  // answered, so they are asked some times. In the log of another there may be another entry at that index for a
+  // moment: only one of the term that the answering node has counts.
+  async whoPersisted(index: number): Promise<Persisted[]> {
+    const seats = this.cluster.seats.filter((seat) => seat.id !== undefined);
+    const speaking = this.cluster.speaking;
+    let list: Persisted[] = [];
+    for (let i = 0; i < PERSISTED_LOOKS; i++) {
+      if (i > 0) await new Promise((done) => setTimeout(done, PERSISTED_AGAIN_MS));
+      const found = await Promise.all(seats.map((seat) => entryAt(seat.origin, index)));
+      const term = found[seats.findIndex((seat) => seat.origin === speaking)]?.term;
+      list = seats.map((seat, at) => ({ node: seat.id!, t: found[at]?.term === term ? found[at]?.persisted : undefined }));
+      if (list.every((one) => one.t !== undefined)) break;
+    }
+    return list;
+  }
+
   // What a node cannot do to itself, or not when it does not answer.
   private isForKeeper({ action, node }: ChaosOrder): boolean {
     const seat = this.cluster.seats.find((s) => s.id === node);
@@ -203,6 +223,15 @@ export class Engine {
 
   get loginNeeded(): boolean {
     return needsLogin(this.cluster);
+  }
+}
+
+async function entryAt(origin: string, index: number): Promise<LogEntry | undefined> {
+  try {
+    const { entries } = await get<LogWindow>(origin, `/api/log?from=${index}&count=1`);
+    return entries.find((entry) => entry.index === index);
+  } catch {
+    return undefined; // the look at the node tells of its trouble
   }
 }
 

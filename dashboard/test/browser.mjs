@@ -31,6 +31,7 @@ await check('a write is followed through its steps', async () => {
   await until(() => document.querySelectorAll('.exchange .steps').length === 9);
   const steps = await page.$$eval('.exchange:first-of-type .steps b', (list) => list.map((b) => b.textContent));
   expect(steps.join() === 'received,proposed,persisted,committed,applied,answered', `steps: ${steps}`);
+  await page.waitForSelector('.exchange:first-of-type .note:has-text("did not say")'); // the mock has no disks
   await shot('console-light');
 });
 

@@ -71,6 +71,8 @@ try {
     }
     const steps = await page.$$eval('.exchange:first-of-type .steps b', (list) => list.map((b) => b.textContent));
     expect(['received', 'proposed', 'committed', 'applied', 'answered'].every((s) => steps.includes(s)), `steps: ${steps}`);
+    await until(() => [1, 2, 3].every((id) => document.querySelector('.exchange:first-of-type .steps').textContent.includes(`persisted on node ${id}`)));
+    await shot('steps');
     await send('GET key:3');
     await until(() => document.querySelectorAll('.exchange pre').length === 10);
     expect((await lastReply()).includes('value 3'), await lastReply());

@@ -9,6 +9,7 @@ import { addWindow, noLogs, sideBySide } from '../src/state/logs';
 import { advance, atStart, BEHIND_MS, departure, FLIGHT_MS, flown, step } from '../src/state/playback';
 import { render } from '../src/state/reply';
 import { flightPoint, nodePoint } from '../src/state/ring';
+import { shareOf, silent, wayOf } from '../src/state/steps';
 import { words } from '../src/state/words';
 
 const origin = (id: number) => `http://127.0.0.1:${8000 + id}`;
@@ -167,5 +168,25 @@ describe('words and replies', () => {
     expect(tableOf('hash', list(bulk('0'), list(bulk('f'), bulk('v')))).rows).toEqual([['f', 'v']]);
     expect(tableOf('zset', list(list(bulk('m'), { type: 'double', value: 2 }))).rows).toEqual([['m', '2']]);
     expect(tableOf('stream', list(list(bulk('1-1'), list(bulk('f'), bulk('v'))))).rows).toEqual([['1-1', 'f=v']]);
+  });
+});
+
+describe('the way of a write', () => {
+  const steps = [{ step: 'received', t: 100 }, { step: 'proposed', t: 150, index: 9 }, { step: 'persisted', t: 300, index: 9 }, { step: 'committed', t: 320, index: 9 }];
+  it('is what the answering node tells while no other has said anything', () => {
+    expect(wayOf(steps, [])).toEqual(steps);
+    expect(wayOf(steps, [{ node: 2, t: undefined }])).toEqual(steps);
+    expect(wayOf([], [])).toEqual([]);
+  });
+  it('has the disks of all nodes, each once, in the order of time', () => {
+    const way = wayOf(steps, [{ node: 1, t: 300 }, { node: 2, t: 280 }, { node: 3, t: 900 }, { node: 4, t: undefined }]);
+    expect(way.map((s) => `${s.step} ${s.node ?? ''}`.trim())).toEqual(['received', 'proposed', 'persisted 2', 'persisted 1', 'committed', 'persisted 3']);
+    expect(way.every((s) => s.step === 'received' || s.index === 9)).toBe(true);
+    expect(silent([{ node: 1, t: 300 }, { node: 4, t: undefined }])).toEqual([4]);
+  });
+  it('begins where the command was received, whatever other clocks say', () => {
+    const way = wayOf(steps, [{ node: 2, t: 40 }]);
+    expect(way[0]!.step).toBe('received');
+    expect(way.map((s) => shareOf(s, way))).toEqual([0, 0, 50 / 220, 1]);
   });
 });

@@ -198,6 +198,14 @@ static struct json_object *commands_of(struct buf *lines)
     return list;
 }
 
+/* When the entry was on this node's disk, as far as that is remembered. */
+static void put_persisted(struct server *s, struct json_object *entry, uint64_t index)
+{
+    const uint64_t at_us = node_persisted_us(s->node, index);
+    if (at_us != 0)
+        json_put_uint(entry, "persisted", clock_wall_us() - clock_boot_us() + at_us);
+}
+
 void log_json(struct server *s, struct call *call)
 {
     const struct log_describe *d = &call->describe;
@@ -215,6 +223,7 @@ void log_json(struct server *s, struct call *call)
         json_put_uint(entry, "term", facts->term);
         json_put_text(entry, "kind", facts->kind < ARRAY_COUNT(kinds) ? kinds[facts->kind] : "?");
         json_put_uint(entry, "bytes", facts->bytes);
+        put_persisted(s, entry, d->from + i);
         json_put(entry, "commands",
                  facts->kind == RAFT_NOOP ? json_object_new_array() : commands_of(&call->lines[i]));
         json_object_array_add(entries, entry);

@@ -588,6 +588,12 @@ def the_steps_of_a_write_are_told_in_their_order():
                 path = "/api/log?from=%d&count=1" % indexes.pop()
                 wait_until(lambda: api(node, path)["entries"])  # others may have committed it before it is on this disk
                 assert api(node, path)["entries"][0]["commands"] == ["db0 SET k %d" % i]
+                for other in cluster.nodes:  # all share this machine's clock
+                    wait_until(lambda other=other: "persisted" in (api(other, path)["entries"] or [{}])[0])
+                    there = api(other, path)["entries"][0]["persisted"]
+                    assert times["received"] < there < time.time() * 1e6, (there, steps)
+                    if other is node:  # the same moment, though wall clock and monotonic one are read anew
+                        assert abs(there - times.get("persisted", there)) < 20000, (there, steps)
             steps = api(node, "/api/command", {"argv": ["GET", "k"]})["steps"]
             assert [step["step"] for step in steps] == ["received", "answered"]
             steps = api(node, "/api/command", {"argv": ["INCRBY", "k", "x"]})["steps"]

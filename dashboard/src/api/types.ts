@@ -56,6 +56,7 @@ export interface LogEntry {
   kind: string;
   bytes: number;
   commands?: string[];
+  persisted?: number; // when that node had it on its disk, microseconds of its own wall clock
 }
 
 export interface LogWindow {

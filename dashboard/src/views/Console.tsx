@@ -1,8 +1,9 @@
 import { type FormEvent, type KeyboardEvent, useRef, useState } from 'react';
-import type { CommandAnswer, Step } from '../api/types';
+import type { CommandAnswer } from '../api/types';
 import { reason } from '../engine';
 import { clock, count, micros } from '../state/format';
 import { render } from '../state/reply';
+import { type Persisted, shareOf, silent, wayOf } from '../state/steps';
 import { words } from '../state/words';
 import { useEngine } from './hooks';
 
@@ -13,7 +14,10 @@ interface Exchange {
   line: string;
   answer: CommandAnswer | undefined;
   trouble: string;
+  persisted: Persisted[];
 }
+
+const fresh = { answer: undefined, trouble: '', persisted: [] };
 
 export function Console() {
   const engine = useEngine();
@@ -32,11 +36,14 @@ export function Console() {
     try {
       const argv = words(line);
       if (argv.length === 0) return;
-      setList((all) => [{ id, line, answer: undefined, trouble: '' }, ...all].slice(0, KEPT_MAX));
+      setList((all) => [{ ...fresh, id, line }, ...all].slice(0, KEPT_MAX));
       setLine('');
-      finish(id, { answer: await engine.command(argv) });
+      const answer = await engine.command(argv);
+      finish(id, { answer });
+      const index = answer.steps?.find((step) => step.index !== undefined)?.index;
+      if (index !== undefined) finish(id, { persisted: await engine.whoPersisted(index) });
     } catch (error) {
-      setList((all) => (all.some((e) => e.id === id) ? all : [{ id, line, answer: undefined, trouble: '' }, ...all]));
+      setList((all) => (all.some((e) => e.id === id) ? all : [{ ...fresh, id, line }, ...all]));
       finish(id, { trouble: reason(error) });
     }
   };
@@ -66,7 +73,7 @@ export function Console() {
           <h2><code>{exchange.line}</code></h2>
           {exchange.trouble && <p role="alert" className="trouble">{exchange.trouble}</p>}
           {exchange.answer && <pre>{render(exchange.answer.reply)}</pre>}
-          {exchange.answer && <Steps answer={exchange.answer} />}
+          {exchange.answer && <Steps answer={exchange.answer} persisted={exchange.persisted} />}
           {!exchange.answer && !exchange.trouble && <p className="empty">waiting for the answer</p>}
         </article>
       ))}
@@ -77,32 +84,37 @@ export function Console() {
 const meanings: Record<string, string> = {
   received: 'read from the connection',
   proposed: 'given an index in the leader’s log',
-  persisted: 'on disk',
+  persisted: 'on disk, by the clock of that node',
   committed: 'on the disks of a majority: it cannot be lost any more',
   applied: 'executed',
   answered: 'the reply left',
 };
 
-function Steps({ answer }: { answer: CommandAnswer }) {
-  const steps = [...(answer.steps ?? [])].sort((a, b) => a.t - b.t);
-  const first = steps[0];
-  const last = steps.at(-1);
-  if (!first || !last) return <p className="note">Took {micros(answer.took_us)}.</p>;
-  const whole = Math.max(1, last.t - first.t);
-  const share = (step: Step) => `${((step.t - first.t) / whole) * 100}%`;
+function Steps({ answer, persisted }: { answer: CommandAnswer; persisted: Persisted[] }) {
+  const way = wayOf(answer.steps ?? [], persisted);
+  const first = way[0];
+  if (!first) return <p className="note">Took {micros(answer.took_us)}.</p>;
+  const unsaid = silent(persisted);
   return (
-    <ol className="steps">
-      {steps.map((step, i) => (
-        <li key={i}>
-          <b>{step.step}{step.node !== undefined && ` on node ${step.node}`}</b>
-          <span className="line"><i style={{ left: share(step) }} /></span>
-          <span className="when" title={clock(step.t / 1000)}>+{micros(step.t - first.t)}</span>
-          <small>
-            {meanings[step.step] ?? ''}
-            {step.index ? ` · index ${count(step.index)}` : ''}
-          </small>
-        </li>
-      ))}
-    </ol>
+    <>
+      <ol className="steps">
+        {way.map((step, i) => (
+          <li key={i}>
+            <b>{step.step}{step.node !== undefined && ` on node ${step.node}`}</b>
+            <span className="line"><i style={{ left: `${shareOf(step, way) * 100}%` }} /></span>
+            <span className="when" title={clock(step.t / 1000)}>
+              {step.t < first.t ? `−${micros(first.t - step.t)}` : `+${micros(step.t - first.t)}`}
+            </span>
+            <small>
+              {meanings[step.step] ?? ''}
+              {step.index ? ` · index ${count(step.index)}` : ''}
+            </small>
+          </li>
+        ))}
+      </ol>
+      {unsaid.length > 0 && (
+        <p className="note">Node {unsaid.join(' and node ')} did not say when it was on disk there: down, behind, or it was too long ago.</p>
+      )}
+    </>
   );
 }
