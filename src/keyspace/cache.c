@@ -173,8 +173,18 @@ struct row *row_keep(struct cache *c, struct bytes key, uint32_t hash, size_t va
     return row;
 }
 
-/* Reads a row that the table does not have, and keeps it there, or its absence. NULL: it is absent
- * for a reason that is known without asking the store. */
+/* Who looks for a row that is not there mostly makes it next, so absence is kept only of what is
+ * asked for again. A hash that was found so lately says that. */
+static bool is_asked_again(struct cache *c, uint32_t hash)
+{
+    uint32_t *noted = &c->absent[hash % ARRAY_COUNT(c->absent)];
+    const bool is_again = *noted == hash;
+    *noted = hash;
+    return is_again;
+}
+
+/* Reads a row that the table does not have, and keeps it there. NULL: it is absent; this is kept,
+ * as a row, when the store was asked for it before. */
 static struct row *load(struct cache *c, struct bytes key, uint32_t hash)
 {
     if (is_fresh_item(c, key) || cache_range_above_store(c, key) != NULL)
@@ -183,6 +193,8 @@ static struct row *load(struct cache *c, struct bytes key, uint32_t hash)
     const enum status status = kv_get(c->kv, key, &c->loaded, &e);
     if (status != STATUS_OK && status != STATUS_NOT_FOUND)
         cache_read_failed(&e);
+    if (status == STATUS_NOT_FOUND && !is_asked_again(c, hash))
+        return NULL;
     const struct bytes value = status == STATUS_OK ? buf_bytes(&c->loaded) : BYTES_NONE;
     struct row *row = row_keep(c, key, hash, value.size);
     row->is_absent = status == STATUS_NOT_FOUND;

@@ -110,6 +110,7 @@ struct cache {
     uint64_t range_epoch;   /* the newest range's; 0: there are none */
     uint64_t ingest_epoch;  /* images of this epoch or before are stale; 0: none was ingested */
     uint64_t fresh_version; /* items of this version on are not in the store */
+    uint32_t absent[1024];  /* hashes of rows that were looked for in vain */
     size_t hand;            /* the clock's: a bucket */
     uint64_t lap;
     uint64_t savepoint_epoch; /* 0: none */

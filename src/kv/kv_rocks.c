@@ -181,15 +181,13 @@ static void set_table_options(struct kv_rocks *k, const struct kv_options *optio
         rocksdb_block_based_options_set_filter_policy(
             t, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS_PER_KEY));
         rocksdb_block_based_options_set_whole_key_filtering(t, 1);
-        /* Indexes and filters count against the cache, so that memory has one bound. */
-        rocksdb_block_based_options_set_cache_index_and_filter_blocks(t, 1);
-        rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(t, 1);
-        rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(t, 1);
-        /* In parts: a filter or index in one piece outgrows a shard of the cache with some 100 k
-         * keys, and is then read and checksummed anew, all of it, for each key looked up. */
+        /* Filters stay in memory, 1.3 bytes a key, while their file is open: a row that is not
+         * there is asked for at each new key. In the cache they would be of parts, each asked for
+         * by its place (twice the time), or outgrow a shard of it and be read anew each time. */
+        rocksdb_block_based_options_set_cache_index_and_filter_blocks(t, 0);
+        /* An index is of parts, which count against the cache; for the same reason. */
         rocksdb_block_based_options_set_index_type(
             t, rocksdb_block_based_table_index_type_two_level_index_search);
-        rocksdb_block_based_options_set_partition_filters(t, 1);
         rocksdb_block_based_options_set_metadata_block_size(t, METADATA_PART_BYTES);
     }
     rocksdb_options_set_block_based_table_factory(k->options, t);
