@@ -54,6 +54,14 @@ static void put(struct object *list, uint64_t position, struct bytes value)
     object_put(list, SPACE_ELEMENT, bytes_of(key, sizeof(key)), value);
 }
 
+/* Where no element is. */
+static void put_new(struct object *list, uint64_t position, struct bytes value)
+{
+    uint8_t key[sizeof(position)];
+    put_be64(key, position);
+    object_put_new(list, SPACE_ELEMENT, bytes_of(key, sizeof(key)), value);
+}
+
 static void erase(struct object *list, uint64_t position)
 {
     uint8_t key[sizeof(position)];
@@ -167,7 +175,7 @@ void list_push(struct exec *x, struct object *list, enum list_end end, struct by
         }
         extend(&e, end);
     }
-    put(list, end == LIST_LEFT ? e.first : e.last, value);
+    put_new(list, end == LIST_LEFT ? e.first : e.last, value);
     set_ends(list, e);
     begin_rows(x, list, was_packed);
 }
@@ -320,7 +328,7 @@ void list_insert(struct exec *x, struct object *list, uint64_t index, struct byt
     struct ends e = ends_of(list);
     CHECK(!e.regular || is_on_grid(e.first));
     list_fences_count(list, left + (right - left) / 2, true);
-    put(list, left + (right - left) / 2, value);
+    put_new(list, left + (right - left) / 2, value);
     e.regular = false;
     set_ends(list, e);
     begin_rows(x, list, was_packed);

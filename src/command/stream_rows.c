@@ -459,9 +459,7 @@ void stream_append(struct exec *x, struct stream *s, struct stream_id id, uint32
     put_le32(row, p.count);
     for (uint32_t i = 0; i < p.count; i++)
         to = put_sized(to, p.args[i]);
-    const bool is_new = object_put(&s->object, SPACE_ENTRY, stream_id_encode(id, key),
-                                   bytes_of(row, size));
-    CHECK(is_new);
+    object_put_new(&s->object, SPACE_ENTRY, stream_id_encode(id, key), bytes_of(row, size));
     count_in_node(x, s, id, &p);
     if (object_count(&s->object) == 1)
         s->first = id;

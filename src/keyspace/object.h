@@ -142,10 +142,10 @@ void object_write_string(struct object *o, size_t offset, struct bytes value);
  *
  * Fields may have deadlines: a put keeps a field's, a del takes it along. SPACE_DEADLINE and
  * SPACE_DUE are not for commands. */
-
 bool object_get(struct object *o, uint8_t space, struct bytes subkey, struct bytes *value);
-/* true = the subkey is new */
+/* true = the subkey is new; object_put_new(): it is known to be new, nobody looks */
 bool object_put(struct object *o, uint8_t space, struct bytes subkey, struct bytes value);
+void object_put_new(struct object *o, uint8_t space, struct bytes subkey, struct bytes value);
 /* true = it was there */
 bool object_del(struct object *o, uint8_t space, struct bytes subkey);
 uint64_t object_count(const struct object *o);

@@ -42,7 +42,7 @@ static void save_from_change(struct object *o, struct bytes *subkey, struct byte
     *value = bytes_of(buf_data(&both) + subkey->size, value->size);
 }
 
-bool object_put(struct object *o, uint8_t space, struct bytes subkey, struct bytes value)
+static void before_put(struct object *o, uint8_t space, struct bytes value)
 {
     CHECK(o->type != TYPE_NONE);
     CHECK(!o->hides_due);
@@ -50,6 +50,11 @@ bool object_put(struct object *o, uint8_t space, struct bytes subkey, struct byt
     CHECK(space != SPACE_DUE);   /* and this one SPACE_DEADLINE */
     CHECK(o->type != TYPE_ZSET || value.size == SCORE_SIZE);
     o->keyspace->touched++;
+}
+
+bool object_put(struct object *o, uint8_t space, struct bytes subkey, struct bytes value)
+{
+    before_put(o, space, value);
     if (!object_is_packed(o))
         return rows_put(o, space, subkey, value);
     save_from_change(o, &subkey, &value);
@@ -58,6 +63,17 @@ bool object_put(struct object *o, uint8_t space, struct bytes subkey, struct byt
         return outcome == PACKED_NEW;
     rows_spill(o);
     return rows_put(o, space, subkey, value);
+}
+
+void object_put_new(struct object *o, uint8_t space, struct bytes subkey, struct bytes value)
+{
+    if (object_is_packed(o)) {
+        const bool is_new = object_put(o, space, subkey, value);
+        CHECK(is_new);
+        return;
+    }
+    before_put(o, space, value);
+    rows_put_new(o, space, subkey, value);
 }
 
 bool object_del(struct object *o, uint8_t space, struct bytes subkey)

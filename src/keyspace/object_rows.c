@@ -74,27 +74,39 @@ void rows_del_plain(struct object *o, uint8_t space, struct bytes subkey)
     keyspace_row_del(o->keyspace, row_key(o, space, subkey));
 }
 
-bool rows_put(struct object *o, uint8_t space, struct bytes subkey, struct bytes value)
+/* old: the row that is there, NULL: none is. */
+static void put_row(struct object *o, uint8_t space, struct bytes subkey, struct bytes value,
+                    const struct bytes *old)
 {
     const uint8_t follower = following(o, space);
-    struct bytes old;
-    const bool is_there = rows_get(o, space, subkey, &old);
-    o->dirty = true;
-    if (is_there && bytes_equal(old, value)) /* SADD of a member, HSET of the same */
-        return false;
-    if (is_there)
-        o->items_bytes -= old.size;
+    if (old != NULL)
+        o->items_bytes -= old->size;
     else
         o->items_bytes += subkey.size + ROW_OVERHEAD_LOGICAL;
     o->items_bytes += value.size;
-    o->count += !is_there && space_is_counted(space);
+    o->count += old == NULL && space_is_counted(space);
     if (follower != 0) {
-        if (is_there)
-            follow(o, follower, old, subkey, false);
+        if (old != NULL)
+            follow(o, follower, *old, subkey, false);
         follow(o, follower, value, subkey, true);
     }
     keyspace_row_put(o->keyspace, row_key(o, space, subkey), value);
+}
+
+bool rows_put(struct object *o, uint8_t space, struct bytes subkey, struct bytes value)
+{
+    struct bytes old;
+    const bool is_there = rows_get(o, space, subkey, &old);
+    o->dirty = true;
+    if (!is_there || !bytes_equal(old, value)) /* SADD of a member, HSET of the same */
+        put_row(o, space, subkey, value, is_there ? &old : NULL);
     return !is_there;
+}
+
+void rows_put_new(struct object *o, uint8_t space, struct bytes subkey, struct bytes value)
+{
+    o->dirty = true;
+    put_row(o, space, subkey, value, NULL);
 }
 
 bool rows_del(struct object *o, uint8_t space, struct bytes subkey)

@@ -86,6 +86,7 @@ bool packed_cursor_next(struct object_cursor *cursor, struct bytes *subkey, stru
 
 bool rows_get(struct object *o, uint8_t space, struct bytes subkey, struct bytes *value);
 bool rows_put(struct object *o, uint8_t space, struct bytes subkey, struct bytes value);
+void rows_put_new(struct object *o, uint8_t space, struct bytes subkey, struct bytes value);
 bool rows_del(struct object *o, uint8_t space, struct bytes subkey);
 
 /* A row that is no element: nothing is counted, no other follows. */

@@ -327,7 +327,10 @@ static void change_one(struct run *r, struct object *o, struct plain *p, bool sh
         memcpy(value_memory, value.data, value.size);
     }
     const size_t value_size = value.size;
-    assert_int_equal(object_put(o, space, subkey, value), i == p->count);
+    if (i == p->count && prng_chance(&r->prng, 1, 2))
+        object_put_new(o, space, subkey, value);
+    else
+        assert_int_equal(object_put(o, space, subkey, value), i == p->count);
     plain_put(p, subkey, bytes_of(value_memory, value_size));
 }
 
