@@ -84,28 +84,35 @@ static bool use_spare(struct consensus *c)
     return false;
 }
 
-/* A voter whose directory was emptied, by itself (digest.h) or with its disk, is replaced by who
- * answers in its place, or has already been added there under another leader. */
+/* Its directory was emptied, by itself (digest.h) or with its disk; a voter's successor may already
+ * have been added there under another leader. */
+static bool is_emptied(const struct consensus *c, raft_node node)
+{
+    const struct peer_address *address = book_find(&c->book, node);
+    if (address == NULL || member_is_alive(c, node))
+        return false;
+    if (node_set_has(&c->config.learners, node))
+        return learner_is_emptied(c, node);
+    return member_is_empty(c, node) || learner_beside(c, node, address) != 0;
+}
+
+/* A member whose directory was emptied is replaced by who answers in its place. */
 static void replace_emptied(struct consensus *c)
 {
     for (size_t i = 0; i < c->changes_used; i++)
         if (change_dials(c->changes[i].op) && c->changes[i].step != CHANGE_FREE)
             return;
-    for (uint32_t i = 0; i < c->config.incoming.count; i++) {
-        const raft_node node = c->config.incoming.node[i];
-        const struct peer *p = peer_find(c, node);
-        const struct peer_address *address = book_find(&c->book, node);
-        if (p == NULL || address == NULL || member_is_alive(c, node))
-            continue;
-        const bool is_empty = p->up[CHANNEL_CONTROL] && p->empty_us != 0 &&
-                              p->heard_us < p->empty_us + election_us(c); /* what lingered */
-        if (!is_empty && learner_beside(c, node, address) == 0)
+    struct raft_set all;
+    config_nodes(&c->config, &all);
+    for (uint32_t i = 0; i < all.count; i++) {
+        const raft_node node = all.node[i];
+        if (!is_emptied(c, node))
             continue;
         struct change *change = change_new(c, ADMIN_REPLACE, node);
         if (change == NULL)
             return;
-        change->address = *address;
-        log_warn("consensus", "a voter's directory is empty: it is replaced by itself",
+        change->address = *book_find(&c->book, node);
+        log_warn("consensus", "a member's directory is empty: it is replaced by itself",
                  "node=%" PRIu64, node);
         return;
     }

@@ -52,6 +52,7 @@ struct change {
     enum admin_op op;
     raft_node node;           /* whom it is about; of REPLACE the new one */
     raft_node old;            /* REPLACE: who goes */
+    raft_node emptied;        /* the learner that was there and has lost its directory; 0 = none */
     struct peer_address address;
     uint64_t id;              /* CHANGE_FORWARDED: under which the leader knows it */
     raft_index index;         /* of the CONFIG entry */
@@ -86,7 +87,13 @@ void change_end(struct consensus *c, struct change *change, bool ok, const char 
 void membership_start(struct consensus *c, struct change *change);
 void membership_go_on(struct consensus *c, struct change *change);
 bool membership_is_committed(const struct consensus *c, const struct change *change);
-/* Tells an empty learner who it is. */
+/* An empty node answers in its place. */
+bool member_is_empty(const struct consensus *c, raft_node node);
+/* Whether node has certainly never been anybody's: an id has one life. */
+bool member_can_be_introduced(const struct consensus *c, raft_node node);
+/* It is empty, and nobody will ever tell it that it is node. */
+bool learner_is_emptied(const struct consensus *c, raft_node node);
+/* Tells an empty learner who it is, if it can be told. */
 void membership_introduce(struct consensus *c, raft_node node);
 /* Heard within two election timeouts, and since its connection broke. This node itself is alive. */
 bool member_is_alive(const struct consensus *c, raft_node node);

@@ -93,6 +93,7 @@ struct consensus {
     bool stopping, stop_transferred;
     uint64_t stop_deadline_us;
     uint64_t leader_since_us, care_us, farewell_us;
+    raft_node first_given;   /* a leader's: the first id that is its own to give away */
 
     struct { uint64_t round, sent_us; } lease_rounds[LEASE_ROUNDS];
     uint64_t lease_newest, lease_end_us;

@@ -73,12 +73,35 @@ bool config_can_decide(const struct consensus *c, const struct raft_config *conf
     return alive > config->incoming.count / 2;
 }
 
+bool member_is_empty(const struct consensus *c, raft_node node)
+{
+    const struct peer *p = peer_find((struct consensus *)c, node);
+    return p != NULL && p->up[CHANNEL_CONTROL] && p->empty_us != 0 &&
+           p->heard_us < p->empty_us + election_us(c); /* what lingered */
+}
+
 /* A node that has acknowledged entries and is empty now has lost what it promised to keep: it must
- * come back as somebody new (§6.4), not under its old id. */
-void membership_introduce(struct consensus *c, raft_node node)
+ * come back as somebody new (§6.4), not under its old id. What it acknowledged to an earlier leader
+ * we do not know: so an id is told only by the leader that gave it away, which heard of no entry
+ * there; and not before no other leader could give it away as well. */
+bool member_can_be_introduced(const struct consensus *c, raft_node node)
 {
     struct raft_peer_status progress;
-    if (!find_progress(c, node, &progress) || progress.match_index > 0)
+    return node >= c->first_given && c->config_index <= c->commit_index &&
+           find_progress(c, node, &progress) && progress.match_index == 0;
+}
+
+/* Somebody else may just have told it: then it speaks soon. */
+bool learner_is_emptied(const struct consensus *c, raft_node node)
+{
+    return c->config_index <= c->commit_index && !member_can_be_introduced(c, node) &&
+           member_is_empty(c, node) &&
+           c->now_us > peer_find((struct consensus *)c, node)->empty_us + 2 * election_us(c);
+}
+
+void membership_introduce(struct consensus *c, raft_node node)
+{
+    if (!member_can_be_introduced(c, node))
         return;
     struct block *members = config_block(c, &c->config);
     buf_reset(&c->out);
@@ -154,13 +177,15 @@ static void propose(struct consensus *c, struct change *change, const struct mem
 
 static void add_learner(struct consensus *c, struct change *change)
 {
+    struct members target = membership_now(c);
+    node_set_remove(&target.config.learners, change->emptied);
+    node_set_remove(&target.spares, change->emptied);
     struct raft_set all;
-    config_nodes(&c->config, &all);
+    config_nodes(&target.config, &all);
     if (all.count >= RAFT_NODES_MAX) {
         change_end(c, change, false, "a cluster has at most %d nodes", RAFT_NODES_MAX);
         return;
     }
-    struct members target = membership_now(c);
     node_set_add(&target.config.learners, change->node);
     if (change->op != ADMIN_ADD) /* not to be promoted before its time */
         node_set_add(&target.spares, change->node);
@@ -369,6 +394,11 @@ static void catch_up(struct consensus *c, struct change *change)
         membership_introduce(c, change->node);
     }
     const bool votes = node_set_has(&c->config.incoming, change->node);
+    if (change_dials(change->op) && !votes && learner_is_emptied(c, change->node)) {
+        change->emptied = change->node; /* another takes its place */
+        start_contact(c, change);
+        return;
+    }
     if (!has_spoken_since(c, change->node, change->since_us) ||
         (!votes && !learner_is_ready(c, change->node)))
         return;

@@ -282,8 +282,10 @@ static void note_role(struct consensus *c, const struct raft_output *out)
     if (!out->role_changed)
         return;
     const bool new_leader = out->leader != c->leader || out->term != c->term;
-    if (out->role == RAFT_LEADER && c->role != RAFT_LEADER)
+    if (out->role == RAFT_LEADER && c->role != RAFT_LEADER) {
         c->leader_since_us = c->now_us;
+        c->first_given = c->next_node;
+    }
     if (out->role == RAFT_CANDIDATE && c->role != RAFT_CANDIDATE)
         c->elections++;
     c->role = out->role;

@@ -592,7 +592,8 @@ void consensus_peer_event(struct consensus *c, uint64_t node, enum peer_channel 
             membership_introduce(c, node);
         break;
     case PEER_EMPTY:
-        p->empty_us = c->now_us;
+        if (p->heard_us >= p->empty_us) /* else it was empty before: another connection */
+            p->empty_us = c->now_us;
         break;
     case PEER_BROKEN: /* a leader goes back to probing; our own leader's must be refused, too */
         link_down(p, channel);

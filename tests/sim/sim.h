@@ -134,10 +134,10 @@ struct sim {
     struct sim_wait wait;
     int64_t next_value;
     uint64_t *digests, *digest_terms; /* by applied index; term 0 = not seen */
-    size_t digest_count;
+    size_t digest_count, leader_count;
     uint64_t highest_applied;
     uint64_t *leaders;          /* by term: the node that led it */
-    size_t leader_count;
+    bool spoken[1024];          /* ids that a leader has known to have entries */
     struct sim_node *running;   /* whose code runs; panics are its */
     jmp_buf panic_exit;
     char failure[512];          /* the first broken check */
@@ -181,8 +181,8 @@ void sim_node_move(struct sim *s, struct sim_node *n); /* dies, and starts elsew
 uint16_t sim_node_port(const struct sim_node *n);      /* its address; two nodes never share one */
 void sim_node_wake(struct sim *s, struct sim_node *n); /* turns for what is in its boxes */
 void sim_node_clear(struct sim_node *n);
-void sim_node_enter(struct sim *s, struct sim_node *n);    /* for SIM_RUN_NODE */
-void sim_node_panicked(struct sim *s, struct sim_node *n); /* for SIM_RUN_NODE */
+void sim_node_enter(struct sim *s, struct sim_node *n); /* both for SIM_RUN_NODE */
+void sim_node_panicked(struct sim *s, struct sim_node *n);
 
 /* sim_net.c */
 struct transport_port sim_net_port(struct sim_node *n);
@@ -192,9 +192,9 @@ void sim_net_break(struct sim *s, struct sim_peer *peer, enum peer_channel chann
 
 /* sim_check.c */
 void sim_check_node(struct sim *s, struct sim_node *n); /* after each of its turns */
+void sim_check_introduced(struct sim *s, const struct sim_node *n); /* has just been told its id */
 void sim_check_liveness(struct sim *s);                 /* some time after the faults ended */
 bool sim_is_settled(struct sim *s);                     /* all have applied the same */
 void sim_check_end(struct sim *s);                      /* all caught up, all equal */
 void sim_check_equal(struct sim *s);                    /* only that */
-
 #endif

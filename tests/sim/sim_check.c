@@ -5,6 +5,7 @@
  *   state-machine safety     the same digest of the state at the same applied index, on all nodes
  *   monotone                 term, commit, applied, log clock never go back in a life
  *   exactly once             no batch was ever found in the log twice
+ *   one life an id           whoever was heard to have entries is never introduced again
  *   the core's own           raft_check()
  *   liveness (in the end)    a leader in time, all nodes caught up, all clients answered
  *   in the end               all rows are equal, every history is linearizable */
@@ -63,6 +64,24 @@ static void count_snapshots(struct sim *s, struct sim_node *n)
     n->seen_cuts = n->consensus->compaction.count;
 }
 
+/* What a leader knows that a node has, it may have counted. */
+static void note_spoken(struct sim *s, const struct raft_status *leader)
+{
+    for (size_t i = 0; i < leader->peer_count; i++) {
+        CHECK(leader->peers[i].node < ARRAY_COUNT(s->spoken));
+        if (leader->peers[i].match_index > 0)
+            s->spoken[leader->peers[i].node] = true;
+    }
+}
+
+void sim_check_introduced(struct sim *s, const struct sim_node *n)
+{
+    CHECK(n->node_id < ARRAY_COUNT(s->spoken));
+    if (s->spoken[n->node_id])
+        sim_fail(s, "node %u, empty, is introduced as %" PRIu64 ", who was heard to have entries",
+                 n->position + 1, n->node_id);
+}
+
 static void check_core(struct sim *s, struct sim_node *n)
 {
     struct raft *raft = n->consensus->raft;
@@ -76,6 +95,7 @@ static void check_core(struct sim *s, struct sim_node *n)
     rises(s, n, &n->seen_commit, at.commit_index, "the commit index");
     if (at.role != RAFT_LEADER)
         return;
+    note_spoken(s, &at);
     grow_leaders(s, at.term);
     if (s->leaders[at.term] != 0 && s->leaders[at.term] != n->node_id)
         sim_fail(s, "two leaders in term %" PRIu64 ": nodes %" PRIu64 " and %" PRIu64, at.term,

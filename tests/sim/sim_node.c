@@ -312,6 +312,7 @@ static void introduced(void *context, const struct log_identity *identity)
     n->node_id = identity->node_id;
     memcpy(n->hash_key, identity->hash_key, sizeof(n->hash_key));
     n->introduced = true;
+    sim_check_introduced(n->sim, n);
     sim_net_identified(n->sim, n);
 }
 

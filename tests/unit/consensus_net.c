@@ -184,13 +184,16 @@ static void port_send(void *context, uint64_t to, enum peer_channel channel,
     block_unref(frame);
 }
 
+/* Whom it connects to says as well if it is empty. */
 static void link_event(struct node *node, uint64_t peer, enum peer_event what)
 {
-    for (int channel = 0; channel < 2; channel++) {
+    const int slot = slot_of(&node->peers[peer]);
+    const bool is_empty = what == PEER_UP && node->net->nodes[slot].identity.node_id == 0;
+    for (int i = 0; i < (is_empty ? 4 : 2); i++) {
         struct event *e = event_new(node, EVENT_LINK, node->net->now_us + 200);
         e->peer = peer;
-        e->channel = (enum peer_channel)channel;
-        e->link = what;
+        e->channel = (enum peer_channel)(i % 2);
+        e->link = i < 2 ? what : PEER_EMPTY;
     }
 }
 

@@ -193,6 +193,36 @@ static void a_wiped_learner_comes_back_as_somebody_new_or_not_at_all(void **stat
     net_free(n);
 }
 
+/* Found by the simulator: what a learner acknowledged to an earlier leader, its successor does not
+ * know, and took it for one that had never been told who it is. */
+static void an_emptied_learner_is_nobody_to_the_next_leader(void **state)
+{
+    (void)state;
+    struct net *n = net_new(29);
+    net_form(n, 2);
+    net_start(n, 2, false);
+    const struct admin add = {.op = ADMIN_ADD_LEARNER, .host = "net", .port = 7002};
+    char text[ADMIN_TEXT_MAX];
+    assert_true(net_admin(n, 0, &add, text));
+    net_run(n, SECOND);
+    assert_int_equal(net_view(n, 2).applied_index, net_view(n, 0).applied_index);
+
+    net_crash(n, 2, KV_MEM_KILL);
+    net_wipe(n, 2);
+    assert_true(net_admin(n, 0, &(struct admin){.op = ADMIN_TRANSFER, .node = 2}, text));
+    net_start(n, 2, false);
+    net_run(n, 2 * SECOND);
+    assert_int_equal(net_view(n, 2).node, 0);
+    if (!net_admin(n, 1, &add, text))
+        fail_msg("%s", text);
+    assert_int_equal(net_view(n, 2).node, 4);
+    struct consensus_status *status = net_status(n, 1);
+    assert_int_equal(status->member_count, 3); /* 3 is gone */
+    free(status);
+    assert_settles(n);
+    net_free(n);
+}
+
 static void the_leader_removes_itself_and_another_takes_over(void **state)
 {
     (void)state;
@@ -593,6 +623,7 @@ int main(void)
         cmocka_unit_test(a_node_is_removed_and_the_id_is_not_used_again),
         cmocka_unit_test(a_leader_that_loses_office_before_it_is_removed_does_not_say_so),
         cmocka_unit_test(a_newcomer_finds_the_others_when_the_founder_is_gone),
+        cmocka_unit_test(an_emptied_learner_is_nobody_to_the_next_leader),
         cmocka_unit_test(a_wiped_learner_comes_back_as_somebody_new_or_not_at_all),
         cmocka_unit_test(the_leader_removes_itself_and_another_takes_over),
         cmocka_unit_test(leadership_is_handed_over_on_request_and_when_stopping),
