@@ -397,6 +397,7 @@ static void raft_fields(struct server *s, struct buf *to)
     number(to, "raft_log_last_index", status->log_last);
     number(to, "raft_log_persisted_index", raft->persisted_index);
     number(to, "raft_log_bytes", status->log_bytes);
+    number(to, "raft_log_disk_bytes", status->log_disk_bytes);
     number(to, "raft_voters", raft->config.incoming.count);
     number(to, "raft_learners", raft->config.learners.count);
     text(to, "raft_version", PACKAGE_VERSION);

@@ -251,6 +251,8 @@ static void metrics_log(struct server *s, struct buf *to)
     gauge(to, "avow_raft_log_persisted_index", status->raft.persisted_index,
           "Last entry that is on this node's disk.");
     gauge(to, "avow_raft_log_bytes", status->log_bytes, "Size of the log's entries.");
+    gauge(to, "avow_raft_log_disk_bytes", status->log_disk_bytes,
+          "Size of the log's files; the newest entries are in the write-ahead log, not in them.");
     counter(to, "avow_raft_log_writes_total", writer.jobs, "Writes of the log.");
     counter(to, "avow_raft_log_syncs_total", writer.syncs, "Syncs of the log.");
     gauge_seconds(to, "avow_raft_log_sync_last_seconds", (double)writer.last_us / 1e6,

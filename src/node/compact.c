@@ -89,11 +89,12 @@ static void follow_tail(struct consensus *c, const struct raft_status *at)
     if (last < k->tail_last || k->tail_first < first) { /* truncated, or begun anew */
         k->tail_first = first;
         k->tail_last = first - 1;
-        k->tail_bytes = 0;
+        k->tail_bytes = k->held_bytes = 0;
     }
     while (k->tail_last < last) {
         const uint64_t bytes = entry_bytes(c, ++k->tail_last);
         k->tail_bytes += bytes;
+        k->held_bytes += bytes;
         k->log_bytes += bytes;
     }
     const uint64_t keep = bytes_to_keep(c, at);
@@ -140,12 +141,23 @@ void compact_tick(struct consensus *c)
     cut(c, &at);
 }
 
+/* The core still knows how large they are. */
+static void forget_cut(struct consensus *c)
+{
+    struct compaction *k = &c->compaction;
+    struct raft_status at;
+    raft_status(c->raft, &at);
+    for (raft_index i = at.first_index; i <= k->index; i++)
+        k->held_bytes -= entry_bytes(c, i);
+}
+
 void compact_done(struct consensus *c)
 {
     struct compaction *k = &c->compaction;
     CHECK(k->writing);
     k->writing = false;
     k->count++;
+    forget_cut(c);
     step_quietly(c, &(struct raft_input){.type = RAFT_COMPACTED, .index = k->index});
     log_info("consensus", "the log was cut", "index=%" PRIu64, k->index);
     compact_reclaim(c);

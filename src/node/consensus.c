@@ -664,7 +664,8 @@ void consensus_fill_status(struct consensus *c, struct consensus_status *status)
     };
     struct log_store_stats stats;
     log_store_stats(c->o.log, &stats);
-    status->log_bytes = stats.disk_bytes;
+    status->log_bytes = c->compaction.held_bytes;
+    status->log_disk_bytes = stats.disk_bytes;
     if (c->raft == NULL)
         return;
     raft_status(c->raft, &status->raft);

@@ -129,7 +129,7 @@ struct consensus_status {
     struct member members[RAFT_NODES_MAX];
     uint32_t member_count;
     uint64_t last_contact_ms[RAFT_NODES_MAX]; /* of members[i]; UINT64_MAX never */
-    uint64_t log_first, log_last, log_bytes;
+    uint64_t log_first, log_last, log_bytes, log_disk_bytes;
     uint64_t persists, messages_sent, messages_received, elections;
     uint64_t cached_entries, cached_bytes; /* recent entries in memory */
     uint64_t batches_taken, batches_refused, frames_bad;

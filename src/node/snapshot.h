@@ -174,7 +174,8 @@ struct compaction {
     bool due, writing;
     raft_index index;               /* of the write under way */
     raft_index tail_first, tail_last; /* the newest entries, log_keep_bytes of them */
-    uint64_t tail_bytes, log_bytes; /* log_bytes: of all entries ever seen; only ever grows */
+    uint64_t tail_bytes, held_bytes; /* held: of all that is in the log */
+    uint64_t log_bytes;              /* of all entries ever seen; only ever grows */
     bool is_resting; /* hardly anything was written of late: less is kept */
     uint64_t looked_us, looked_bytes; /* at log_bytes, last */
     uint64_t state_bytes; /* on the disk, behind the last flush */

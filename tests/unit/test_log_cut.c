@@ -254,11 +254,42 @@ static void at_rest_less_of_the_log_stays(void **state)
     world_free(w);
 }
 
+static uint64_t log_bytes(struct world *w)
+{
+    struct consensus_status status;
+    consensus_fill_status(w->consensus, &status);
+    return status.log_bytes;
+}
+
+/* In RocksDB's files the newest entries are not to be seen; what is told is what the log holds. */
+static void what_the_log_holds_is_told_and_less_of_it_when_it_is_cut(void **state)
+{
+    (void)state;
+    struct world *w = world_new(1);
+    turn(w);
+    const uint64_t before = log_bytes(w);
+    for (uint64_t index = 2; index <= 10; index++)
+        receive_entry(w, index, index);
+    disk_catches_up(w);
+    turn(w);
+    turn(w);
+    const uint64_t ten = log_bytes(w);
+    assert_true(ten > before);
+    assert_int_equal((ten - before) % 9, 0); /* nine entries alike */
+    state_is_flushed(w, 9);
+    disk_catches_up(w);
+    turn(w);
+    assert_int_equal(w->consensus->compaction.index, 9);
+    assert_int_equal(log_bytes(w), (ten - before) / 9); /* the tenth */
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_log_is_not_cut_beyond_what_it_durably_holds),
         cmocka_unit_test(at_rest_less_of_the_log_stays),
+        cmocka_unit_test(what_the_log_holds_is_told_and_less_of_it_when_it_is_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
