@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 #include "admin/http_internal.h"
 #include "admin/json.h"
@@ -21,6 +22,15 @@
 #define WATCH_EVERY_US 50000        /* the same, while somebody listens to events */
 #define AGAIN_US UINT64_C(200000)  /* between two looks without an event */
 #define STILL_US UINT64_C(30000000) /* a loop without a turn for so long stands still */
+#define WORK_US 10000              /* so much processor time is work, and not a clock's tick */
+
+struct http_client { /* a connection */
+    struct queue_node node;
+    struct bufferevent *bev; /* evhttp's, and a reference of ours */
+    uint64_t seen_us;        /* when it was accepted, brought a request, or had its last answer */
+    bool is_busy;            /* a request of it is being answered */
+    bool is_stream;          /* for as long as it likes (http_events.c) */
+};
 
 /* --- headers ---------------------------------------------------------------------------------- */
 
@@ -179,18 +189,34 @@ static void on_complete(struct evhttp_request *request, void *context)
 
 /* --- routes ----------------------------------------------------------------------------------- */
 
-static bool stands_still(uint64_t turned_us)
+static bool is_long_ago(uint64_t then_us)
 {
-    return turned_us != 0 && turned_us + STILL_US < clock_boot_us();
+    return then_us != 0 && then_us + STILL_US < clock_boot_us();
+}
+
+/* A data loop without a turn for long may be at one long command: then it takes processor time. Who
+ * kills it for that gains nothing: it may have to do the same command again, out of the log. */
+static void watch_work(struct http *h, uint64_t now_us)
+{
+    struct timespec used;
+    if (clock_gettime(h->data_clock, &used) != 0)
+        return;
+    const uint64_t used_us = (uint64_t)used.tv_sec * 1000000 + (uint64_t)used.tv_nsec / 1000;
+    if (used_us < h->data_used_us + WORK_US)
+        return;
+    h->data_used_us = used_us;
+    h->data_worked_us = now_us;
 }
 
 static void healthz(struct http *h, struct evhttp_request *request)
 {
     const uint64_t data_us = atomic_load_explicit(&h->data_turned_us, memory_order_relaxed);
-    if (stands_still(data_us))
+    if (is_long_ago(data_us) && is_long_ago(h->data_worked_us))
         http_reply_text(request, 503, "the data loop stands still\n");
-    else if (stands_still(node_consensus_turned_us(h->server->node)))
+    else if (is_long_ago(node_consensus_turned_us(h->server->node)))
         http_reply_text(request, 503, "the consensus loop stands still\n");
+    else if (is_long_ago(data_us))
+        http_reply_text(request, 200, "ok: at a command that takes long\n");
     else
         http_reply_text(request, 200, "ok\n");
 }
@@ -337,6 +363,7 @@ static void *http_main(void *context)
         if (now_us < h->again_us)
             continue;
         h->again_us = now_us + (h->watcher_count > 0 ? WATCH_EVERY_US : AGAIN_US);
+        watch_work(h, now_us);
         events_turn(h, now_us);
         if (h->dies_us != 0 && now_us >= h->dies_us)
             die();
@@ -353,6 +380,9 @@ void http_start(struct http *h)
     sigfillset(&all); /* signals are the main thread's */
     pthread_sigmask(SIG_SETMASK, &all, &old);
     h->again_us = clock_boot_us() + AGAIN_US;
+    h->data_worked_us = clock_boot_us();
+    if (pthread_getcpuclockid(pthread_self(), &h->data_clock) != 0) /* this thread's */
+        panic("no clock of the data loop's processor time");
     const int failed = pthread_create(&h->thread, NULL, http_main, h);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (failed != 0)

@@ -8,6 +8,7 @@
 #include "admin/json.h"
 
 #define LOG_ENTRIES_DEFAULT 40
+#define LOG_ENTRIES_MAX 200
 
 /* --- GET -------------------------------------------------------------------------------------- */
 
@@ -37,7 +38,7 @@ static bool query_uint(const struct evkeyvalq *query, const char *name, const ui
 
 static void read_log(struct http *h, struct evhttp_request *request)
 {
-    static const uint64_t indexes[] = {1, INT64_MAX / 2}, counts[] = {1, HTTP_LOG_ENTRIES_MAX};
+    static const uint64_t indexes[] = {1, INT64_MAX / 2}, counts[] = {1, LOG_ENTRIES_MAX};
     const char *text = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(request));
     struct evkeyvalq query = {0};
     uint64_t from = 0, count = LOG_ENTRIES_DEFAULT;

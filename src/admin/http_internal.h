@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include "admin/http.h"
 #include "admin/http_chaos.h"
+#include "admin/http_guard.h"
 #include "base/buf.h"
 #include "base/mailbox.h"
 #include "base/queue.h"
@@ -27,10 +28,8 @@
 #define HTTP_IDLE_S 30                     /* without a whole request */
 #define HTTP_BUSY_S 60                     /* until an answer was made and taken */
 #define HTTP_CALLS_MAX 64                  /* under way in the data loop; more are refused */
-#define HTTP_CALLS_PER_TURN 4              /* of the data loop */
 #define HTTP_CALL_MAX_US UINT64_C(5000000) /* then the client is told that nobody answers */
 #define HTTP_BACKLOG 128
-#define HTTP_LOG_ENTRIES_MAX 200           /* of /api/log */
 
 #define HTTP_JSON "application/json"
 #define HTTP_TEXT "text/plain; charset=utf-8"
@@ -93,14 +92,6 @@ struct call {
     struct buf answer, cookie;
 };
 
-struct http_client { /* a connection */
-    struct queue_node node;
-    struct bufferevent *bev; /* evhttp's, and a reference of ours */
-    uint64_t seen_us;        /* when it was accepted, brought a request, or had its last answer */
-    bool is_busy;            /* a request of it is being answered */
-    bool is_stream;          /* for as long as it likes (http_events.c) */
-};
-
 /* The linearizable read of /readyz that is under way: one for all who ask meanwhile. */
 struct probe {
     struct bufferevent *bev; /* NULL: none is */
@@ -129,6 +120,9 @@ struct http {
     struct buf last_state; /* the last event of that kind, for who comes new */
     const char *dir; /* the dashboard's files */
     uint64_t again_us, dies_us; /* dies_us: as was ordered; 0: it does not */
+    struct http_guard guard;    /* the data loop's */
+    clockid_t data_clock;       /* of its processor time, and when it had last used some: */
+    uint64_t data_used_us, data_worked_us;
     pthread_t thread;
     bool has_thread;
 

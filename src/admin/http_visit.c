@@ -15,6 +15,7 @@
 #include "server/steps.h"
 #include "server/token.h"
 
+#define CALLS_PER_TURN 4 /* of the data loop */
 #define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
 void call_refuse(struct call *call, int status, const char *text)
@@ -96,10 +97,25 @@ static const struct acl_user *refuse(struct call *call, int status, const char *
     return NULL;
 }
 
-static const struct acl_user *by_password(struct server *s, const struct visitor *v)
+/* Wrong ones are noted, and whoever had too many is not listened to for a while. */
+static const struct acl_user *by_password(struct server *s, struct call *call)
 {
+    const struct visitor *v = &call->visitor;
+    struct http_guard *guard = &call->http->guard;
+    const uint64_t address = guard_address(v->address);
+    const unsigned wait_s = guard_wait_s(guard, address, s->now_us);
+    char text[80];
+    if (wait_s > 0) {
+        snprintf(text, sizeof(text), "too many wrong passwords: try again in %u s", wait_s);
+        return refuse(call, 429, text);
+    }
     const struct acl_user *u = acl_user_by_name(s->acl, buf_bytes(&v->user));
-    return u != NULL && acl_user_opens(u, buf_bytes(&v->password)) ? u : NULL;
+    const bool is_right = u != NULL && acl_user_opens(u, buf_bytes(&v->password));
+    guard_note(guard, address, is_right, s->now_us);
+    if (is_right)
+        return u;
+    acl_log_visitor(s, buf_bytes(&v->user), v->address);
+    return refuse(call, 401, "a user and a password are needed");
 }
 
 const struct acl_user *visitor_user(struct server *s, struct call *call)
@@ -112,12 +128,10 @@ const struct acl_user *visitor_user(struct server *s, struct call *call)
     if (is_open && s->config.protected_mode && !v->is_local)
         return refuse(call, 403, "protected-mode: set a password for the default user, or ask "
                                  "over the loopback interface");
-    const struct acl_user *u = NULL;
     if (v->has_password)
-        u = by_password(s, v);
-    else if (v->has_token)
-        u = token_user(s, buf_bytes(&v->token));
-    if (u == NULL && is_open && !v->has_password) { /* an old cookie is no hindrance */
+        return by_password(s, call);
+    const struct acl_user *u = v->has_token ? token_user(s, buf_bytes(&v->token)) : NULL;
+    if (u == NULL && is_open) { /* an old cookie is no hindrance */
         if (!is_own_host(s, v))
             return refuse(call, 403, "ask by an address, or by the announce-host (Host)");
         u = acl_user_by_id(s->acl, ACL_DEFAULT_USER);
@@ -300,7 +314,7 @@ void http_turn(struct server *s, void *context)
     struct http *h = context;
     struct call *call;
     atomic_store_explicit(&h->data_turned_us, s->now_us, memory_order_relaxed);
-    for (int i = 0; i < HTTP_CALLS_PER_TURN && mailbox_receive(h->questions, &call, 1) == 1; i++)
+    for (int i = 0; i < CALLS_PER_TURN && mailbox_receive(h->questions, &call, 1) == 1; i++)
         if (call->kind == CALL_READY || !pending_call(s, run, call))
             run(s, call);
 }

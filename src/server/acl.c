@@ -8,6 +8,7 @@
 
 #define SAME_MS 60000  /* refusals no further apart may be one entry, as in Redis */
 #define SAME_LOOKED 10 /* entries that are looked at for that */
+#define VISITOR_NAME_MAX 256 /* bytes: a stranger chooses it, and needs no connection that stays */
 
 /* --- the log ---------------------------------------------------------------------------------- */
 
@@ -54,10 +55,9 @@ static struct acl_log_entry *find_same(struct acl_log *l, const struct acl_log_e
     return NULL;
 }
 
-/* wanted has reason, context, object and user, which are taken. */
-static void add(struct conn *c, struct acl_log_entry *wanted)
+/* wanted has reason, context, object, user and client, which are taken. */
+static void add(struct server *s, struct acl_log_entry *wanted)
 {
-    struct server *s = c->server;
     struct acl_log *l = &s->acl_log;
     wanted->changed_ms = s->now_ms;
     struct acl_log_entry *entry = find_same(l, wanted);
@@ -65,7 +65,8 @@ static void add(struct conn *c, struct acl_log_entry *wanted)
         buf_clear(&wanted->object);
         buf_clear(&wanted->user);
         queue_remove(&entry->node);
-        buf_reset(&entry->client);
+        buf_clear(&entry->client);
+        entry->client = wanted->client;
         entry->changed_ms = wanted->changed_ms;
     } else {
         entry = xmalloc(sizeof(*entry));
@@ -73,7 +74,6 @@ static void add(struct conn *c, struct acl_log_entry *wanted)
         l->count++;
     }
     entry->count++;
-    client_describe(c, &entry->client);
     queue_push_front(&l->entries, &entry->node);
     while (l->count > (uint64_t)s->config.acllog_max_len)
         drop(l, queue_last(&l->entries));
@@ -94,7 +94,8 @@ void acl_log_command(struct conn *c, const struct exec *x, const struct acl_deni
                                         : x->args[denial->position]);
     if (u != NULL)
         buf_append_bytes(&entry.user, u->name);
-    add(c, &entry);
+    client_describe(c, &entry.client);
+    add(c->server, &entry);
 }
 
 void acl_log_login(struct conn *c, const struct exec *x, struct bytes user)
@@ -103,7 +104,17 @@ void acl_log_login(struct conn *c, const struct exec *x, struct bytes user)
                                   .context = x->in_exec ? "multi" : "toplevel"};
     buf_append_bytes(&entry.object, x->args[0]);
     buf_append_bytes(&entry.user, user);
-    add(c, &entry);
+    client_describe(c, &entry.client);
+    add(c->server, &entry);
+}
+
+void acl_log_visitor(struct server *s, struct bytes user, const char *address)
+{
+    struct acl_log_entry entry = {.reason = ACL_NO_LOGIN, .context = "toplevel"};
+    buf_append_string(&entry.object, "HTTP");
+    buf_append_bytes(&entry.user, bytes_of(user.data, MIN(user.size, VISITOR_NAME_MAX)));
+    buf_printf(&entry.client, "addr=%s name=http", address);
+    add(s, &entry);
 }
 
 /* --- who is it -------------------------------------------------------------------------------- */

@@ -33,6 +33,9 @@ void acl_log_clear(struct acl_log *l);
 void acl_log_command(struct conn *c, const struct exec *x, const struct acl_denial *denial);
 void acl_log_login(struct conn *c, const struct exec *x, struct bytes user);
 
+/* A login over HTTP. */
+void acl_log_visitor(struct server *s, struct bytes user, const char *address);
+
 /* NULL: gone; or a connection of the node's own (ACL_NODE_USER), which may do everything. */
 const struct acl_user *conn_user(const struct conn *c);
 /* Makes c the user's if the password opens it. */

@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 
-from avow import SERVER, Cluster, ReplyError, Skipped, free_ports, is_sanitized
+from avow import SERVER, Client, Cluster, ReplyError, Skipped, free_ports, is_sanitized
 from input_tests import fails_with, talk
 
 CLIENTS_MAX = 256  # HTTP_CLIENTS_MAX
@@ -45,9 +45,9 @@ class HttpCluster(Cluster):
             super().__exit__(kind, *more)
 
 
-def ask(node, path, method="GET", user=None, body=None, headers=None, seconds=10):
-    """Status, text and headers of an answer."""
-    connection = http.client.HTTPConnection(*node.http, timeout=seconds)
+def ask(node, path, method="GET", user=None, body=None, headers=None, seconds=10, source=None):
+    """Status, text and headers of an answer; source: from this address of the loopback."""
+    connection = http.client.HTTPConnection(*node.http, timeout=seconds, source_address=source and (source, 0))
     headers = dict(headers or {})
     if user is not None:
         headers["Authorization"] = "Basic " + base64.b64encode(("%s:%s" % user).encode()).decode()
@@ -117,7 +117,7 @@ FIGURES = {
     "raft_commit_index": "avow_raft_commit_index", "raft_last_applied": "avow_raft_applied_index",
     "raft_durable_applied": "avow_raft_durable_applied_index", "raft_log_first_index": "avow_raft_log_first_index",
     "raft_log_last_index": "avow_raft_log_last_index", "raft_log_persisted_index": "avow_raft_log_persisted_index",
-    "raft_log_bytes": "avow_raft_log_bytes", "raft_voters": "avow_raft_voters", "raft_learners": "avow_raft_learners",
+    "raft_log_bytes": "avow_raft_log_bytes", "raft_log_disk_bytes": "avow_raft_log_disk_bytes", "raft_voters": "avow_raft_voters", "raft_learners": "avow_raft_learners",
     "raft_elections": "avow_raft_elections_total", "raft_log_compactions": "avow_raft_log_compactions_total",
     "raft_snapshots_sent": "avow_raft_snapshots_sent_total",
     "raft_snapshots_installed": "avow_raft_snapshots_installed_total", "raft_backups": "avow_backups_total",
@@ -310,7 +310,7 @@ def metrics_are_told_to_those_who_may_run_info():
         status, text, _ = ask(node, "/metrics", user=("other", "words"))
         assert status == 403 and "+info" in text, text
         for words in ["Basic", "Basic ", "Basic !!!!", "Basic YQ", "Basic YTpi" * 500, "Bearer x", "\xff\xfe", "Basic =="]:
-            assert ask(node, "/metrics", headers={"Authorization": words})[0] == 401, words
+            assert ask(node, "/metrics", headers={"Authorization": words}, source="127.0.0.2")[0] == 401, words
         assert ask(node, "/healthz")[0] == 200 and ask(node, "/readyz")[0] == 200
 
 
@@ -407,6 +407,25 @@ def a_loop_that_stands_still_is_told():
         wait_for(node, "/healthz", 200)
         wait_for(node, "/readyz", 200)
         assert ask(node, "/metrics")[0] == 200
+
+
+def a_command_that_takes_long_is_no_reason_to_kill_the_node():
+    script = "local n = 0 for i = 1, tonumber(ARGV[1]) do n = n + i % 7 end return tostring(n)"
+    with HttpCluster(count=1) as cluster:
+        node = cluster.nodes[0]
+        began = time.monotonic()
+        node.call("EVAL", script, "0", "3000000", timeout=60)  # how fast it is here
+        rounds = int(3000000 * 36 / max(0.01, time.monotonic() - began))
+        worker = threading.Thread(target=lambda: node.call("EVAL", script, "0", str(rounds), timeout=300))
+        worker.start()
+        began, said = time.monotonic(), set()
+        while worker.is_alive():
+            status, text, _ = ask(node, "/healthz")
+            assert status == 200, text
+            said.add(text)
+            time.sleep(0.25)
+        assert time.monotonic() - began < 34 or "ok: at a command that takes long\n" in said, said
+        wait_for(node, "/readyz", 200)
 
 
 def many_who_ask_at_once_are_answered():
@@ -1044,12 +1063,44 @@ def what_a_node_cannot_do_to_itself_is_done_by_the_keeper():
             keeper.process.wait()
 
 
+def wrong_passwords_are_logged_and_bounded():
+    with HttpCluster(count=1) as cluster:
+        node = cluster.nodes[0]
+        node.call("CONFIG", "SET", "requirepass", "secret")
+        client = Client(node.address, 10)
+        client.call("AUTH", "secret")
+        cookie = {"Cookie": cookie_of(node, "default", "secret")}
+        login = {"user": "mallory", "password": "guess"}
+        began = time.monotonic()
+        for _ in range(5):
+            api(node, "/api/login", login, want=401)
+            assert ask(node, "/metrics", user=("mallory", "guess"))[0] == 401
+        assert time.monotonic() - began < 5, "the test is too slow for its limits"
+        for body in [login, {"user": "default", "password": "secret"}]:  # nor is the right one looked at now
+            assert "too many" in api(node, "/api/login", body, want=429)["error"]
+        assert ask(node, "/metrics", user=("default", "secret"))[0] == 429
+        assert api(node, "/api/node", headers=cookie)["id"] == 1  # who is logged in, or a client, notices nothing
+        assert ask(node, "/healthz")[0] == 200
+        assert client.call("PING") == b"PONG"
+        entry = dict(zip(*[iter(client.call("ACL", "LOG")[0])] * 2))
+        assert (entry[b"count"], entry[b"reason"], entry[b"object"], entry[b"username"]) == (10, b"auth", b"HTTP", b"mallory"), entry
+        assert entry[b"client-info"].startswith(b"addr=127.0.0.1:"), entry
+        assert client.call("ACL", "LOG", "RESET") == b"OK"
+        wait_until(lambda: ask(node, "/metrics", user=("default", "secret"))[0] == 200)  # one try in six seconds
+        long = {"user": "x" * 100000, "password": "guess"}
+        wait_until(lambda: ask(node, "/api/login", "POST", body=json.dumps(long),
+                               headers={"Content-Type": "application/json", "X-Avow": "1"})[0] == 401)
+        entry = dict(zip(*[iter(client.call("ACL", "LOG")[0])] * 2))
+        assert entry[b"username"] == 256 * b"x"
+        client.close()
+
+
 TESTS = [
     every_figure_of_info_is_a_metric, phases_of_a_write_are_told_where_it_waited, promtool_finds_nothing_wrong_with_metrics,
     without_a_majority_a_node_is_healthy_and_not_ready, a_node_in_no_cluster_is_healthy_and_not_ready,
-    metrics_are_told_to_those_who_may_run_info, hostile_requests_are_refused_and_harm_nobody,
+    metrics_are_told_to_those_who_may_run_info, wrong_passwords_are_logged_and_bounded, hostile_requests_are_refused_and_harm_nobody,
     more_connections_than_there_is_room_for_wait_and_harm_nobody, who_sends_for_ever_is_cut_off,
-    a_loop_that_stands_still_is_told, many_who_ask_at_once_are_answered, an_http_port_that_cannot_be_had_is_named,
+    a_loop_that_stands_still_is_told, a_command_that_takes_long_is_no_reason_to_kill_the_node, many_who_ask_at_once_are_answered, an_http_port_that_cannot_be_had_is_named,
     every_node_tells_its_view_and_where_the_others_are, the_log_is_told_with_its_commands, commands_run_as_any_client_s,
     the_steps_of_a_write_are_told_in_their_order,
     commands_that_need_a_connection_are_refused_by_name, what_strangers_pages_send_is_refused,
