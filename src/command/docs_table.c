@@ -279,6 +279,7 @@ const struct docs docs_table[] = {
     {"raft|add", "address [LEARNER]", NULL},
     {"raft|backup", "dir", NULL},
     {"raft|log", "from:integer [count:integer]", NULL},
+    {"raft|phases", "[count:integer]", NULL},
     {"raft|promote", "node:integer", NULL},
     {"raft|remove", "node:integer", NULL},
     {"raft|replace", "node:integer address", NULL},

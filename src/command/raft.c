@@ -17,6 +17,8 @@ static const struct command raft_subcommands[] = {
      .group = "cluster", .since = "7.0.0", .complexity = "O(1)", .summary = "What RAFT can do."},
     {.name = "log", .arity = -3, .flags = HOST, .group = "cluster", .since = "7.0.0",
      .complexity = "O(N)", .summary = "Entries of this node's log in words."},
+    {.name = "phases", .arity = -2, .flags = HOST, .group = "cluster", .since = "7.0.0",
+     .complexity = "O(N)", .summary = "Where the slow log's commands were before they ran."},
     {.name = "promote", .arity = 3, .flags = HOST, .group = "cluster", .since = "7.0.0",
      .complexity = "O(N)", .summary = "Gives a learner a vote."},
     {.name = "remove", .arity = 3, .flags = HOST, .group = "cluster", .since = "7.0.0",

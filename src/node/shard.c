@@ -361,7 +361,10 @@ bool shard_times(const struct shard *s, struct shard_times *times)
 {
     if (s->applying == NULL)
         return false;
-    *times = (struct shard_times){.mailed_us = s->applying->mailed_us,
+    const struct batch *b = s->applying;
+    *times = (struct shard_times){.since_us = b->count > 0 ? batch_record(b, 0)->since_us
+                                                           : b->mailed_us,
+                                  .mailed_us = b->mailed_us,
                                   .committed_us = s->phases.began_us,
                                   .index = s->applied_index + 1};
     return true;

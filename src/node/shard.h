@@ -171,6 +171,7 @@ struct shard_status {
 void shard_status(const struct shard *s, struct shard_status *status);
 /* Of the batch of ours that is being applied, in boot_us. false: none is. */
 struct shard_times {
+    uint64_t since_us; /* its first request was here */
     uint64_t mailed_us, committed_us;
     uint64_t index;
 };

@@ -6,6 +6,7 @@
 #include "node/wire.h"
 #include "resp/resp_write.h"
 #include "server/local.h"
+#include "server/node.h"
 #include "server/pause.h"
 #include "server/refusal.h"
 #include "server/route.h"
@@ -708,6 +709,20 @@ enum dispatch dispatch_end(struct conn *c, size_t *rewind)
 
 /* --- afterwards ------------------------------------------------------------------------------- */
 
+static struct slowlog_phases phases_now(const struct server *s)
+{
+    struct shard_times t;
+    if (!shard_times(s->shard, &t))
+        return (struct slowlog_phases){0};
+    const uint64_t persisted_us = node_persisted_us(s->node, t.index);
+    return (struct slowlog_phases){
+        .index = t.index,
+        .queue_us = t.mailed_us - MIN(t.mailed_us, t.since_us),
+        .replicate_us = t.committed_us - MIN(t.committed_us, t.mailed_us),
+        .persist_us = persisted_us - MIN(persisted_us, t.mailed_us),
+    };
+}
+
 /* It took as long as one of the two wants to know. */
 static void note_slow(const struct conn *c, const struct command_info *info, uint64_t ticks,
                       struct bytes words)
@@ -720,8 +735,8 @@ static void note_slow(const struct conn *c, const struct command_info *info, uin
     if (info->command->flags & CMD_SKIP_SLOWLOG || slow_us < 0 || took_us < (uint64_t)slow_us ||
         s->config.slowlog_max_len == 0)
         return;
-    const struct slowlog_event event = {s->now_ms / 1000, took_us, words, c->address,
-                                        c->session.name};
+    const struct slowlog_event event = {s->now_ms / 1000, took_us, phases_now(s), words,
+                                        c->address, c->session.name};
     slowlog_add(&s->slowlog, &event, (uint64_t)s->config.slowlog_max_len);
 }
 

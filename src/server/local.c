@@ -89,6 +89,7 @@ const struct local_row local_rows[] = {
     {"raft|doctor", raft_doctor, false},
     {"raft|backup", raft_backup, false},
     {"raft|log", raft_log, false},
+    {"raft|phases", raft_phases, false},
     {"raft|add", raft_add, false},
     {"raft|remove", raft_remove, false},
     {"raft|replace", raft_replace, false},

@@ -65,8 +65,8 @@ local_run config_get, config_set, config_resetstat, config_rewrite_command, conf
 local_run local_info, local_save, local_bgsave, local_bgrewriteaof, local_shutdown, local_monitor,
     memory_doctor, memory_purge, memory_stats, memory_malloc_stats, memory_help;
 /* local_latency.c */
-local_run slowlog_get, slowlog_len, slowlog_reset, slowlog_help, latency_latest, latency_history,
-    latency_reset,
+local_run slowlog_get, slowlog_len, slowlog_reset, slowlog_help;
+local_run latency_latest, latency_history, latency_reset,
     latency_graph, latency_doctor, latency_histogram, latency_help;
 /* local_pubsub.c */
 local_run local_subscribe, local_psubscribe, local_ssubscribe, local_unsubscribe,
@@ -79,7 +79,7 @@ local_run script_kill, function_kill, function_stats;
 /* What others are told while a script runs (server->busy). */
 const char *busy_text(const struct server *s);
 /* local_raft.c */
-local_run raft_status_command, raft_doctor, raft_log, raft_digest, raft_help;
+local_run raft_status_command, raft_doctor, raft_log, raft_phases, raft_digest, raft_help;
 void raft_not_in_a_cluster(struct exec *x); /* the error reply */
 /* local_members.c */
 local_run raft_backup, raft_add, raft_remove, raft_replace, raft_promote, raft_transfer,

@@ -59,6 +59,7 @@ void slowlog_add(struct slowlog *l, const struct slowlog_event *event, uint64_t 
     entry->id = l->next_id++;
     entry->time_s = event->time_s;
     entry->duration_us = event->duration_us;
+    entry->phases = event->phases;
     buf_append_bytes(&entry->words, event->words);
     entry->address = xstrdup(event->address);
     entry->name = xstrdup(event->name == NULL ? "" : event->name);

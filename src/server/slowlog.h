@@ -9,9 +9,17 @@
 #define SLOWLOG_ARGS_MAX 32      /* arguments kept of an entry, as Redis */
 #define SLOWLOG_ARG_BYTES_MAX 128
 
+/* What came before a command of the log was executed (node/phases.h), of its batch. */
+struct slowlog_phases {
+    uint64_t index; /* of its entry; 0: it is no write, or did not come through this node's log */
+    uint64_t queue_us, replicate_us;
+    uint64_t persist_us; /* on this node's disk, a part of replicate; 0: the others were faster */
+};
+
 struct slowlog_entry {
     struct queue_node node;
     uint64_t id, time_s, duration_us;
+    struct slowlog_phases phases;
     struct buf words; /* slowlog_words() */
     char *address, *name;
 };
@@ -29,6 +37,7 @@ void slowlog_words(struct buf *words, const struct bytes *args, size_t count);
 
 struct slowlog_event {
     uint64_t time_s, duration_us;
+    struct slowlog_phases phases;
     struct bytes words;
     const char *address, *name;
 };

@@ -229,6 +229,7 @@ def phases_of_a_write_are_told_where_it_waited():
                 assert 0 <= figures["p50"] <= figures["p99"] <= figures["p999"], view
             assert view["latency_us"]["write"]["p50"] >= view["phases_us"]["replicate"]["p50"] > 0, view
         before = samples(leader)
+        leader.call("CONFIG", "SET", "slowlog-log-slower-than", "0")
         for node in others:
             node.pause()
         writer = threading.Thread(target=lambda: leader.call("SET", "slow", "1"))
@@ -240,6 +241,13 @@ def phases_of_a_write_are_told_where_it_waited():
         after = samples(leader)
         assert phase(after, "replicate", "sum") - phase(before, "replicate", "sum") > 0.15
         assert phase(after, "apply", "sum") - phase(before, "apply", "sum") < 0.1
+        words = {row[0]: row[3] for row in leader.call("SLOWLOG", "GET", "-1")}
+        figures = [dict(zip(*[iter(row)] * 2)) for row in leader.call("RAFT", "PHASES", "-1")]
+        leader.call("CONFIG", "SET", "slowlog-log-slower-than", "10000")
+        slow, = [f for f in figures if words.get(f[b"id"]) == [b"SET", b"slow", b"1"]]
+        assert slow[b"replicate"] > 150000 > 100000 > slow[b"apply"] and slow[b"index"] > 60, slow
+        assert slow[b"queue"] < 100000 and 0 < slow[b"persist"] <= slow[b"replicate"], slow
+        assert all(f[b"index"] == f[b"replicate"] == 0 for f in figures if words.get(f[b"id"], [b""])[0] == b"INFO")
         wait_until(lambda: b"write-replicate" in [row[0] for row in leader.call("LATENCY", "LATEST")])
         assert b"write-apply" not in [row[0] for row in leader.call("LATENCY", "LATEST")]
         assert b"a majority" in leader.call("LATENCY", "DOCTOR")
