@@ -419,6 +419,7 @@ void http_free(struct http *h)
     if (h == NULL)
         return;
     calls_free(h);
+    free(h->windows);
     mailbox_free(h->questions);
     mailbox_free(h->answers);
     free(h);

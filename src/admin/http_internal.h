@@ -120,7 +120,8 @@ struct http {
     struct buf last_state; /* the last event of that kind, for who comes new */
     const char *dir; /* the dashboard's files */
     uint64_t again_us, dies_us; /* dies_us: as was ordered; 0: it does not */
-    struct http_guard guard;    /* the data loop's */
+    struct http_guard guard;      /* the data loop's */
+    struct node_windows *windows; /* the data loop's: http_node.c */
     clockid_t data_clock;       /* of its processor time, and when it had last used some: */
     uint64_t data_used_us, data_worked_us;
     pthread_t thread;

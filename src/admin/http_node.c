@@ -9,6 +9,7 @@
 #include "admin/json.h"
 #include "base/clock.h"
 #include "base/histogram.h"
+#include "base/panic.h"
 #include "server/http_book.h"
 #include "server/node.h"
 
@@ -110,6 +111,47 @@ static void put_disk(struct server *s, const struct disk_figures *figures, struc
     json_put(o, "disk", disk);
 }
 
+/* --- durations, of late ----------------------------------------------------------------------- */
+
+#define WINDOW_US UINT64_C(30000000)
+
+enum { TIME_READ, TIME_WRITE, TIME_QUEUE, TIME_PERSIST, TIME_REPLICATE, TIME_APPLY, TIMES };
+
+/* The histograms as they were at two moments, the newer at most WINDOW_US ago when somebody asks
+ * all the time. What came since the older is told. */
+struct node_windows {
+    struct {
+        uint64_t at_us;
+        struct histogram of[TIMES];
+    } was[2];
+    unsigned newer;
+    struct histogram recent; /* of what is told just now */
+};
+
+static const struct histogram *histogram_of(const struct server *s, int what)
+{
+    static const enum phase phases[TIMES] = {
+        [TIME_READ] = PHASE_READ,           [TIME_WRITE] = PHASE_WRITE, [TIME_QUEUE] = PHASE_QUEUE,
+        [TIME_REPLICATE] = PHASE_REPLICATE, [TIME_APPLY] = PHASE_APPLY};
+    return what == TIME_PERSIST ? node_persist(s->node) : shard_phase(s->shard, phases[what]);
+}
+
+static struct node_windows *windows_now(const struct server *s, struct http *h)
+{
+    if (h->windows == NULL) {
+        h->windows = xcalloc(1, sizeof(*h->windows));
+        h->windows->was[0].at_us = h->windows->was[1].at_us = s->started_us;
+    }
+    struct node_windows *w = h->windows;
+    if (s->now_us >= w->was[w->newer].at_us + WINDOW_US) {
+        w->newer ^= 1;
+        w->was[w->newer].at_us = s->now_us;
+        for (int i = 0; i < TIMES; i++)
+            histogram_copy(&w->was[w->newer].of[i], histogram_of(s, i));
+    }
+    return w;
+}
+
 static void put_percentiles(struct json_object *o, const char *name, const struct histogram *h)
 {
     if (histogram_count(h) == 0)
@@ -121,16 +163,19 @@ static void put_percentiles(struct json_object *o, const char *name, const struc
     json_put(o, name, figures);
 }
 
-static void put_times(struct server *s, struct json_object *o)
+static void put_times(struct server *s, struct http *h, struct json_object *o)
 {
+    static const char *const names[TIMES] = {"read", "write", "queue", "persist", "replicate",
+                                             "apply"};
     struct json_object *latency = json_object_new_object(), *phases = json_object_new_object();
     if (s->shard != NULL) {
-        put_percentiles(latency, "read", shard_phase(s->shard, PHASE_READ));
-        put_percentiles(latency, "write", shard_phase(s->shard, PHASE_WRITE));
-        put_percentiles(phases, "queue", shard_phase(s->shard, PHASE_QUEUE));
-        put_percentiles(phases, "persist", node_persist(s->node));
-        put_percentiles(phases, "replicate", shard_phase(s->shard, PHASE_REPLICATE));
-        put_percentiles(phases, "apply", shard_phase(s->shard, PHASE_APPLY));
+        struct node_windows *w = windows_now(s, h);
+        const unsigned older = w->newer ^ 1;
+        for (int i = 0; i < TIMES; i++) {
+            histogram_since(&w->recent, histogram_of(s, i), &w->was[older].of[i]);
+            put_percentiles(i <= TIME_WRITE ? latency : phases, names[i], &w->recent);
+        }
+        json_put_uint(o, "window_s", (s->now_us - w->was[older].at_us) / 1000000);
     }
     json_put(o, "latency_us", latency);
     json_put(o, "phases_us", phases);
@@ -164,7 +209,7 @@ void node_json(struct server *s, struct call *call)
     put_health(s, o);
     put_members(s, o);
     json_put_uint(o, "ops_per_s", stats_rate(s->stats.rate_commands));
-    put_times(s, o);
+    put_times(s, call->http, o);
     put_memory(s, o);
     put_disk(s, &call->disk, o);
     json_put_uint(o, "connections", s->conn_count);

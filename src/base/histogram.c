@@ -85,3 +85,24 @@ uint64_t histogram_percentile_ns(const struct histogram *h, double percent)
     }
     return 0;
 }
+
+/* The count is that of the buckets, which the writer may be changing one by one. */
+void histogram_since(struct histogram *added, const struct histogram *now,
+                     const struct histogram *then)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
+        const uint32_t more = bucket_count(now, i) - bucket_count(then, i);
+        atomic_store_explicit(&added->buckets[i], more, memory_order_relaxed);
+        count += more;
+    }
+    atomic_store_explicit(&added->count, count, memory_order_relaxed);
+    atomic_store_explicit(&added->sum_ns, histogram_sum_ns(now) - histogram_sum_ns(then),
+                          memory_order_relaxed);
+}
+
+void histogram_copy(struct histogram *copy, const struct histogram *h)
+{
+    static const struct histogram empty;
+    histogram_since(copy, h, &empty);
+}

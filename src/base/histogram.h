@@ -28,6 +28,11 @@ uint64_t histogram_at_most(const struct histogram *h, uint64_t ns);
 /* The duration, as its bucket's top, that percent of all did not exceed; 0 of none. */
 uint64_t histogram_percentile_ns(const struct histogram *h, double percent);
 
+/* What was added to now since it was as then is. */
+void histogram_since(struct histogram *added, const struct histogram *now,
+                     const struct histogram *then);
+void histogram_copy(struct histogram *copy, const struct histogram *h);
+
 uint64_t histogram_count(const struct histogram *h);
 uint64_t histogram_sum_ns(const struct histogram *h);
 

@@ -224,6 +224,7 @@ def phases_of_a_write_are_told_where_it_waited():
             parts = sum(phase(metrics, name, "sum") for name in ("queue", "replicate", "apply"))
             assert abs(parts - metrics['avow_batch_duration_seconds_sum{kind="write"}']) < 0.01 * batches
             view = api(node, "/api/node")
+            assert 0 <= view["window_s"] <= 60, view
             assert set(view["phases_us"]) == {"queue", "persist", "replicate", "apply"}
             for figures in [*view["phases_us"].values(), view["latency_us"]["read"], view["latency_us"]["write"]]:
                 assert 0 <= figures["p50"] <= figures["p99"] <= figures["p999"], view

@@ -121,9 +121,32 @@ static void the_report_names_what_was_slow(void **state)
     free(l);
 }
 
+static void what_was_added_since_then_is_a_histogram_too(void **state)
+{
+    (void)state;
+    struct histogram *all = xcalloc(4, sizeof(*all)), *then = all + 1, *added = all + 2;
+    for (int i = 0; i < 1000; i++)
+        histogram_add(all, 5000);
+    histogram_copy(then, all);
+    assert_int_equal(histogram_count(then), 1000);
+    assert_int_equal(histogram_sum_ns(then), 5000000);
+    histogram_since(added, all, then);
+    assert_int_equal(histogram_count(added), 0);
+    assert_int_equal(histogram_percentile_ns(added, 99), 0);
+    for (int i = 0; i < 10; i++)
+        histogram_add(all, 900000);
+    histogram_since(added, all, then);
+    assert_int_equal(histogram_count(added), 10);
+    assert_int_equal(histogram_sum_ns(added), 9000000);
+    assert_int_equal(histogram_percentile_ns(added, 50), histogram_top_ns(900000));
+    assert_int_equal(histogram_percentile_ns(all, 50), histogram_top_ns(5000)); /* as it was */
+    free(all);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_added_since_then_is_a_histogram_too),
         cmocka_unit_test(levels_are_those_of_redis),
         cmocka_unit_test(every_duration_lies_within_a_hundredth_of_its_bucket),
         cmocka_unit_test(percentiles_and_counts_follow_the_durations),

@@ -39,6 +39,7 @@ export interface NodeView {
   health: string[];
   members: Member[];
   ops_per_s: number;
+  window_s?: number; // the percentiles are of so many seconds
   latency_us?: { read?: Percentiles; write?: Percentiles };
   phases_us?: Record<string, Percentiles>;
   cache?: { bytes: number; limit: number; hits: number; misses: number };

@@ -52,8 +52,8 @@ function NodeCard({ row, contact }: { row: NodeRow; contact: string }) {
           <Fact name="heard by leader" value={contact} />
           <Fact name="log" value={`${bytes(view.log.bytes)}, ${count(view.log.last - view.log.first + 1)} entries`} />
           <Fact name="operations" value={`${count(view.ops_per_s)} /s`} />
-          <Fact name="read" value={percentiles(view.latency_us?.read)} wide />
-          <Fact name="write" value={percentiles(view.latency_us?.write)} wide />
+          <Fact name={`read${since(view.window_s)}`} value={percentiles(view.latency_us?.read)} wide />
+          <Fact name={`write${since(view.window_s)}`} value={percentiles(view.latency_us?.write)} wide />
           {view.cache && <Fact name="cache" value={`${bytes(view.cache.bytes)} of ${bytes(view.cache.limit)}`} />}
           {view.disk && <Fact name="disk free" value={`${bytes(view.disk.free)} (${view.disk.state})`} />}
           {view.memory && <Fact name="memory" value={bytes(view.memory.rss)} />}
@@ -74,6 +74,10 @@ function Fact({ name, value, wide }: { name: string; value: ReactNode; wide?: bo
       <dd>{value}</dd>
     </div>
   );
+}
+
+function since(seconds: number | undefined): string {
+  return seconds === undefined ? '' : `, last ${duration(seconds)}`;
 }
 
 function percentiles(p: Percentiles | undefined): string {
