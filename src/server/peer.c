@@ -308,7 +308,8 @@ static void take_hello(struct conn *c, const struct reply *r)
     conn_say(c, "AVOW.CHALLENGE", buf_bytes(&c->answered));
 }
 
-/* A node that comes again has given its old connection up, whether we have noticed or not. */
+/* A node that comes again has given its old connection up, whether we have noticed or not; unless
+ * it looks for somebody else: an empty node may stand where one was that it replaces. */
 static void end_older(struct conn *c)
 {
     struct peers *p = c->peers;
@@ -317,7 +318,7 @@ static void end_older(struct conn *c)
         next = queue_next(&p->incoming, at);
         struct conn *other = container_of(at, struct conn, node);
         if (other != c && other->state == CONN_UP && other->hello.from == c->hello.from &&
-            other->hello.channel == c->hello.channel)
+            other->hello.channel == c->hello.channel && other->hello.to == c->hello.to)
             peer_conn_end(other, false, "replaced");
     }
 }

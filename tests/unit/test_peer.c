@@ -359,8 +359,13 @@ static void an_empty_node_listens_to_whoever_has_the_secret(void **state)
     struct peers_options oa = options(1), ob = options(0);
     end_open(&a, &oa);
     end_open(&b, &ob);
+    dial_end(&a, 6, &b); /* who was there before; each took the place of the other's connection */
     dial_end(&a, 7, &b);
-    RUN_UNTIL(&a, &b, a.consensus.up[0] == 1);
+    struct peers_stats stats;
+    RUN_UNTIL(&a, &b, (peers_stats(a.peers, &stats), stats.connects >= 4));
+    run_for(&a, &b, 50000);
+    peers_stats(a.peers, &stats);
+    assert_int_equal(stats.connects, 4);
     send_text(&a, 7, CHANNEL_CONTROL, "you are 7");
     RUN_UNTIL(&a, &b, b.consensus.frames == 1);
     const struct log_identity now = identity(7);
