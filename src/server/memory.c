@@ -9,16 +9,53 @@
 #include <malloc.h>
 #endif
 #include <stdio.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include "keyspace/graveyard.h"
 #include "keyspace/keyspace.h"
 #include "server/server.h"
 
 #ifdef HAVE_JEMALLOC
+/* An idle node has nothing that would make the allocator give back what it does not use. (The
+ * allocator reads this name; MALLOC_CONF in the environment has the last word.) */
+const char *malloc_conf = "background_thread:true";
+
+static extent_hooks_t *plain_hooks, large_page_hooks;
+
+/* (its signature is not ours) */
+static void *alloc_large_pages(extent_hooks_t *hooks, void *at, size_t size, size_t alignment,
+                               bool *zero, bool *commit, unsigned arena)
+{
+    (void)hooks;
+    void *memory = plain_hooks->alloc(plain_hooks, at, size, alignment, zero, commit, arena);
+    if (memory != NULL)
+        madvise(memory, size, MADV_HUGEPAGE); /* where the kernel refuses, pages are small */
+    return memory;
+}
+
 /* Rows lie all over the memory. With pages of 4 KiB most of a look-up is the walk through the page
- * tables, all the more in a virtual machine. (The allocator reads this name; MALLOC_CONF in the
- * environment has the last word.) */
-const char *malloc_conf = "thp:always,background_thread:true";
+ * tables, all the more in a virtual machine. Other threads have no rows, and large pages would have
+ * each of them hold megabytes for a few buffers. */
+void server_use_large_pages(void)
+{
+    unsigned arena;
+    size_t size = sizeof(arena);
+    char name[64];
+    if (mallctl("thread.arena", &arena, &size, NULL, 0) != 0)
+        return;
+    snprintf(name, sizeof(name), "arena.%u.extent_hooks", arena);
+    size = sizeof(plain_hooks);
+    if (mallctl(name, &plain_hooks, &size, NULL, 0) != 0)
+        return;
+    large_page_hooks = *plain_hooks;
+    large_page_hooks.alloc = alloc_large_pages;
+    extent_hooks_t *const hooks = &large_page_hooks;
+    mallctl(name, NULL, NULL, (void *)&hooks, sizeof(hooks)); /* or they stay as they are */
+}
+#else
+void server_use_large_pages(void)
+{
+}
 #endif
 
 static uint64_t resident_bytes(void)

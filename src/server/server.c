@@ -320,6 +320,7 @@ static void step(struct server *s, uint64_t *due_us)
 
 void server_run(struct server *s)
 {
+    server_use_large_pages();
     handle_signals(s);
     announce(s);
     node_start(s->node);

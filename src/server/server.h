@@ -167,6 +167,7 @@ struct memory_figures {
     uint64_t buried, purged;              /* deleted objects whose rows are still there; are gone */
 };
 void server_memory(struct server *s, struct memory_figures *memory);
+void server_use_large_pages(void); /* the calling thread, for what it allocates from now on */
 void server_purge_memory(void); /* the allocator gives back to the system what it does not use */
 struct database_figures {
     uint64_t keys, expires, timed; /* timed: hashes whose fields expire */
