@@ -8,39 +8,31 @@
 
 #include "base/encode.h"
 
-#define ROW_ROUNDING ((size_t)16) /* the allocator's classes */
 #define CLEAN_PER_TURN 64   /* rows, and 1/1024 of the cut: 30 us for a million */
-#define EVICT_PER_TURN 4096 /* buckets looked at, */
-#define SWEEP_PER_TURN 512  /* for void rows alone, */
+#define EVICT_PER_TURN 512  /* buckets looked at, */
+#define SWEEP_PER_TURN 128  /* for void rows alone, */
 #define SAVEPOINT_ROW ((size_t)128) /* what a row takes beside its keys and values, about */
 #define EVICT_PER_TURN_MAX (16 * EVICT_PER_TURN) /* when memory runs away */
 
-static size_t value_room(size_t key_size, size_t value_size)
+static void set_epoch(struct row *row, uint64_t epoch)
 {
-    const size_t before = offsetof(struct row, key) + key_size;
-    return (before + value_size + ROW_ROUNDING - 1) / ROW_ROUNDING * ROW_ROUNDING - before;
+    row->epoch_low = (uint32_t)epoch;
+    row->epoch_high = (uint16_t)(epoch >> 32);
+    CHECK(row_epoch(row) == epoch); /* 48 bits: a million a second for nine years */
 }
 
-static bool value_is_inside(const struct row *row)
-{
-    return row->value == row->key + row->node.key_size;
-}
-
-static struct row *row_new(struct cache *c, struct bytes key, uint32_t hash, size_t value_size)
+static struct row *row_new(struct cache *c, struct bytes key, size_t value_size)
 {
     CHECK(key.size > 0);
     CHECK(key.size <= CACHE_KEY_MAX);
     CHECK(value_size <= CACHE_VALUE_MAX);
-    const size_t room = value_room(key.size, value_size);
-    struct row *row = xmalloc(MAX(offsetof(struct row, key) + key.size + room, sizeof(*row)));
+    struct row *row = xmalloc(row_bytes_inside(key.size, value_size));
     *row = (struct row){
-        .node = {.hash = hash, .key_size = (uint32_t)key.size},
-        .value = row->key + key.size,
+        .node = {(uint32_t)key.size},
         .value_size = (uint32_t)value_size,
-        .value_capacity = (uint32_t)room,
-        .epoch = c->epoch,
         .is_used = true,
     };
+    set_epoch(row, c->epoch);
     memcpy(row->key, key.data, key.size);
     c->bytes += row_bytes(row);
     return row;
@@ -49,14 +41,15 @@ static struct row *row_new(struct cache *c, struct bytes key, uint32_t hash, siz
 void row_free(struct cache *c, struct row *row)
 {
     c->bytes -= row_bytes(row);
-    if (!value_is_inside(row))
-        free(row->value);
+    if (row->is_outside)
+        free(row_outside(row));
     free(row);
 }
 
-static struct row *row_of(struct node *n)
+static struct row *find(const struct cache *c, struct bytes key, uint32_t hash)
 {
-    return n == NULL ? NULL : container_of(n, struct row, node);
+    struct node **slot = table_find(&c->table, key, hash);
+    return slot == NULL ? NULL : row_of(*slot);
 }
 
 struct cache *cache_new(struct kv *kv, size_t size_bytes)
@@ -75,9 +68,8 @@ struct cache *cache_new(struct kv *kv, size_t size_bytes)
 static void free_rows(struct cache *c)
 {
     for (size_t bucket = 0; bucket < table_bucket_count(&c->table); bucket++)
-        for (struct node *n = c->table.buckets[bucket]; n != NULL;) {
-            struct row *row = row_of(n);
-            n = n->next;
+        for (size_t place = table_bucket_size(&c->table, bucket); place-- > 0;) {
+            struct row *row = row_of(*table_slot(&c->table, bucket, place));
             if (!row_is_frozen(c, row))
                 row_free(c, row);
         }
@@ -168,8 +160,8 @@ void cache_read_failed(const struct error *e)
 
 struct row *row_keep(struct cache *c, struct bytes key, uint32_t hash, size_t value_size)
 {
-    struct row *row = row_new(c, key, hash, value_size);
-    table_insert(&c->table, &row->node);
+    struct row *row = row_new(c, key, value_size);
+    table_insert(&c->table, &row->node, hash);
     return row;
 }
 
@@ -199,14 +191,14 @@ static struct row *load(struct cache *c, struct bytes key, uint32_t hash)
     struct row *row = row_keep(c, key, hash, value.size);
     row->is_absent = status == STATUS_NOT_FOUND;
     if (value.size > 0)
-        memcpy(row->value, value.data, value.size);
+        memcpy(row_value(row), value.data, value.size);
     return row;
 }
 
 bool cache_get(struct cache *c, struct bytes key, struct bytes *value)
 {
     const uint32_t hash = table_hash(key);
-    struct row *row = row_of(*table_find(&c->table, key, hash));
+    struct row *row = find(c, key, hash);
     if (row != NULL) {
         c->hits++;
         row->is_used = true;
@@ -218,42 +210,63 @@ bool cache_get(struct cache *c, struct bytes key, struct bytes *value)
         *value = BYTES_NONE;
         return false;
     }
-    *value = bytes_of(row->value, row->value_size);
+    *value = bytes_of(row_value(row), row->value_size);
     return true;
 }
 
 /* --- changing -------------------------------------------------------------------------------- */
 
-/* Memory that a change has made useless, but that the new value may still be borrowed from. */
-struct garbage {
-    struct row *row;
-    void *value;
+/* What is left of a change when the new value has been written, which may be borrowed from what the
+ * row was before. */
+struct change {
+    struct row *old;             /* is in the table no more */
+    struct outside *old_outside; /* was the value's memory, */
+    struct outside *outside;     /* and this is it now; the row does not point at it yet */
 };
 
-static void garbage_free(struct cache *c, const struct garbage *g)
+static uint8_t *value_room(const struct row *row, const struct change *change)
 {
-    if (g->row != NULL)
-        row_free(c, g->row);
-    free(g->value);
+    return change->outside != NULL ? change->outside->value : row_value(row);
 }
 
+static void end_change(struct cache *c, struct row *row, const struct change *change)
+{
+    if (change->outside != NULL) {
+        row->is_outside = true;
+        memcpy(row->key + row->node.key_size, &change->outside, sizeof(change->outside));
+    }
+    if (change->old != NULL)
+        row_free(c, change->old);
+    free(change->old_outside);
+}
+
+/* The memory that the row has is what a value of value_size would be given. */
 static bool fits(const struct row *row, size_t value_size)
 {
-    const bool is_wasteful = row->value_capacity > 256 && value_size < row->value_capacity / 4;
-    return value_size <= row->value_capacity && !is_wasteful;
+    if (value_size == row->value_size)
+        return true;
+    if (row->is_outside)
+        return memory_class(sizeof(struct outside) + value_size) ==
+               memory_class(sizeof(struct outside) + row->value_size);
+    return row_bytes_inside(row->node.key_size, value_size) ==
+           row_bytes_inside(row->node.key_size, row->value_size);
 }
 
-/* A dirty row's node stays where it is, lists and chunks point at it; its value moves out. */
-static void move_value(struct cache *c, struct row *row, size_t value_size, struct garbage *g)
+/* A dirty row's node stays where it is, the level's piles point at it; its value moves out. */
+static void move_value(struct cache *c, struct row *row, size_t value_size, struct change *change)
 {
     CHECK(value_size <= CACHE_VALUE_MAX);
-    const size_t before = row->value_capacity;
-    g->value = value_is_inside(row) ? NULL : row->value;
-    const size_t capacity = (value_size + value_size / 4 + 15) / 16 * 16;
-    row->value = xmalloc(capacity);
-    row->value_capacity = (uint32_t)capacity;
-    c->bytes += capacity - before; /* wraps around where it has shrunk, and back */
-    c->dirty_bytes += capacity - before;
+    const size_t before = row_bytes(row);
+    struct outside *outside = xmalloc(memory_class(sizeof(*outside) + value_size));
+    change->outside = outside;
+    change->old_outside = row->is_outside ? row_outside(row) : NULL;
+    outside->row_bytes = row->is_outside
+                             ? row_outside(row)->row_bytes
+                             : row_bytes_inside(row->node.key_size, row->value_size);
+    const size_t bytes = TABLE_BYTES + outside->row_bytes +
+                         memory_class(sizeof(*outside) + value_size);
+    c->bytes += bytes - before; /* wraps around where it has shrunk, and back */
+    c->dirty_bytes += bytes - before;
 }
 
 static void become_dirty(struct cache *c, struct row *row)
@@ -263,43 +276,41 @@ static void become_dirty(struct cache *c, struct row *row)
     level_add(&c->level, row);
 }
 
-/* Puts a new row where link points at old, or at the end of a bucket. */
-static struct row *replace(struct cache *c, struct node **link, struct bytes key, uint32_t hash,
+/* Puts a new row in the slot of an old one, or where there was none. */
+static struct row *replace(struct cache *c, struct node **slot, struct bytes key, uint32_t hash,
                            size_t value_size)
 {
-    struct row *row = row_new(c, key, hash, value_size);
-    if (*link == NULL) {
-        table_insert(&c->table, &row->node);
-    } else {
-        row->node.next = (*link)->next;
-        *link = &row->node;
-    }
+    struct row *row = row_new(c, key, value_size);
+    if (slot == NULL)
+        table_insert(&c->table, &row->node, hash);
+    else
+        *slot = &row->node;
     become_dirty(c, row);
     return row;
 }
 
 /* The row of key, dirty, of the present epoch, with room for value_size bytes. */
 static struct row *row_to_change(struct cache *c, struct bytes key, size_t value_size,
-                                 struct garbage *g)
+                                 struct change *change)
 {
     const uint32_t hash = table_hash(key);
-    struct node **link = table_find(&c->table, key, hash);
-    struct row *row = row_of(*link);
+    struct node **slot = table_find(&c->table, key, hash);
+    struct row *row = slot == NULL ? NULL : row_of(*slot);
     if (row == NULL) {
-        row = replace(c, link, key, hash, value_size);
+        row = replace(c, slot, key, hash, value_size);
     } else if (row_is_frozen(c, row)) {
         row->is_replaced = true; /* by which it is the cut's alone */
-        row = replace(c, link, key, hash, value_size);
+        row = replace(c, slot, key, hash, value_size);
     } else if (row->is_dirty) {
         if (!fits(row, value_size))
-            move_value(c, row, value_size, g);
-    } else if (fits(row, value_size)) {
+            move_value(c, row, value_size, change);
+    } else if (fits(row, value_size) && !row->is_outside) {
         become_dirty(c, row);
     } else {
-        g->row = row;
-        row = replace(c, link, key, hash, value_size);
+        change->old = row;
+        row = replace(c, slot, key, hash, value_size);
     }
-    row->epoch = c->epoch;
+    set_epoch(row, c->epoch);
     row->is_used = true;
     row->is_absent = false;
     row->value_size = (uint32_t)value_size;
@@ -310,8 +321,8 @@ static struct row *row_to_change(struct cache *c, struct bytes key, size_t value
 static void remember(struct cache *c, struct bytes key, size_t value_size)
 {
     const uint32_t hash = table_hash(key);
-    struct row *row = row_of(*table_find(&c->table, key, hash));
-    if (row != NULL && row->is_dirty && row->epoch >= c->savepoint_epoch) {
+    struct row *row = find(c, key, hash);
+    if (row != NULL && row->is_dirty && row_epoch(row) >= c->savepoint_epoch) {
         c->savepoint_bytes += value_size;
         c->savepoint_bytes -= row->value_size;
         return; /* is remembered as it was before its first change */
@@ -326,7 +337,7 @@ static void remember(struct cache *c, struct bytes key, size_t value_size)
     if (!is_there)
         return;
     buf_append_le32(&c->undo, row->value_size);
-    buf_append(&c->undo, row->value, row->value_size);
+    buf_append(&c->undo, row_value(row), row->value_size);
     c->savepoint_bytes += row->value_size;
 }
 
@@ -340,28 +351,29 @@ static void before_change(struct cache *c, struct bytes key, size_t value_size)
 void cache_put(struct cache *c, struct bytes key, struct bytes value)
 {
     before_change(c, key, value.size);
-    struct garbage g = {NULL, NULL};
-    struct row *row = row_to_change(c, key, value.size, &g);
+    struct change change = {0};
+    struct row *row = row_to_change(c, key, value.size, &change);
     if (value.size > 0)
-        memmove(row->value, value.data, value.size);
-    garbage_free(c, &g);
+        memmove(value_room(row, &change), value.data, value.size);
+    end_change(c, row, &change);
 }
 
 uint8_t *cache_put_space(struct cache *c, struct bytes key, size_t value_size)
 {
     before_change(c, key, value_size);
-    struct garbage g = {NULL, NULL};
-    struct row *row = row_to_change(c, key, value_size, &g);
-    garbage_free(c, &g);
-    return row->value;
+    struct change change = {0};
+    struct row *row = row_to_change(c, key, value_size, &change);
+    end_change(c, row, &change);
+    return row_value(row);
 }
 
 void cache_del(struct cache *c, struct bytes key)
 {
     before_change(c, key, 0);
-    struct garbage g = {NULL, NULL};
-    row_to_change(c, key, 0, &g)->is_absent = true;
-    garbage_free(c, &g);
+    struct change change = {0};
+    struct row *row = row_to_change(c, key, 0, &change);
+    row->is_absent = true;
+    end_change(c, row, &change);
 }
 
 /* --- savepoints ------------------------------------------------------------------------------ */
@@ -411,19 +423,16 @@ void cache_savepoint_roll_back(struct cache *c)
 /* Looks at one bucket: void rows go, and, while memory is short, rows unused since the last lap. */
 static void evict_bucket(struct cache *c, bool is_short)
 {
-    struct node **link = &c->table.buckets[c->hand];
-    while (*link != NULL) {
-        struct row *row = row_of(*link);
+    for (size_t place = table_bucket_size(&c->table, c->hand); place-- > 0;) {
+        struct row *row = row_of(*table_slot(&c->table, c->hand, place));
         const bool is_cold = is_short && (!row->is_used || c->size_bytes == 0);
         if (!row->is_dirty && (is_cold || row_is_void(c, row))) {
-            table_remove(&c->table, link);
+            table_remove_at(&c->table, c->hand, place);
             row_free(c, row);
             c->evictions++;
-            continue;
-        }
-        if (is_short)
+        } else if (is_short) {
             row->is_used = false;
-        link = &row->node.next;
+        }
     }
     if (++c->hand >= table_bucket_count(&c->table)) {
         c->hand = 0;

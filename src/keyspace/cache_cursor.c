@@ -370,7 +370,7 @@ static struct bytes value_of(struct cache_cursor *cursor, const struct row *row)
     if (row == NULL && cursor->has_image)
         return below_value(cursor);
     replace_bytes(&cursor->value, row == NULL ? kv_iterator_value(cursor->below)
-                                              : bytes_of(row->value, row->value_size));
+                                              : bytes_of(row_value(row), row->value_size));
     return buf_bytes(&cursor->value);
 }
 

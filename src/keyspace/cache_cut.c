@@ -11,6 +11,8 @@
 
 #include "base/encode.h"
 
+#define BUCKET_COST ((size_t)32) /* of its groups, in rows that are cleaned */
+
 /* --- levels ---------------------------------------------------------------------------------- */
 
 void level_init(struct level *l)
@@ -21,14 +23,14 @@ void level_init(struct level *l)
 
 static struct group *group_of(struct node *n)
 {
-    return n == NULL ? NULL : container_of(n, struct group, node);
+    return container_of(n, struct group, node);
 }
 
-static void free_groups(struct node *n)
+static void free_groups(struct table *groups, size_t bucket)
 {
-    while (n != NULL) {
-        struct group *group = group_of(n);
-        n = n->next;
+    for (size_t place = table_bucket_size(groups, bucket); place-- > 0;) {
+        struct group *group = group_of(*table_slot(groups, bucket, place));
+        table_remove_at(groups, bucket, place);
         sorted_clear(&group->rows);
         free(group);
     }
@@ -37,8 +39,9 @@ static void free_groups(struct node *n)
 void level_clear(struct level *l)
 {
     for (size_t bucket = 0; bucket < table_bucket_count(&l->groups); bucket++)
-        free_groups(l->groups.buckets[bucket]);
+        free_groups(&l->groups, bucket);
     table_clear(&l->groups);
+    pile_clear(&l->dirty);
     sorted_clear(&l->order);
     *l = (struct level){0};
 }
@@ -61,24 +64,25 @@ size_t group_prefix_size(struct bytes key)
 struct group *level_group(const struct level *l, struct bytes key)
 {
     const struct bytes prefix = bytes_of(key.data, group_prefix_size(key));
-    return prefix.size == 0 ? NULL : group_of(*table_find(&l->groups, prefix, table_hash(prefix)));
+    if (prefix.size == 0)
+        return NULL;
+    struct node **slot = table_find(&l->groups, prefix, table_hash(prefix));
+    return slot == NULL ? NULL : group_of(*slot);
 }
 
 static struct group *level_make_group(struct level *l, struct bytes prefix)
 {
     struct group *group = xmalloc(sizeof(*group) + prefix.size);
-    *group = (struct group){
-        .node = {.hash = table_hash(prefix), .key_size = (uint32_t)prefix.size}};
+    *group = (struct group){.node = {(uint32_t)prefix.size}};
     memcpy(group->key, prefix.data, prefix.size);
-    table_insert(&l->groups, &group->node);
+    table_insert(&l->groups, &group->node, table_hash(prefix));
     sorted_add(&l->order, &group->node);
     return group;
 }
 
 void level_add(struct level *l, struct row *row)
 {
-    row->dirty_next = l->dirty;
-    l->dirty = row;
+    pile_add(&l->dirty, &row->node);
     l->dirty_count++;
     const struct bytes key = row_key(row);
     const struct bytes prefix = bytes_of(key.data, group_prefix_size(key));
@@ -102,7 +106,8 @@ bool cache_range_voids(const struct cache *c, const struct row *row)
 {
     for (size_t i = 0; i < c->range_count; i++) {
         const struct range *r = &c->ranges[i];
-        if (row->epoch <= r->epoch && covers(buf_bytes(&r->from), buf_bytes(&r->to), row_key(row)))
+        if (row_epoch(row) <= r->epoch &&
+            covers(buf_bytes(&r->from), buf_bytes(&r->to), row_key(row)))
             return true;
     }
     return false;
@@ -215,24 +220,30 @@ static bool is_void_in_cut(const struct cache_cut *cut, const struct row *row)
 {
     for (size_t i = 0; i < cut->range_count; i++) {
         const struct cut_range *r = &cut->ranges[i];
-        if (row->epoch <= r->epoch && covers(r->from, r->to, row_key(row)))
+        if (row_epoch(row) <= r->epoch && covers(r->from, r->to, row_key(row)))
             return true;
     }
     return false;
+}
+
+static void take_in(struct cache_cut *cut, const struct row *row)
+{
+    if (is_void_in_cut(cut, row))
+        return;
+    uint8_t head[16] = {0}; /* zeros behind a shorter key sort it before, or equal */
+    memcpy(head, row->key, MIN(sizeof(head), (size_t)row->node.key_size));
+    cut->rows[cut->row_count++] =
+        (struct cut_row){.head = {get_be64(head), get_be64(head + 8)}, .row = row};
 }
 
 static void sort_cut(struct cache_cut *cut)
 {
     cut->is_sorted = true;
     cut->rows = xmalloc(cut->level.dirty_count * sizeof(*cut->rows));
-    for (const struct row *row = cut->level.dirty; row != NULL; row = row->dirty_next) {
-        if (is_void_in_cut(cut, row))
-            continue;
-        uint8_t head[16] = {0}; /* zeros behind a shorter key sort it before, or equal */
-        memcpy(head, row->key, MIN(sizeof(head), (size_t)row->node.key_size));
-        cut->rows[cut->row_count++] =
-            (struct cut_row){.head = {get_be64(head), get_be64(head + 8)}, .row = row};
-    }
+    const struct pile *dirty = &cut->level.dirty;
+    for (const struct pile_part *part = dirty->top; part != NULL; part = part->below)
+        for (size_t i = 0; i < pile_part_count(dirty, part); i++)
+            take_in(cut, row_of(part->nodes[i]));
     qsort(cut->rows, cut->row_count, sizeof(*cut->rows), compare_cut_rows);
 }
 
@@ -248,7 +259,7 @@ bool cache_cut_next(struct cache_cut *cut, struct kv_row *row)
     const struct row *r = cut->rows[cut->next++].row;
     *row = (struct kv_row){
         .key = row_key(r),
-        .value = r->is_absent ? BYTES_NONE : bytes_of(r->value, r->value_size),
+        .value = r->is_absent ? BYTES_NONE : bytes_of(row_value(r), r->value_size),
         .deleted = r->is_absent,
     };
     return true;
@@ -276,11 +287,8 @@ static void cut_free(struct cache_cut *cut)
 static void free_orphan(struct cache *c, struct cache_cut *cut)
 {
     const size_t bytes = c->bytes;
-    for (struct row *row = cut->level.dirty; row != NULL;) {
-        struct row *next = row->dirty_next;
+    for (struct row *row; (row = row_of(pile_take(&cut->level.dirty))) != NULL;)
         row_free(c, row);
-        row = next;
-    }
     c->bytes = bytes; /* counted no more since the reset */
     cut_free(cut);
 }
@@ -295,7 +303,6 @@ void cache_clean(struct cache *c, struct cache_cut *cut)
     CHECK(!cut->is_ingested);
     cut->is_ingested = true;
     c->ingest_epoch = c->epoch++;
-    c->to_clean = cut->level.dirty;
     for (size_t i = 0; i < c->range_count; i++)
         if (c->ranges[i].state == RANGE_FROZEN) {
             c->ranges[i].state = RANGE_SWEEPING;
@@ -328,18 +335,14 @@ void cache_clean_some(struct cache *c, size_t limit)
     struct cache_cut *cut = c->cut;
     if (cut == NULL || !cut->is_ingested)
         return;
-    for (; c->to_clean != NULL && limit > 0; limit--) {
-        struct row *row = c->to_clean;
-        c->to_clean = row->dirty_next;
-        clean_row(c, row);
-    }
+    struct pile *dirty = &cut->level.dirty;
+    for (; dirty->top != NULL && limit > 0; limit--)
+        clean_row(c, row_of(pile_take(dirty)));
     struct table *groups = &cut->level.groups;
-    for (; limit > 0 && cut->group_bucket < table_bucket_count(groups); limit--) {
-        struct node **bucket = &groups->buckets[cut->group_bucket++];
-        free_groups(*bucket);
-        *bucket = NULL;
-    }
-    if (c->to_clean == NULL && cut->group_bucket == table_bucket_count(groups))
+    for (; limit > 0 && cut->group_bucket < table_bucket_count(groups);
+         limit -= MIN(limit, BUCKET_COST))
+        free_groups(groups, cut->group_bucket++);
+    if (dirty->top == NULL && cut->group_bucket == table_bucket_count(groups))
         end_cut(c);
 }
 
@@ -351,15 +354,13 @@ void cache_cut_abandon(struct cache *c, struct cache_cut *cut)
     }
     CHECK(cut == c->cut);
     CHECK(!cut->is_ingested);
-    for (struct row *row = cut->level.dirty; row != NULL;) {
-        struct row *next = row->dirty_next;
+    for (struct row *row; (row = row_of(pile_take(&cut->level.dirty))) != NULL;) {
         if (row->is_replaced) {
             row_free(c, row);
         } else {
             c->dirty_bytes += row_bytes(row);
             level_add(&c->level, row);
         }
-        row = next;
     }
     c->frozen_bytes = 0;
     for (size_t i = 0; i < c->range_count; i++)

@@ -63,10 +63,11 @@ static struct row *image_load(struct cache *c, struct kv_range bounds, struct by
     struct row *row;
     if (is_whole) {
         row = row_keep(c, key, hash, 4 + ends.size + rows.size);
-        put_le32(row->value, (uint32_t)(ends.size / 8));
+        uint8_t *value = row_value(row);
+        put_le32(value, (uint32_t)(ends.size / 8));
         if (ends.size > 0) {
-            memcpy(row->value + 4, buf_data(&ends), ends.size);
-            memcpy(row->value + 4 + ends.size, buf_data(&rows), rows.size);
+            memcpy(value + 4, buf_data(&ends), ends.size);
+            memcpy(value + 4 + ends.size, buf_data(&rows), rows.size);
         }
     } else {
         row = row_keep(c, key, hash, 0);
@@ -81,10 +82,11 @@ bool cache_image_get(struct cache *c, struct kv_range bounds, struct cache_image
 {
     uint8_t memory[1 + IMAGE_BOUNDS_MAX];
     const struct bytes key = image_key_of(bounds, memory);
-    struct node **link = table_find(&c->table, key, table_hash(key));
-    struct row *row = *link == NULL ? NULL : container_of(*link, struct row, node);
-    if (row != NULL && row->epoch <= c->ingest_epoch) {
-        table_remove(&c->table, link);
+    const uint32_t hash = table_hash(key);
+    struct node **slot = table_find(&c->table, key, hash);
+    struct row *row = slot == NULL ? NULL : row_of(*slot);
+    if (row != NULL && row_epoch(row) <= c->ingest_epoch) {
+        table_remove(&c->table, hash, slot);
         row_free(c, row);
         row = NULL;
     }
@@ -97,8 +99,8 @@ bool cache_image_get(struct cache *c, struct kv_range bounds, struct cache_image
     }
     if (row->is_absent)
         return false;
-    image->count = get_le32(row->value);
-    image->ends = row->value + 4;
+    image->count = get_le32(row_value(row));
+    image->ends = row_value(row) + 4;
     image->rows = image->ends + (size_t)8 * image->count;
     return true;
 }

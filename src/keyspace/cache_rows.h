@@ -17,31 +17,18 @@
  * GROUPS split the rows of a level by the beginning of their key, so that a walk sorts only what it
  * passes: rows of one object; of 1/4096 of a database's keys; of a minute of the expiry index.
  *
- * THREADS. The flush worker reads of frozen rows: key, value, epoch, is_absent, dirty_next; and its
- * own struct cache_cut. The data loop writes none of these while the cut runs. */
+ * THREADS. The flush worker reads of frozen rows: key, value, epoch, is_absent, is_outside; and its
+ * own struct cache_cut. The data loop writes none of these while the cut runs (the marks that it
+ * does write are bytes of their own). */
 
 #ifndef KEYSPACE_CACHE_ROWS_H
 #define KEYSPACE_CACHE_ROWS_H
 
 #include "base/panic.h"
 #include "keyspace/cache.h"
+#include "keyspace/cache_row.h"
 #include "keyspace/sorted.h"
 #include "kv/kv.h"
-
-struct row {
-    struct node node;
-    struct row *dirty_next; /* in the level's list */
-    uint8_t *value;         /* in the node, behind the key, or memory of its own */
-    uint64_t epoch;
-    uint32_t value_size, value_capacity;
-    bool is_absent;   /* there is no such row */
-    bool is_dirty;    /* not in the store, or not yet known to be */
-    bool is_replaced; /* not in the table any more: the cut's alone */
-    bool is_used;     /* since the clock's hand last passed */
-    uint8_t key[];
-};
-
-#define ROW_OVERHEAD (sizeof(struct row) + 16) /* 16: the allocator's, about */
 
 struct group {
     struct node node; /* its key: what the keys of its rows begin with */
@@ -51,8 +38,8 @@ struct group {
 
 /* Rows that one cut takes, or has taken. */
 struct level {
-    struct row *dirty; /* list */
-    size_t dirty_count;
+    struct pile dirty;
+    size_t dirty_count; /* of all that were added, also when the pile shrinks again */
     struct table groups;
     struct sorted order; /* of the groups */
     struct group *last;  /* the last one added to */
@@ -103,7 +90,6 @@ struct cache {
     struct table table;
     struct level level;
     struct cache_cut *cut; /* running, or being cleaned; NULL */
-    struct row *to_clean;  /* of cut, when it is ingested: those left */
     uint64_t epoch;
     struct range *ranges;
     size_t range_count;
@@ -124,19 +110,9 @@ struct cache {
     uint64_t hits, misses, evictions;
 };
 
-static inline struct bytes row_key(const struct row *row)
-{
-    return bytes_of(row->key, row->node.key_size);
-}
-
-static inline size_t row_bytes(const struct row *row)
-{
-    return ROW_OVERHEAD + row->node.key_size + row->value_capacity;
-}
-
 static inline bool row_is_frozen(const struct cache *c, const struct row *row)
 {
-    return row->is_dirty && c->cut != NULL && row->epoch <= c->cut->epoch;
+    return row->is_dirty && c->cut != NULL && row_epoch(row) <= c->cut->epoch;
 }
 
 bool cache_range_voids(const struct cache *c, const struct row *row);
@@ -144,7 +120,7 @@ bool cache_range_voids(const struct cache *c, const struct row *row);
 /* What the row holds counts: a value, or its absence when this is false or is_absent. */
 static inline bool row_is_void(const struct cache *c, const struct row *row)
 {
-    return row->epoch <= c->range_epoch && cache_range_voids(c, row);
+    return row_epoch(row) <= c->range_epoch && cache_range_voids(c, row);
 }
 
 /* The range, not yet in the store, that hides the store's row of key; NULL. */

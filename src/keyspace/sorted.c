@@ -1,5 +1,7 @@
 /* sorted.c -- chunks of sorted pointers: see sorted.h. */
 
+#define _GNU_SOURCE /* qsort_r */
+
 #include "keyspace/sorted.h"
 
 #include <stdlib.h>
@@ -7,7 +9,8 @@
 #include "base/panic.h"
 
 #define FIRST_CAPACITY 8
-#define LEVELS 48 /* runs of a sort double in length from level to level */
+#define PART_FIRST 4u /* nodes in the first part of a pile: many sets are small */
+#define PART_LAST 512u
 
 static struct bytes key_of(const struct node *n, size_t key_offset)
 {
@@ -21,66 +24,89 @@ static bool is_before(const struct node *a, const struct node *b, size_t key_off
 
 void sorted_clear(struct sorted *s)
 {
+    pile_clear(&s->pending);
     for (size_t i = 0; i < s->chunk_count; i++)
         free(s->chunks[i]);
     free(s->chunks);
     *s = (struct sorted){0};
 }
 
-static struct node *merge(struct node *a, struct node *b, size_t key_offset)
+/* --- piles ------------------------------------------------------------------------------------ */
+
+void pile_add(struct pile *p, struct node *n)
 {
-    struct node *first = NULL, **end = &first;
-    while (a != NULL && b != NULL) {
-        struct node **least = is_before(b, a, key_offset) ? &b : &a;
-        *end = *least;
-        end = &(*least)->pending_next;
-        *least = *end;
+    if (p->count == p->capacity) {
+        const uint32_t capacity = p->top == NULL ? PART_FIRST : MIN(4 * p->capacity, PART_LAST);
+        struct pile_part *part = xmalloc(sizeof(*part) + capacity * sizeof(struct node *));
+        part->below = p->top;
+        part->capacity = capacity;
+        *p = (struct pile){.top = part, .capacity = capacity};
     }
-    *end = a != NULL ? a : b;
-    return first;
+    p->top->nodes[p->count++] = n;
 }
 
-/* Takes the longest rising or falling run off the list, rising. What was added in order, either
- * way, is one run: pushes at the ends of a list sort in one pass. */
-static struct node *take_run(struct node **list, size_t key_offset)
+static void drop_top(struct pile *p)
 {
-    struct node *first = *list, *last = first, *n = first->pending_next;
-    if (n != NULL && is_before(n, first, key_offset)) {
-        while (n != NULL && is_before(n, first, key_offset)) {
-            struct node *next = n->pending_next;
-            n->pending_next = first;
-            first = n;
-            n = next;
-        }
-    } else {
-        while (n != NULL && is_before(last, n, key_offset)) {
-            last = n;
-            n = n->pending_next;
-        }
-    }
-    last->pending_next = NULL;
-    *list = n;
-    return first;
+    struct pile_part *below = p->top->below;
+    const uint32_t count = below == NULL ? 0 : (uint32_t)below->capacity;
+    free(p->top);
+    *p = (struct pile){below, count, count};
 }
 
-static struct node *sort(struct node *list, size_t key_offset)
+struct node *pile_take(struct pile *p)
 {
-    struct node *runs[LEVELS] = {NULL};
-    while (list != NULL) {
-        struct node *run = take_run(&list, key_offset);
-        size_t level = 0;
-        for (; runs[level] != NULL; level++) {
-            CHECK(level + 1 < LEVELS);
-            run = merge(runs[level], run, key_offset);
-            runs[level] = NULL;
-        }
-        runs[level] = run;
+    if (p->top == NULL)
+        return NULL;
+    struct node *n = p->top->nodes[--p->count];
+    if (p->count == 0)
+        drop_top(p);
+    return n;
+}
+
+void pile_clear(struct pile *p)
+{
+    while (p->top != NULL)
+        drop_top(p);
+}
+
+/* --- sorting ---------------------------------------------------------------------------------- */
+
+static int compare(const void *a, const void *b, void *context)
+{
+    const size_t *key_offset = context;
+    return bytes_compare(key_of(*(struct node *const *)a, *key_offset),
+                         key_of(*(struct node *const *)b, *key_offset));
+}
+
+static bool is_rising(struct node *const *nodes, size_t count, size_t key_offset)
+{
+    for (size_t i = 1; i < count; i++)
+        if (!is_before(nodes[i - 1], nodes[i], key_offset))
+            return false;
+    return true;
+}
+
+/* The nodes of the pile by key, count of them; the pile is empty. What was added in order, either
+ * way, is taken as it comes: pushes at an end of a list need no sorting. */
+static struct node **sort(struct pile *p, size_t *count, size_t key_offset)
+{
+    *count = 0;
+    for (const struct pile_part *part = p->top; part != NULL; part = part->below)
+        *count += pile_part_count(p, part);
+    struct node **nodes = xmalloc(*count * sizeof(struct node *));
+    size_t i = 0;
+    for (struct node *n = pile_take(p); n != NULL; n = pile_take(p))
+        nodes[i++] = n;
+    if (is_rising(nodes, *count, key_offset))
+        return nodes;
+    for (size_t low = 0, high = *count - 1; low < high; low++, high--) {
+        struct node *n = nodes[low];
+        nodes[low] = nodes[high];
+        nodes[high] = n;
     }
-    struct node *all = NULL;
-    for (size_t level = 0; level < LEVELS; level++)
-        if (runs[level] != NULL)
-            all = merge(runs[level], all, key_offset);
-    return all;
+    if (!is_rising(nodes, *count, key_offset))
+        qsort_r(nodes, *count, sizeof(struct node *), compare, &key_offset);
+    return nodes;
 }
 
 /* The last chunk whose first key is <= key; the first one if there is none. */
@@ -165,16 +191,14 @@ static void insert(struct sorted *s, struct node *n, size_t key_offset)
 
 void sorted_settle(struct sorted *s, size_t key_offset)
 {
-    if (s->pending == NULL)
+    if (s->pending.top == NULL)
         return;
-    struct node *list = sort(s->pending, key_offset);
-    s->pending = NULL;
+    size_t count;
+    struct node **nodes = sort(&s->pending, &count, key_offset);
     s->changes++;
-    while (list != NULL) {
-        struct node *next = list->pending_next;
-        insert(s, list, key_offset);
-        list = next;
-    }
+    for (size_t i = 0; i < count; i++)
+        insert(s, nodes[i], key_offset);
+    free(nodes);
 }
 
 struct sorted_position sorted_seek(const struct sorted *s, struct bytes key, size_t key_offset)

@@ -1,7 +1,7 @@
-/* sorted.h -- a set of nodes in the order of their keys, which costs nothing until it is walked.
+/* sorted.h -- a set of nodes in the order of their keys, which costs a pointer until it is walked.
  *
- *     add:   pending -> n -> n -> n             a list, O(1)
- *     walk:  sort the list, insert each into the chunks:
+ *     add:   pending [ n n n ] -> [ n n n n ]   a pile, O(1)
+ *     walk:  sort the pile, insert each into the chunks:
  *
  *            chunks  [ 3 5 8 ] [ 12 13 ] [ 20 27 ]        up to SORTED_CHUNK pointers each
  *
@@ -19,8 +19,29 @@ struct sorted_chunk {
     struct node *nodes[];
 };
 
+/* Pointers to nodes, the last one added on top. */
+struct pile_part {
+    struct pile_part *below;
+    size_t capacity;
+    struct node *nodes[];
+};
+
+struct pile {
+    struct pile_part *top;
+    uint32_t count, capacity; /* of the top, which is not empty; those below are full */
+};
+
+static inline size_t pile_part_count(const struct pile *p, const struct pile_part *part)
+{
+    return part == p->top ? p->count : part->capacity;
+}
+
+void pile_add(struct pile *p, struct node *n);
+struct node *pile_take(struct pile *p); /* NULL: it is empty */
+void pile_clear(struct pile *p);        /* the nodes are the caller's */
+
 struct sorted {
-    struct node *pending;
+    struct pile pending;
     struct sorted_chunk **chunks;
     size_t chunk_count, chunk_capacity;
     uint64_t changes; /* counts insertions into the chunks: positions of before are stale */
@@ -35,8 +56,7 @@ void sorted_clear(struct sorted *s); /* the nodes are the caller's */
 
 static inline void sorted_add(struct sorted *s, struct node *n)
 {
-    n->pending_next = s->pending;
-    s->pending = n;
+    pile_add(&s->pending, n);
 }
 
 /* Sorts in what was added. Keys differ, and lie key_offset behind the nodes' starts. */

@@ -38,8 +38,8 @@ void waiters_clear(struct waiters *w)
 
 static struct waited *find_key(const struct waiters *w, struct bytes key)
 {
-    struct node **link = table_find(&w->keys, key, table_hash(key));
-    return *link == NULL ? NULL : container_of(*link, struct waited, by_key);
+    struct node **slot = table_find(&w->keys, key, table_hash(key));
+    return slot == NULL ? NULL : container_of(*slot, struct waited, by_key);
 }
 
 static struct bytes join_key(struct buf *to, uint32_t db, struct bytes name)
@@ -57,12 +57,11 @@ static struct waited *need_key(struct waiters *w, struct bytes key)
     if (k != NULL)
         return k;
     k = xcalloc(1, sizeof(*k) + key.size);
-    k->by_key.hash = table_hash(key);
     k->by_key.key_size = (uint32_t)key.size;
     memcpy(k->key, key.data, key.size);
     queue_init(&k->links);
     queue_init(&k->readers);
-    table_insert(&w->keys, &k->by_key);
+    table_insert(&w->keys, &k->by_key, table_hash(key));
     return k;
 }
 
@@ -72,10 +71,12 @@ static void let_go(struct waiters *w, struct waited *k)
     if (k->is_ready || k->is_busy || !queue_is_empty(&k->links) || !queue_is_empty(&k->readers))
         return;
     CHECK(k->gone_count == 0);
-    struct node **link =
-        table_find(&w->keys, table_key(&w->keys, &k->by_key), k->by_key.hash);
-    CHECK(*link == &k->by_key);
-    table_remove(&w->keys, link);
+    const struct bytes key = table_key(&w->keys, &k->by_key);
+    const uint32_t hash = table_hash(key);
+    struct node **slot = table_find(&w->keys, key, hash);
+    CHECK(slot != NULL);
+    CHECK(*slot == &k->by_key);
+    table_remove(&w->keys, hash, slot);
     free(k);
 }
 
@@ -180,8 +181,8 @@ struct waiter *waiters_insert(struct waiters *w, const struct waiter_row *row, s
     waiter->bytes = cost(row, row_size);
     put_be64(waiter->name_bytes, row->name);
     waiter->by_name.key_size = sizeof(waiter->name_bytes);
-    waiter->by_name.hash = table_hash(bytes_of(waiter->name_bytes, sizeof(waiter->name_bytes)));
-    table_insert(&w->names, &waiter->by_name);
+    table_insert(&w->names, &waiter->by_name,
+                 table_hash(bytes_of(waiter->name_bytes, sizeof(waiter->name_bytes))));
     queue_push_back(&w->all, &waiter->node);
 
     link_keys(w, waiter, row);
@@ -191,10 +192,12 @@ struct waiter *waiters_insert(struct waiters *w, const struct waiter_row *row, s
 
 static void forget_name(struct waiters *w, const struct waiter *waiter)
 {
-    struct node **at = table_find(&w->names, table_key(&w->names, &waiter->by_name),
-                                  waiter->by_name.hash);
-    CHECK(*at == &waiter->by_name);
-    table_remove(&w->names, at);
+    const struct bytes name = table_key(&w->names, &waiter->by_name);
+    const uint32_t hash = table_hash(name);
+    struct node **slot = table_find(&w->names, name, hash);
+    CHECK(slot != NULL);
+    CHECK(*slot == &waiter->by_name);
+    table_remove(&w->names, hash, slot);
     count_out(w, waiter);
 }
 
@@ -225,8 +228,8 @@ struct waiter *waiters_find(const struct waiters *w, uint64_t name)
     uint8_t key[8];
     put_be64(key, name);
     const struct bytes bytes = bytes_of(key, sizeof(key));
-    struct node **at = table_find(&w->names, bytes, table_hash(bytes));
-    return *at == NULL ? NULL : container_of(*at, struct waiter, by_name);
+    struct node **slot = table_find(&w->names, bytes, table_hash(bytes));
+    return slot == NULL ? NULL : container_of(*slot, struct waiter, by_name);
 }
 
 struct waiter *waiters_first(const struct waiters *w)

@@ -705,18 +705,49 @@ static void a_watch_that_cannot_be_confirmed_watches_nothing(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
-/* memory.c */
-static void the_allocator_asks_for_large_pages(void **state)
+/* --- memory.c --------------------------------------------------------------------------------- */
+
+#ifdef HAVE_JEMALLOC
+/* Whether large pages were asked for where at points. */
+static bool asked_for_large_pages(const void *at)
+{
+    FILE *f = fopen("/proc/self/smaps", "re");
+    assert_non_null(f);
+    char line[512];
+    unsigned long from = 0, to = 0;
+    bool asked = false;
+    while (fgets(line, sizeof(line), f) != NULL) {
+        unsigned long a, b;
+        if (sscanf(line, "%lx-%lx ", &a, &b) == 2)
+            from = a, to = b;
+        else if (strncmp(line, "VmFlags:", 8) == 0 && strstr(line, " hg") != NULL)
+            asked |= (unsigned long)at >= from && (unsigned long)at < to;
+    }
+    fclose(f);
+    return asked;
+}
+#endif
+
+static void the_thread_that_has_the_rows_asks_for_large_pages(void **state)
 {
     (void)state;
 #ifdef HAVE_JEMALLOC
-    const char *thp = NULL;
-    size_t size = sizeof(thp);
-    server_purge_memory();
-    assert_int_equal(mallctl("opt.thp", &thp, &size, NULL, 0), 0);
-    if (strcmp(thp, "not supported") == 0) /* by this kernel */
+    if (access("/sys/kernel/mm/transparent_hugepage/enabled", R_OK) != 0)
         skip();
-    assert_string_equal(thp, "always");
+    void *before[32], *behind[32];
+    for (size_t i = 0; i < 32; i++) {
+        before[i] = malloc(1 << 20);
+        assert_false(asked_for_large_pages(before[i]));
+    }
+    server_use_large_pages();
+    for (size_t i = 0; i < 32; i++)
+        behind[i] = malloc(1 << 20);
+    assert_true(asked_for_large_pages(behind[31])); /* the first may come from what was there */
+    for (size_t i = 0; i < 32; i++) {
+        free(before[i]);
+        free(behind[i]);
+    }
+    server_purge_memory();
 #else
     skip();
 #endif
@@ -761,7 +792,7 @@ int main(void)
         TEST(watched_keys_go_with_their_stamps),
         TEST(a_watched_key_that_came_and_went_fails_the_exec),
         TEST(a_watch_that_cannot_be_confirmed_watches_nothing),
-        TEST(the_allocator_asks_for_large_pages),
+        TEST(the_thread_that_has_the_rows_asks_for_large_pages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
