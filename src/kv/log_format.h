@@ -18,6 +18,7 @@ enum log_table {
     /* of LOG_GROUP_STORE, without index */
     LOG_BOOT = 'B',
     LOG_IDENTITY = 'I',
+    LOG_MEMBERS = 'M', /* when the node was introduced */
     LOG_NUMBER = 'N',
     /* of a raft group */
     LOG_BASE = 'b',

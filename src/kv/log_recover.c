@@ -32,6 +32,8 @@ static enum status kv_failed(const struct log_store *store, enum status status,
     return fail(e, status, "%s", cause->text);
 }
 
+#define SIZE_ANY SIZE_MAX
+
 /* A row without index: its body, of exactly size bytes. STATUS_NOT_FOUND when there is none. */
 static enum status get_row(struct log_store *store, struct log_key key, size_t size,
                            struct buf *value, struct error *e)
@@ -43,9 +45,10 @@ static enum status get_row(struct log_store *store, struct log_key key, size_t s
     if (status != STATUS_OK)
         return kv_failed(store, status, &cause, e);
     struct bytes body;
-    if (!log_row_open(log_key_bytes(&key), buf_bytes(value), &body) || body.size != size)
+    if (!log_row_open(log_key_bytes(&key), buf_bytes(value), &body) ||
+        (size != SIZE_ANY && body.size != size))
         return log_damaged(store, e, "row '%c' is damaged", key.bytes[4]);
-    buf_truncate(value, size);
+    buf_truncate(value, body.size);
     return STATUS_OK;
 }
 
@@ -229,6 +232,12 @@ static enum status recover_single_rows(struct log_store *store, struct log_recov
         return status;
     }
 
+    status = get_row(store, log_key(LOG_GROUP_STORE, LOG_MEMBERS, 0), SIZE_ANY, value, e);
+    if (status == STATUS_OK)
+        buf_append_bytes(&r->introduction, buf_bytes(value));
+    else if (status != STATUS_NOT_FOUND)
+        return status;
+
     status = get_row(store, log_key(LOG_GROUP_RAFT, LOG_HARD, 0), 20, value, e);
     if (status == STATUS_OK) {
         r->hard_state.current_term = get_le64(buf_data(value));
@@ -283,6 +292,7 @@ void log_recovered_clear(struct log_recovered *recovered)
     free(recovered->items);
     free(recovered->configs);
     free(recovered->skips);
+    buf_clear(&recovered->introduction);
     buf_clear(&recovered->memory);
     *recovered = (struct log_recovered){0};
 }

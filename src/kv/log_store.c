@@ -250,6 +250,16 @@ enum status log_store_identify(struct log_store *store, const struct log_identit
     return log_store_rename(store, identity, e);
 }
 
+enum status log_store_introduce(struct log_store *store, const struct log_identity *identity,
+                                struct bytes members, struct error *e)
+{
+    CHECK(members.size > 0);
+    uint8_t *value = batch_put(store, log_key(LOG_GROUP_STORE, LOG_MEMBERS, 0), members.size);
+    memcpy(value, members.data, members.size);
+    batch_seal(store, value);
+    return log_store_identify(store, identity, e);
+}
+
 enum status log_store_rename(struct log_store *store, const struct log_identity *identity,
                              struct error *e)
 {

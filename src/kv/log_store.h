@@ -83,6 +83,7 @@ struct log_recovered {
     uint64_t *skips; /* indexes that apply passes over, rising */
     size_t skip_count;
     uint64_t bytes; /* payloads of all entries */
+    struct buf introduction; /* the members that log_store_introduce() was told; or empty */
     struct buf memory;
 };
 void log_recovered_clear(struct log_recovered *recovered);
@@ -113,8 +114,12 @@ void log_store_close(struct log_store *store); /* NULL is fine */
 /* Makes a new directory somebody's. Panics when it is somebody else's. */
 enum status log_store_identify(struct log_store *store, const struct log_identity *identity,
                                struct error *e) MUST_CHECK;
-/* The same for a directory that was somebody's: only for avow-check, which makes a new cluster of
- * what is left of an old one. */
+/* The same, in one write with the members that whoever introduced this node knew: where others may
+ * be found until the log says more. Opaque. */
+enum status log_store_introduce(struct log_store *store, const struct log_identity *identity,
+                                struct bytes members, struct error *e) MUST_CHECK;
+/* As identify, for a directory that was somebody's: only for avow-check, which makes a new cluster
+ * of what is left of an old one. */
 enum status log_store_rename(struct log_store *store, const struct log_identity *identity,
                              struct error *e) MUST_CHECK;
 

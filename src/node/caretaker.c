@@ -57,7 +57,8 @@ static raft_node dead_voter(const struct consensus *c)
     return dead;
 }
 
-/* They swap places: the dead one may come back, and is the spare then. */
+/* They swap places: the dead one may come back, and is the spare then. Not where the spare stands
+ * in the dead one's own place, to replace it. */
 static bool use_spare(struct consensus *c)
 {
     const raft_node dead = c->o.replace_dead_ms == 0 ? 0 : dead_voter(c);
@@ -71,8 +72,10 @@ static bool use_spare(struct consensus *c)
         node_set_remove(&target.config.learners, spare);
         node_set_remove(&target.spares, spare);
         node_set_add(&target.config.incoming, spare);
-        node_set_add(&target.config.learners, dead);
-        node_set_add(&target.spares, dead);
+        if (learner_beside(c, dead, book_find(&c->book, dead)) != spare) {
+            node_set_add(&target.config.learners, dead);
+            node_set_add(&target.spares, dead);
+        }
         raft_index index;
         if (!config_can_decide(c, &target.config) ||
             membership_propose(c, &target, &index) != STATUS_OK)

@@ -101,7 +101,7 @@ bool member_is_alive(const struct consensus *c, raft_node node);
 bool learner_is_ready(const struct consensus *c, raft_node node);
 /* Of a majority of the voters in config something was heard lately. */
 bool config_can_decide(const struct consensus *c, const struct raft_config *config);
-/* A learner at address that is not old: somebody began to replace old by it. 0 = none. */
+/* A learner at address that is newer than old: somebody began to replace old by it. 0 = none. */
 raft_node learner_beside(const struct consensus *c, raft_node old,
                          const struct peer_address *address);
 /* The configuration in force, to be changed and given to membership_propose(). */

@@ -424,6 +424,17 @@ static void open_core(struct consensus *c, const struct opening *o)
              o->last_index, o->applied);
 }
 
+/* To a newcomer its log says little of where the others are. Who introduced it knew; but who is a
+ * member the log alone says. */
+static void learn_introduction(struct consensus *c)
+{
+    struct members m;
+    if (!is_newcomer(c) || !members_decode(buf_bytes(&c->o.recovered->introduction), &m))
+        return;
+    learn_members(c, &m);
+    peers_connect(c);
+}
+
 static enum status open_log(struct consensus *c, struct error *e)
 {
     struct opening o = {0};
@@ -503,6 +514,7 @@ enum status consensus_open(const struct consensus_options *options, struct conse
             consensus_close(c);
             return status;
         }
+        learn_introduction(c);
     }
     c->o.recovered = NULL; /* borrowed for the open alone */
     c->o.applied_config = BYTES_NONE;
@@ -522,7 +534,9 @@ void consensus_become(struct consensus *c, const struct wire_introduce *introduc
     memcpy(identity.cluster_id, introduce->cluster_id, sizeof(identity.cluster_id));
     memcpy(identity.hash_key, introduce->hash_key, sizeof(identity.hash_key));
     struct error e;
-    if (log_store_identify(c->o.log, &identity, &e) != STATUS_OK)
+    buf_reset(&c->scratch);
+    members_encode(&introduce->members, &c->scratch);
+    if (log_store_introduce(c->o.log, &identity, buf_bytes(&c->scratch), &e) != STATUS_OK)
         panic("cannot write this node's identity: %s", e.text);
 
     c->identity = identity;

@@ -166,6 +166,7 @@ void peers_send(struct consensus *c, const struct raft_message *m);
 void peers_send_frame(struct consensus *c, raft_node to, enum peer_channel channel,
                       const struct bytes *parts, size_t part_count);
 void peers_connect(struct consensus *c);      /* tells the transport whom to know */
+bool is_newcomer(const struct consensus *c);  /* the log has not come to the entry that adds it */
 struct peer *peer_find(struct consensus *c, raft_node node); /* or NULL */
 struct peer *peer_need(struct consensus *c, raft_node node); /* NULL: no room */
 struct fetch *fetch_start(struct consensus *c, raft_node peer, const struct log_range *range);

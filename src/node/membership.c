@@ -292,7 +292,7 @@ raft_node learner_beside(const struct consensus *c, raft_node old,
     for (uint32_t i = 0; i < c->config.learners.count; i++) {
         const raft_node node = c->config.learners.node[i];
         const struct peer_address *at = book_find(&c->book, node);
-        if (node != old && at != NULL && address_equal(at, address))
+        if (node > old && at != NULL && address != NULL && address_equal(at, address))
             return node;
     }
     return 0;

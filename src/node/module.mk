@@ -39,7 +39,7 @@ tests_unit_test_relay_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_relay_LDADD = $(NODE_LIBS) $(CMOCKA_LIBS)
 
 CONSENSUS_TEST_LIBS = $(NODE_LIBS) $(CMOCKA_LIBS)
-NODE_CONSENSUS_TESTS = tests/unit/test_consensus tests/unit/test_membership tests/unit/test_levels tests/unit/test_leader_clock tests/unit/test_leader_books tests/unit/test_log_cut \
+NODE_CONSENSUS_TESTS = tests/unit/test_consensus tests/unit/test_membership tests/unit/test_levels tests/unit/test_leader_clock tests/unit/test_leader_books tests/unit/test_log_cut tests/unit/test_newcomer \
 	tests/unit/test_wire tests/unit/test_raft_trace tests/unit/test_node_parts tests/fuzz/fuzz_wire
 check_PROGRAMS += $(NODE_CONSENSUS_TESTS)
 
@@ -68,6 +68,9 @@ tests_unit_test_leader_books_SOURCES = tests/unit/test_leader_books.c tests/unit
 tests_unit_test_leader_books_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_leader_books_LDADD = $(CONSENSUS_TEST_LIBS)
 
+tests_unit_test_newcomer_SOURCES = tests/unit/test_newcomer.c tests/unit/test.h src/machine/entry.c
+tests_unit_test_newcomer_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_newcomer_LDADD = $(CONSENSUS_TEST_LIBS)
 tests_unit_test_log_cut_SOURCES = tests/unit/test_log_cut.c tests/unit/test.h src/machine/entry.c
 tests_unit_test_log_cut_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_log_cut_LDADD = $(CONSENSUS_TEST_LIBS)

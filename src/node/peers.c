@@ -66,9 +66,9 @@ static void peer_clear(struct peer *p)
     queue_init(&p->waiting);
 }
 
-/* Introduced, but its log has not come to the entry that adds it: the configurations it passes on
- * its way are of before its time, and may know none of those who feed it. */
-static bool is_newcomer(const struct consensus *c)
+/* The configurations that its log passes on its way are of before its time, and may know none of
+ * those who feed it. */
+bool is_newcomer(const struct consensus *c)
 {
     struct raft_set all;
     config_nodes(&c->config, &all);

@@ -395,6 +395,23 @@ static void a_read_ends_at_its_bytes_but_gives_always_one(void **state)
     teardown(&f);
 }
 
+static void what_a_node_was_introduced_with_is_kept(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup(&f, 1);
+    reopen(&f);
+    assert_int_equal(f.found.introduction.size, 0);
+    const struct log_identity identity = {{1}, {1}, 7, 99};
+    must(&f, log_store_introduce(f.store, &identity, BYTES("members then"), &f.error));
+    append(&f, 1, 3, 2);
+    reopen(&f);
+    assert_int_equal(f.found.identity.node_id, 7);
+    assert_true(bytes_equal(buf_bytes(&f.found.introduction), BYTES("members then")));
+    assert_int_equal(f.found.config_count, 0); /* it says nothing of who is a member */
+    teardown(&f);
+}
+
 static void a_reset_forgets_the_log_but_not_who_we_are(void **state)
 {
     (void)state;
@@ -698,6 +715,7 @@ int main(void)
         cmocka_unit_test(a_look_changes_nothing),
         ROWS(random_writes_are_found_again),
         cmocka_unit_test(a_read_ends_at_its_bytes_but_gives_always_one),
+        cmocka_unit_test(what_a_node_was_introduced_with_is_kept),
         cmocka_unit_test(a_reset_forgets_the_log_but_not_who_we_are),
         cmocka_unit_test(a_flipped_byte_in_any_row_is_damage),
         cmocka_unit_test(damage_by_chance_is_always_noticed),
