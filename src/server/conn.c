@@ -12,6 +12,7 @@
 #include "server/dispatch.h"
 #include "server/loop.h"
 #include "server/node.h"
+#include "server/outlet.h"
 #include "server/pending.h"
 #include "server/server.h"
 #include "server/steps.h"
@@ -326,6 +327,7 @@ void conn_close(struct conn *c, const char *why)
     queue_push_back(&c->server->dead, &c->node);
     c->server->conn_count--;
     intake_note(c);
+    outlet_note(c, 0);
 }
 
 void conns_reap(struct server *s)
@@ -434,7 +436,7 @@ static void protocol_error(struct conn *c, struct bytes text)
 static bool may_take_requests(const struct conn *c)
 {
     return !c->closes && !c->is_dead && !c->in_barrier && c->slot_count < CONN_SLOTS_MAX &&
-           c->out.size < CONN_UNSENT_MAX;
+           outlet_may_take(c);
 }
 
 /* Requests out of input; returns how many bytes are used up. *more: stopped by the share of a turn,
@@ -666,8 +668,9 @@ static void enable_writes(struct conn *c, bool wanted)
 
 static void conn_send(struct conn *c)
 {
+    ssize_t sent = 0;
     if (c->out.size > 0) {
-        const ssize_t sent = stream_write(&c->stream, buf_data(&c->out), c->out.size);
+        sent = stream_write(&c->stream, buf_data(&c->out), c->out.size);
         c->server->stats.writes++;
         if (sent == STREAM_BROKEN) {
             conn_close(c, "closed by client");
@@ -679,9 +682,10 @@ static void conn_send(struct conn *c)
             buf_consume(&c->out, (size_t)sent);
         }
     }
+    if (c->out.size == 0 && c->out.capacity > OUT_MEMORY_KEPT)
+        buf_clear(&c->out);
+    outlet_note(c, sent > 0 ? (size_t)sent : 0);
     if (c->out.size == 0) {
-        if (c->out.capacity > OUT_MEMORY_KEPT)
-            buf_clear(&c->out);
         enable_writes(c, false);
         if (c->closes && c->slot_count == 0) {
             conn_close(c, "done");
@@ -709,6 +713,7 @@ void conns_flush(struct server *s)
     }
     if (keeps_caller)
         note_output(s->busy.caller);
+    outlet_turn(s);
 }
 
 /* --- from time to time ------------------------------------------------------------------------ */
@@ -766,6 +771,7 @@ static bool has_failed(const struct conn *c)
 void conns_cron(struct server *s)
 {
     evict_clients(s);
+    outlet_cron(s);
     const uint64_t idle_max_ms = (uint64_t)s->config.timeout * 1000;
     struct queue_node *node = queue_first(&s->conns), *next;
     for (; node != NULL; node = next) {
@@ -784,7 +790,9 @@ void conns_cron(struct server *s)
         }
         if (c->out.size > 0)
             check_output_limit(c);
-        else if (idle_ms > 2000 && c->out.capacity > 0)
+        else if (idle_ms > 2000 && c->out.capacity > 0) {
             buf_clear(&c->out);
+            outlet_note(c, 0);
+        }
     }
 }

@@ -68,6 +68,8 @@ struct conn {
     struct queue_node out_node;   /* those with something to send */
     struct queue_node intake_node; /* those with much unparsed (intake.h) */
     size_t intake_bytes;          /* as counted there */
+    size_t unsent_bytes;          /* out's memory, as counted in outlet.h */
+    uint64_t sent_us;             /* when some of them went, or there were none */
     struct stream stream;
     struct event read_event, write_event;
     struct event close_event; /* while blocked, when little is read */

@@ -3,7 +3,7 @@ libserver_a_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(JEMALLOC_CFLAGS)
 libserver_a_SOURCES = \
 	%D%/config.h %D%/config.c %D%/config_file.c %D%/config_table.h %D%/config_table.c \
 	%D%/conn.h %D%/conn.c %D%/stream.h %D%/stream_tcp.c %D%/pause.h %D%/pause.c %D%/script_trail.h %D%/script_trail.c %D%/listen.h %D%/listen.c %D%/sights.h %D%/sights.c %D%/steps.h %D%/steps.c %D%/token.h %D%/token.c %D%/http_book.h %D%/http_book.c %D%/listener.h %D%/listener.c \
-	%D%/session.h %D%/session.c %D%/dispatch.h %D%/dispatch.c %D%/refusal.h %D%/refusal.c %D%/intake.h %D%/intake.c %D%/route.h %D%/route.c \
+	%D%/session.h %D%/session.c %D%/dispatch.h %D%/dispatch.c %D%/refusal.h %D%/refusal.c %D%/intake.h %D%/intake.c %D%/outlet.h %D%/outlet.c %D%/route.h %D%/route.c \
 	%D%/pending.h %D%/pending.c %D%/stats.h %D%/stats.c %D%/slowlog.h %D%/slowlog.c \
 	%D%/key_changes.h %D%/key_changes.c %D%/raft_trace_file.h %D%/raft_trace_file.c %D%/latency.h %D%/latency.c \
 	%D%/local.h %D%/local.c %D%/local_connection.c %D%/acl.h %D%/acl.c %D%/local_acl.c \

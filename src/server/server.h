@@ -90,6 +90,7 @@ struct server {
 
     struct queue conns, ready, outgoing, dead;
     struct intake intake;
+    uint64_t unsent_bytes;       /* memory of all connections' replies (outlet.h) */
     struct conn *conns_by_id[CONNS_BY_ID];
     uint64_t conn_count, next_conn;
     struct slot *free_slots;

@@ -119,6 +119,46 @@ def much_offered_without_a_majority_takes_bounded_memory_and_time():
         cluster.check_logs()
 
 
+REPLY_BYTES, READERS, ASKED_AT_ONCE = 1 << 20, 200, 100
+UNSENT_MB, UNSENT_HARD_MB = 256, 1024
+
+
+def clients_that_do_not_read_their_replies_take_bounded_memory():
+    """20 GB are asked for by clients that read nothing; others are served meanwhile, and those go."""
+    with Cluster(1, namespaces=False, options=("--cache-size", "64mb")) as cluster:
+        node = cluster.nodes[0]
+        cluster.form()
+        assert node.call("SET", "large", os.urandom(REPLY_BYTES)) == b"OK"
+        at_rest, most, slowest = resident_mb(node), 0, 0
+        deaf = []
+        for _ in range(READERS):
+            s = socket.create_connection(node.address)
+            s.sendall(b"*2\r\n$3\r\nGET\r\n$5\r\nlarge\r\n" * ASKED_AT_ONCE)
+            deaf.append(s)
+        client, begin = Client(node.address, 20), time.monotonic()
+        while time.monotonic() < begin + 15:
+            since = time.monotonic()
+            assert client.call("SET", "small", "x") == b"OK"
+            slowest = max(slowest, time.monotonic() - since)
+            most = max(most, resident_mb(node))
+            time.sleep(0.02)
+        closed = int(node.info("stats")["client_output_buffer_limit_disconnections"])
+        begin = time.monotonic()
+        for _ in range(50):
+            assert len(client.call("GET", "large")) == REPLY_BYTES
+        read_s = time.monotonic() - begin
+        print("    %d MB asked for and not read: %.0f MB at rest, %.0f at most (bound %d more), %d closed; "
+              "slowest SET beside it %.2f s, 50 MB read in %.1f s" %
+              (READERS * ASKED_AT_ONCE, at_rest, most, UNSENT_HARD_MB + BOUND_MB, closed, slowest, read_s))
+        assert most < at_rest + UNSENT_HARD_MB + BOUND_MB, "%.0f MB" % most
+        assert closed > 0, "nobody was closed"
+        assert slowest < 5, "a SET took %.1f s" % slowest
+        wait_for("unsent replies of clients that take nothing stay", lambda: resident_mb(node) < at_rest + UNSENT_MB + BOUND_MB, 20)
+        for s in deaf:
+            s.close()
+        cluster.check_logs()
+
+
 def clients_that_stop_in_the_middle_of_large_requests_hold_nobody_up_for_long():
     """Each of them holds its share of what may be unfinished; when that is used up, the oldest are closed."""
     with Cluster(1, namespaces=False, options=("--cache-size", "64mb")) as cluster:
@@ -183,6 +223,7 @@ def a_flush_that_never_ends_is_said_to_clients_after_a_while():
 
 TESTS = [
     much_offered_without_a_majority_takes_bounded_memory_and_time,
+    clients_that_do_not_read_their_replies_take_bounded_memory,
     clients_that_stop_in_the_middle_of_large_requests_hold_nobody_up_for_long,
     a_flush_that_never_ends_is_said_to_clients_after_a_while,
 ]
