@@ -544,6 +544,7 @@ def the_log_is_told_with_its_commands():
         node = cluster.nodes[1]
         for i in range(100):
             node.call("SET", "key:%d" % i, "semi; colon")
+        wait_until(lambda: "key:99" in str(api(node, "/api/log?count=1")))  # others may have acknowledged it before this disk
         entries = api(node, "/api/log?from=1&count=200")["entries"]
         assert [e["index"] for e in entries] == list(range(entries[0]["index"], entries[0]["index"] + len(entries)))
         log = api(node, "/api/log?count=200")
