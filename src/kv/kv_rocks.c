@@ -681,6 +681,18 @@ static enum status take_in(struct kv_rocks *k, const char *const *files, size_t 
     return read_failed(k, text, e); /* what was there before may be what is damaged */
 }
 
+/* A read that goes on while a compaction ends holds the files that it was made of; RocksDB looks
+ * for them again at the end of the next one, which may be hours. It does so here as well, unless
+ * a checkpoint is being taken. */
+static enum status remove_dead_files(struct kv_rocks *k, struct error *e)
+{
+    char *text = NULL;
+    rocksdb_disable_file_deletions(k->db, &text);
+    if (text == NULL)
+        rocksdb_enable_file_deletions(k->db, false, &text);
+    return rocks_failed(k->path, text, e);
+}
+
 static enum status rocks_ingest(struct kv *kv, const struct kv_ingest *ingest, struct error *e)
 {
     struct kv_rocks *k = rocks_of(kv);
@@ -704,6 +716,8 @@ static enum status rocks_ingest(struct kv *kv, const struct kv_ingest *ingest, s
         files[count++] = rows;
     if (status == STATUS_OK && count > 0)
         status = take_in(k, files, count, e);
+    if (status == STATUS_OK)
+        status = remove_dead_files(k, e);
     for (size_t i = 0; i < count; i++)
         unlink(files[i]); /* is gone already after success; else the next open sweeps again */
     return status;

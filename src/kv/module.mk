@@ -38,6 +38,6 @@ tests_unit_test_kv_rocks_LDADD = $(KV_TEST_LIBS)
 # Not part of "make all" or "make check": make utils/bench/log_bench utils/bench/load
 EXTRA_PROGRAMS = utils/bench/log_bench utils/bench/load
 utils_bench_load_SOURCES = utils/bench/load.c
-utils_bench_load_LDADD = libbase.a
+utils_bench_load_LDADD = libbase.a -lm
 utils_bench_log_bench_SOURCES = utils/bench/log_bench.c
 utils_bench_log_bench_LDADD = libkv.a libbase.a $(ROCKSDB_LIBS)

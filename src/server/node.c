@@ -33,7 +33,10 @@
 #include "server/urgent.h"
 #include "server/workers.h"
 
-#define STATE_BLOCK_CACHE_BYTES ((size_t)32 << 20) /* filters, indexes of some millions of keys */
+/* Blocks of the state's files: filters, indexes (3 MiB for a million keys), what walks read. What
+ * is read by key stays as rows, which take less. */
+#define BLOCK_CACHE_SHARE 8 /* of cache-size, beside it */
+#define BLOCK_CACHE_MIN ((size_t)4 << 20)
 
 struct node {
     struct node_options options;
@@ -191,7 +194,9 @@ static enum status open_stores(struct node *n, struct log_recovered *recovered, 
 {
     const struct log_store_options log = {.disk = disk_real(), .dir = n->config->dir};
     const struct state_store_options state = {
-        .disk = disk_real(), .dir = n->config->dir, .block_cache_bytes = STATE_BLOCK_CACHE_BYTES};
+        .disk = disk_real(), .dir = n->config->dir,
+        .block_cache_bytes = MAX((size_t)n->config->cache_size / BLOCK_CACHE_SHARE,
+                                 BLOCK_CACHE_MIN)};
     enum status status = log_store_open(&log, &n->log, recovered, e);
     if (status == STATUS_OK)
         status = state_store_open(&state, &n->state, e);

@@ -400,6 +400,35 @@ static void a_flipped_byte_in_a_table_is_noticed_by_reading_and_remembered(void 
 
 /* ---- disk space ---- */
 
+/* A file that RocksDB has done with but was kept from removing, as one that a read held while the
+ * compaction ended: it does not wait for the next one. */
+static void dead_files_of_the_state_go_with_the_next_ingest(void **state)
+{
+    (void)state;
+    struct place place;
+    place_open(&place, PLACE_REAL, 1);
+    struct kv *kv;
+    const struct kv_options options = {.path = place_path(&place, "db"),
+                                       .create_if_missing = true};
+    MUST(kv_open(place.disk, &options, &kv, error));
+    char dead[DISK_PATH_MAX];
+    snprintf(dead, sizeof(dead), "%s/000001.sst", place_path(&place, "db"));
+    FILE *f = fopen(dead, "we");
+    assert_non_null(f);
+    fclose(f);
+    struct many_rows *rows = xcalloc(1, sizeof(*rows));
+    rows->count = 10;
+    const struct kv_ingest ingest = {next_row, rows, NULL, 0};
+    MUST(kv_ingest(kv, &ingest, error));
+    assert_int_not_equal(access(dead, F_OK), 0);
+    struct buf value = {0};
+    MUST(kv_get(kv, BYTES("row 000000009"), &value, error)); /* and no other file */
+    buf_clear(&value);
+    kv_close(kv);
+    free(rows);
+    place_close(&place);
+}
+
 /* What stays is written anew before what goes is given back. */
 static void space_is_given_back_only_where_there_is_room_for_what_stays(void **state)
 {
@@ -621,6 +650,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_flipped_byte_anywhere_in_the_wal_is_damage),
         cmocka_unit_test(a_lost_file_is_damage),
         cmocka_unit_test(a_flipped_byte_in_a_table_is_noticed_by_reading_and_remembered),
+        cmocka_unit_test(dead_files_of_the_state_go_with_the_next_ingest),
         cmocka_unit_test(space_is_given_back_only_where_there_is_room_for_what_stays),
         cmocka_unit_test(what_can_be_smaller_is_smaller_in_the_log_s_files),
         cmocka_unit_test(a_compacted_log_gives_its_space_back),

@@ -2,15 +2,17 @@
  * cannot make. One thread, each connection sends its next commands when it has all replies.
  *
  *   make utils/bench/load
- *   utils/bench/load PORTS CLIENTS PIPELINE GETS REQUESTS KEYS BYTES [fill]
+ *   utils/bench/load PORTS CLIENTS PIPELINE GETS REQUESTS KEYS BYTES [fill|zipf]
  *
  * PORTS: of 127.0.0.1, with commas between them; connections go to them by turns. GETS: how many of
- * 100 commands are GET. fill: keys from the first on, one after the other, instead of random ones.
+ * 100 commands are GET. fill: keys from the first on, one after the other, instead of random ones;
+ * zipf: the i-th most frequent one i^0.99 times as rarely as the first, as YCSB does it.
  * Prints requests per second, and the latencies of 50, 99 and 99.9 of 100 requests in ms. */
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -26,6 +28,7 @@
 #include "base/prng.h"
 
 #define PORTS_MAX 16
+#define ZIPF_THETA 0.99
 #define IN_BYTES 16384 /* replies of one pipeline */
 #define EVENTS_MAX 256
 #define NOISE_BYTES ((size_t)1 << 20) /* values are pieces of it: not compressible, as few real ones */
@@ -39,13 +42,19 @@ struct client {
     char in[IN_BYTES];
 };
 
+/* Ranks by Gray et al., "Quickly generating billion-record synthetic databases" (SIGMOD 1994). */
+struct zipf {
+    double zeta, eta, second; /* sum of all frequencies; the curve's fit; up to where rank 1 goes */
+};
+
 struct load {
     uint16_t ports[PORTS_MAX];
     size_t port_count;
     uint32_t clients, pipeline, gets;
     uint64_t requests, keys, sent, received;
     size_t bytes;
-    bool fill;
+    bool fill, is_zipf;
+    struct zipf zipf;
     int epoll;
     struct prng prng;
     struct buf out;
@@ -67,9 +76,39 @@ static void give_up(const char *what, const char *why)
     exit(1);
 }
 
+static void zipf_init(struct zipf *z, uint64_t keys)
+{
+    for (uint64_t i = 1; i <= keys; i++)
+        z->zeta += pow((double)i, -ZIPF_THETA);
+    z->second = 1 + pow(0.5, ZIPF_THETA);
+    z->eta = (1 - pow(2.0 / (double)keys, 1 - ZIPF_THETA)) / (1 - z->second / z->zeta);
+}
+
+static uint64_t zipf_rank(const struct zipf *z, double chance, uint64_t keys)
+{
+    const double at = chance * z->zeta;
+    if (at < 1)
+        return 0;
+    if (at < z->second)
+        return 1;
+    const double part = pow(z->eta * chance - z->eta + 1, 1 / (1 - ZIPF_THETA));
+    return MIN((uint64_t)((double)keys * part), keys - 1);
+}
+
+static uint64_t next_key(struct load *l)
+{
+    if (l->fill)
+        return l->sent % l->keys;
+    if (!l->is_zipf)
+        return prng_below(&l->prng, l->keys);
+    /* Frequent keys lie anywhere among the others: the factor is a prime larger than any keys. */
+    const uint64_t rank = zipf_rank(&l->zipf, prng_double(&l->prng), l->keys);
+    return rank * UINT64_C(2147483647) % l->keys;
+}
+
 static void add_command(struct load *l)
 {
-    const uint64_t key = l->fill ? l->sent % l->keys : prng_below(&l->prng, l->keys);
+    const uint64_t key = next_key(l);
     l->sent++;
     if (prng_below(&l->prng, 100) < l->gets) {
         buf_printf(&l->out, "*2\r\n$3\r\nGET\r\n$16\r\nkey:%012" PRIu64 "\r\n", key);
@@ -198,7 +237,7 @@ static void parse_ports(struct load *l, char *text)
 int main(int argc, char **argv)
 {
     if (argc < 8)
-        give_up("usage", "load PORTS CLIENTS PIPELINE GETS REQUESTS KEYS BYTES [fill]");
+        give_up("usage", "load PORTS CLIENTS PIPELINE GETS REQUESTS KEYS BYTES [fill|zipf]");
     struct load l = {
         .clients = (uint32_t)atoi(argv[2]),
         .pipeline = (uint32_t)atoi(argv[3]),
@@ -206,7 +245,8 @@ int main(int argc, char **argv)
         .requests = strtoull(argv[5], NULL, 10),
         .keys = strtoull(argv[6], NULL, 10),
         .bytes = strtoull(argv[7], NULL, 10),
-        .fill = argc > 8,
+        .fill = argc > 8 && strcmp(argv[8], "fill") == 0,
+        .is_zipf = argc > 8 && strcmp(argv[8], "zipf") == 0,
     };
     parse_ports(&l, argv[1]);
     if (l.port_count == 0 || l.clients == 0 || l.pipeline == 0 || l.requests == 0 || l.keys == 0)
@@ -214,6 +254,8 @@ int main(int argc, char **argv)
     if (l.pipeline * (l.bytes + 16) >= IN_BYTES)
         give_up("arguments", "the replies of a pipeline are too large");
     prng_seed(&l.prng, clock_boot_us());
+    if (l.is_zipf)
+        zipf_init(&l.zipf, l.keys);
     l.noise = noise_new(&l.prng, NOISE_BYTES + l.bytes);
     l.times_us = xcalloc(l.requests, sizeof(*l.times_us));
     struct client *clients = xcalloc(l.clients, sizeof(*clients));
