@@ -130,8 +130,8 @@ struct command {
 const struct command *command_find(const struct bytes *args, uint32_t arg_count,
                                    const struct command **parent);
 /* c, or NULL if it is not there yet at that feature level: unknown, as to a build that never heard
- * of it. c may be NULL. Only rows that are CMD_UNLISTED have a level so far: what ACL rules and
- * COMMAND tell of is the same at each. */
+ * of it. c may be NULL. Only rows that are CMD_UNLISTED may have a level: ACL SETUSER is parsed in
+ * apply without one (ARCHITECTURE §5 rule 7). */
 const struct command *command_at_level(const struct command *c, uint32_t level);
 /* By full name: "get", "config|get". */
 const struct command *command_by_name(struct bytes name);
