@@ -41,4 +41,4 @@ check-mutants:
 	$(srcdir)/tests/mutants/run
 .PHONY: check-mutants
 EXTRA_DIST += tests/mutants/run tests/mutants/mutants.txt tests/mutants/README.md tests/fuzz/README.md \
-	utils/bench/README.md %D%/README.md
+	utils/bench/README.md utils/bench/listeners %D%/README.md
