@@ -25,6 +25,17 @@ static enum sight_kind kind_of(enum wire_type type)
     }
 }
 
+/* What it is about; of those that are about no entry, what is committed: as the leader tells it, or
+ * as this node knows. */
+static raft_index index_of(const struct consensus *c, const struct raft_message *m)
+{
+    switch (m->type) {
+    case RAFT_MSG_HEARTBEAT: return m->commit_index;
+    case RAFT_MSG_HEARTBEAT_REPLY: return c->commit_index;
+    default: return m->index;
+    }
+}
+
 void sight_raft(struct consensus *c, bool is_out, const struct raft_message *m, size_t bytes)
 {
     static const uint8_t kinds[] = {
@@ -36,7 +47,7 @@ void sight_raft(struct consensus *c, bool is_out, const struct raft_message *m, 
         [RAFT_MSG_SNAPSHOT] = SIGHT_SNAPSHOT, [RAFT_MSG_SNAPSHOT_REPLY] = SIGHT_SNAPSHOT_REPLY,
         [RAFT_MSG_TIMEOUT_NOW] = SIGHT_TIMEOUT_NOW,
     };
-    struct sight sight = {.kind = kinds[m->type], .term = m->term, .index = m->index,
+    struct sight sight = {.kind = kinds[m->type], .term = m->term, .index = index_of(c, m),
                           .entries = m->entry_count, .bytes = (uint32_t)bytes,
                           .is_out = is_out, .is_rejection = m->reject, .from = m->from,
                           .to = m->to};

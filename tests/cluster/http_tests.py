@@ -826,6 +826,7 @@ def messages_and_states_are_told_as_they_happen():
                 continue
             sent = [m for m in told if m["kind"] == "heartbeat" and m["to"] == peer.number and m["dir"] == "out"]
             assert len(sent) > (10 if is_sanitized() else 40), "%d heartbeats in 3 s" % len(sent)
+            assert all(m["index"] >= 3 for m in sent), sent[:3]  # what is committed
             taken = [m for m in listeners[peer.number].events("message") if m["kind"] == "heartbeat" and m["dir"] == "in"]
             assert abs(len(taken) - len(sent)) < 10, (len(taken), len(sent))
             assert all(m["from"] == leader.number and m["to"] == peer.number for m in taken)

@@ -16,6 +16,19 @@ export function Logs() {
         Colour: the term. <b>●</b> committed and applied, <b>◐</b> committed, <b>○</b> not yet committed. Framed in red:
         nodes differ there; what is not committed may be replaced, what is committed never is.
       </p>
+      {engine.logs.replaced.length > 0 && (
+        <section className="card">
+          <h2>Replaced</h2>
+          <ol className="replaced">
+            {engine.logs.replaced.map((r) => (
+              <li key={`${r.node} ${r.index} ${r.at}`}>
+                {clock(r.at)} node {r.node}, index {count(r.index)}: the entry of term {r.was}{' '}
+                {r.became === undefined ? 'was cut off' : `gave way to one of term ${r.became}`}
+              </li>
+            ))}
+          </ol>
+        </section>
+      )}
       <div className="scroll">
         <table>
           <thead>
@@ -39,19 +52,6 @@ export function Logs() {
         </table>
       </div>
       {list.length === 0 && <p className="empty">No log was read yet.</p>}
-      {engine.logs.replaced.length > 0 && (
-        <section className="card">
-          <h2>Replaced</h2>
-          <ol className="replaced">
-            {engine.logs.replaced.map((r) => (
-              <li key={`${r.node} ${r.index} ${r.at}`}>
-                {clock(r.at)} node {r.node}, index {count(r.index)}: the entry of term {r.was}{' '}
-                {r.became === undefined ? 'was cut off' : `gave way to one of term ${r.became}`}
-              </li>
-            ))}
-          </ol>
-        </section>
-      )}
     </div>
   );
 }
