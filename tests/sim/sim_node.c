@@ -342,6 +342,13 @@ static uint32_t chunk_bytes(struct sim *s)
     return (uint32_t)(least + sim_random(s, 4 * least));
 }
 
+/* Often so slow that much is written, cut and lost while a snapshot is on its way. */
+static uint64_t snapshot_rate(struct sim *s)
+{
+    const uint64_t least = s->options.workload == LARGE_WORKLOAD ? 2000000 : 20000;
+    return least << sim_random(s, 8);
+}
+
 static void record_core(void *context, struct bytes record)
 {
     struct sim_node *n = context;
@@ -380,6 +387,7 @@ static enum status open_consensus(struct sim_node *n, const struct log_recovered
         .cache_bytes = sim_random(s, 3) == 0 ? 2000 : 0,
         .state = n->store,
         .snapshot_chunk_bytes = chunk_bytes(s),
+        .snapshot_rate = snapshot_rate(s),
         .log_keep_bytes = s->options.log_keep_bytes,
         .lease = &n->lease,
         .disk = kv_mem_disk(n->disk),
