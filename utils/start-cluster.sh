@@ -138,8 +138,10 @@ ask() { # node, command ...
     timeout 7 redis-cli -h 127.0.0.1 -p "$port" "$@" 2>/dev/null | tr -d '\r' || true
 }
 
-is_alive() { # a zombie that nobody has waited for is not: its command line is empty
-    [ -n "$(tr -d '\0' 2>/dev/null <"/proc/$1/cmdline")" ]
+is_alive() { # a zombie that nobody has waited for is not; by its state: a process's command line is empty for a
+    # moment while it becomes another program
+    local stat
+    read -r stat <"/proc/$1/stat" && [[ ${stat##*) } != [ZX]* ]]
 } 2>/dev/null
 
 is_paused() {

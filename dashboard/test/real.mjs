@@ -41,6 +41,16 @@ function counter(id) {
   return state;
 }
 
+// A write at one node 25 times a second, whether those before are answered or not, until it is stopped: some of them
+// while it is cut off and leads still, and not more of them than the log's view has rows (40).
+function drip(id) {
+  const socket = connect(port + id - 1, '127.0.0.1');
+  socket.on('error', () => undefined);
+  socket.on('data', () => undefined);
+  const timer = setInterval(() => socket.write('SET dripped here\r\n'), 40);
+  return () => (clearInterval(timer), socket.destroy());
+}
+
 try {
   const told = cluster('--base-port', String(port), '--dashboard', '--chaos');
   expect(told.includes(`dashboard: ${origins[0]}`), `start-cluster does not say where the page is:\n${told}`);
@@ -91,6 +101,53 @@ try {
     await page.click('button.plain:has-text("key:3")');
     await page.waitForSelector('.value td:has-text("value 3")');
     await shot('data');
+  });
+
+  await check('a value of each type is shown, with its size and when it expires', async () => {
+    await view('console');
+    const values = [
+      ['HSET of:hash field "in a hash"', 'of:hash', 'hash', 'in a hash'], ['RPUSH of:list "in a list"', 'of:list', 'list', 'in a list'],
+      ['SADD of:set "in a set"', 'of:set', 'set', 'in a set'], ['ZADD of:zset 2.5 "in a sorted set"', 'of:zset', 'zset', '2.5'],
+      ['XADD of:stream * field "in a stream"', 'of:stream', 'stream', 'in a stream'],
+    ];
+    for (const [line] of [...values, ['EXPIRE of:hash 5000']]) {
+      await send(line);
+      await page.waitForSelector(`.exchange:has(code:text-is(${JSON.stringify(line)})) pre`);
+    }
+    await view('data');
+    await page.fill('#pattern', 'of:*');
+    await page.press('#pattern', 'Enter');
+    await until(() => document.querySelectorAll('.data tbody tr').length === 5);
+    for (const [, key, type, told] of values) {
+      const row = await page.textContent(`.data tr:has(button:text-is("${key}"))`);
+      expect(row.includes(type) && row.includes(key === 'of:hash' ? 'in 1 h' : 'never') && / B$/.test(row), row);
+      await page.click(`button.plain:text-is("${key}")`);
+      await page.waitForSelector(`.value:has(h2 code:text-is("${key}")) td:has-text("${told}")`);
+    }
+    await shot('types');
+  });
+
+  await check('keys choose views; a message tells its term and index, kinds are hidden, time runs slower', async () => {
+    await page.click('h1, .verdict');
+    for (const [key, name] of [['3', 'log'], ['6', 'chaos'], ['1', 'overview'], ['2', 'raft']]) {
+      await page.keyboard.press(key);
+      await until((hash) => location.hash === hash, `#${name}`);
+    }
+    await page.selectOption('.transport select', { label: '1/5 speed' });
+    await page.waitForSelector('.ring .message[data-kind="heartbeat"]');
+    await page.keyboard.press(' ');
+    await page.waitForSelector('.transport[data-paused="true"]');
+    await page.hover('.ring .message[data-kind="heartbeat"] .reach', { force: true });
+    await page.waitForSelector('.tip');
+    const tip = await page.textContent('.tip');
+    expect(/term \d+ · index \d+/.test(tip), tip);
+    await shot('tip');
+    await page.click('.legend label:has-text("heartbeat") input');
+    await until(() => document.querySelectorAll('.ring .message[data-kind^="heartbeat"]').length === 0);
+    await page.click('.legend label:has-text("heartbeat") input');
+    await page.click('.transport button:text-is("Live")');
+    await page.evaluate(() => document.activeElement.blur()); // keys are the page's again
+    await page.waitForSelector('.transport[data-paused="false"]');
   });
 
   await check('each heartbeat that was told is drawn', async () => {
@@ -170,13 +227,23 @@ try {
   await check('the leader is isolated by a click, another takes over, healing brings all back', async () => {
     await view('chaos');
     const before = await leaderShown();
+    const stopDripping = drip(before); // what it takes now, and can tell nobody, will be replaced
     await page.click('button:has-text("Isolate the leader")');
     const ms = await anotherLeads(before);
     console.log(`      after ${ms} ms`);
     await shot('isolated');
+    stopDripping();
+    await view('log'); // where the nodes differ, and after it is healed: what was replaced
+    await page.waitForSelector('td.entry.differs');
+    await shot('conflict');
+    await view('chaos');
     await page.click('button:has-text("Heal all")');
     await page.waitForSelector('.verdict.good');
     await until(() => document.querySelectorAll('.role.follower').length === 2);
+    await view('log');
+    await page.waitForSelector('.replaced li');
+    await shot('replaced');
+    await view('chaos');
   });
 
   await check('leadership is handed over by a click', async () => {
