@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -107,6 +108,8 @@ static void what_was_acknowledged_outlives_kill_9(void **state)
         close(ends[1]);
         uint64_t first; /* it is up */
         assert_int_equal(read(ends[0], &first, sizeof(first)), sizeof(first));
+        struct pollfd more = {.fd = ends[0], .events = POLLIN}; /* however busy the machine is */
+        assert_int_equal(poll(&more, 1, 20000), 1);
         usleep(50 * 1000 + life * 13 * 1000);
         assert_int_equal(kill(child, SIGKILL), 0);
         int how;
@@ -444,7 +447,7 @@ static void space_is_given_back_only_where_there_is_room_for_what_stays(void **s
         append(store, last + 1, 64, 8 << 10);
         last += 64;
     }
-    MUST(log_store_compact(store, last / 2, 1, error));
+    MUST(log_store_compact(store, last / 4 * 3, 1, error)); /* half would be hardly worth it */
     struct error e;
     log_store_stats(store, &before);
     assert_int_equal(log_store_reclaim(store, 1 << 20, &e), STATUS_NO_SPACE);
@@ -491,14 +494,19 @@ static void a_compacted_log_gives_its_space_back(void **state)
     struct log_recovered found;
     struct log_store_stats stats;
     MUST(open_log(&place, &store, &found, error));
-    uint64_t last = 0, most = 0;
-    for (int round = 0; round < 8; round++) {
-        for (int n = 0; n < 4; n++) {
-            append(store, last + 1, 64, 8 << 10);
-            last += 64;
-        }
+    uint64_t last = 0;
+    for (int n = 0; n < 8; n++, last += 64)
+        append(store, last + 1, 64, 8 << 10);
+    for (int n = 0; n < 400; n++) { /* memtables go to files behind our back */
         log_store_stats(store, &stats);
-        most = MAX(most, stats.disk_bytes);
+        if (stats.disk_bytes > 1 << 20)
+            break;
+        usleep(50000);
+    }
+    assert_true(stats.disk_bytes > 1 << 20);
+    for (int round = 0; round < 8; round++) {
+        for (int n = 0; n < 4; n++, last += 64)
+            append(store, last + 1, 64, 8 << 10);
         MUST(log_store_compact(store, last - 10, 1, error));
         MUST(log_store_reclaim(store, UINT64_MAX, error));
     }
@@ -513,8 +521,7 @@ static void a_compacted_log_gives_its_space_back(void **state)
         MUST(log_store_reclaim(store, UINT64_MAX, error));
         log_store_stats(store, &stats);
     }
-    /* 16 MiB were written, a memtable of 256 KiB and ten entries may be left. */
-    assert_true(most > 1 << 20);
+    /* 20 MiB were written, a memtable of 256 KiB and ten entries may be left. */
     assert_in_range(stats.disk_bytes, 0, 1 << 20);
     log_store_close(store);
     log_recovered_clear(&found);
