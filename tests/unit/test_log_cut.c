@@ -216,6 +216,49 @@ static void a_log_is_not_cut_beyond_what_it_durably_holds(void **state)
     world_free(w);
 }
 
+static struct world *world_of_ten_entries(void)
+{
+    struct world *w = world_new(1);
+    for (uint64_t index = 2; index <= 10; index++)
+        receive_entry(w, index, index);
+    disk_catches_up(w);
+    turn(w);
+    return w;
+}
+
+/* After a restart it is applied from the log once more. */
+static void what_is_not_flushed_is_not_cut(void **state)
+{
+    (void)state;
+    struct world *w = world_of_ten_entries();
+    assert_true(mailbox_send(w->inbox, &(struct consensus_mail){.kind = MAIL_APPLIED, .index = 9}));
+    assert_true(mailbox_send(w->inbox, &(struct consensus_mail){.kind = MAIL_DURABLE, .index = 4}));
+    turn(w);
+    disk_catches_up(w);
+    turn(w);
+    assert_int_equal(w->consensus->compaction.count, 1);
+    assert_int_equal(w->consensus->compaction.index, 4);
+    world_free(w);
+}
+
+/* Whoever gets the snapshot goes on with the entries behind it. */
+static void what_follows_a_snapshot_under_way_is_not_cut(void **state)
+{
+    (void)state;
+    struct world *w = world_of_ten_entries();
+    w->consensus->send.about.index = 5;
+    w->consensus->send.step = SEND_STREAM;
+    w->consensus->durable_applied = 9;
+    w->consensus->compaction.due = true;
+    compact_tick(w->consensus);
+    w->consensus->send.step = SEND_IDLE;
+    assert_int_equal(w->consensus->compaction.index, 5);
+    disk_catches_up(w);
+    turn(w);
+    assert_int_equal(w->consensus->compaction.count, 1);
+    world_free(w);
+}
+
 /* What was written while there was much to do stays, up to log-keep; at rest the log is not larger
  * than a snapshot would be. */
 static void at_rest_less_of_the_log_stays(void **state)
@@ -288,6 +331,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_log_is_not_cut_beyond_what_it_durably_holds),
+        cmocka_unit_test(what_is_not_flushed_is_not_cut),
+        cmocka_unit_test(what_follows_a_snapshot_under_way_is_not_cut),
         cmocka_unit_test(at_rest_less_of_the_log_stays),
         cmocka_unit_test(what_the_log_holds_is_told_and_less_of_it_when_it_is_cut),
     };
