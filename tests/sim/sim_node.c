@@ -342,10 +342,11 @@ static uint32_t chunk_bytes(struct sim *s)
     return (uint32_t)(least + sim_random(s, 4 * least));
 }
 
-/* Often so slow that much is written, cut and lost while a snapshot is on its way. */
+/* Often so slow that much is written, cut and lost while a snapshot is on its way; not so slow that
+ * the large one of a workload (16 MB) is still on its way when all should have settled. */
 static uint64_t snapshot_rate(struct sim *s)
 {
-    const uint64_t least = s->options.workload == LARGE_WORKLOAD ? 2000000 : 20000;
+    const uint64_t least = s->options.workload == LARGE_WORKLOAD ? 16000000 : 20000;
     return least << sim_random(s, 8);
 }
 
