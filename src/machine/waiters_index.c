@@ -65,18 +65,23 @@ static struct waited *need_key(struct waiters *w, struct bytes key)
     return k;
 }
 
+static void take_out(struct table *t, const struct node *node)
+{
+    const struct bytes key = table_key(t, node);
+    const uint32_t hash = table_hash(key);
+    struct node **slot = table_find(t, key, hash);
+    CHECK(slot != NULL);
+    CHECK(*slot == node);
+    table_remove(t, hash, slot);
+}
+
 /* Nobody waits for it and nobody holds it: it goes. */
 static void let_go(struct waiters *w, struct waited *k)
 {
     if (k->is_ready || k->is_busy || !queue_is_empty(&k->links) || !queue_is_empty(&k->readers))
         return;
     CHECK(k->gone_count == 0);
-    const struct bytes key = table_key(&w->keys, &k->by_key);
-    const uint32_t hash = table_hash(key);
-    struct node **slot = table_find(&w->keys, key, hash);
-    CHECK(slot != NULL);
-    CHECK(*slot == &k->by_key);
-    table_remove(&w->keys, hash, slot);
+    take_out(&w->keys, &k->by_key);
     free(k);
 }
 
@@ -192,12 +197,7 @@ struct waiter *waiters_insert(struct waiters *w, const struct waiter_row *row, s
 
 static void forget_name(struct waiters *w, const struct waiter *waiter)
 {
-    const struct bytes name = table_key(&w->names, &waiter->by_name);
-    const uint32_t hash = table_hash(name);
-    struct node **slot = table_find(&w->names, name, hash);
-    CHECK(slot != NULL);
-    CHECK(*slot == &waiter->by_name);
-    table_remove(&w->names, hash, slot);
+    take_out(&w->names, &waiter->by_name);
     count_out(w, waiter);
 }
 

@@ -89,8 +89,6 @@ void membership_go_on(struct consensus *c, struct change *change);
 bool membership_is_committed(const struct consensus *c, const struct change *change);
 /* An empty node answers in its place. */
 bool member_is_empty(const struct consensus *c, raft_node node);
-/* Whether node has certainly never been anybody's: an id has one life. */
-bool member_can_be_introduced(const struct consensus *c, raft_node node);
 /* It is empty, and nobody will ever tell it that it is node. */
 bool learner_is_emptied(const struct consensus *c, raft_node node);
 /* Tells an empty learner who it is, if it can be told. */

@@ -84,7 +84,7 @@ bool member_is_empty(const struct consensus *c, raft_node node)
  * come back as somebody new (§6.4), not under its old id. What it acknowledged to an earlier leader
  * we do not know: so an id is told only by the leader that gave it away, which heard of no entry
  * there; and not before no other leader could give it away as well. */
-bool member_can_be_introduced(const struct consensus *c, raft_node node)
+static bool can_be_introduced(const struct consensus *c, raft_node node)
 {
     struct raft_peer_status progress;
     return node >= c->first_given && c->config_index <= c->commit_index &&
@@ -94,14 +94,14 @@ bool member_can_be_introduced(const struct consensus *c, raft_node node)
 /* Somebody else may just have told it: then it speaks soon. */
 bool learner_is_emptied(const struct consensus *c, raft_node node)
 {
-    return c->config_index <= c->commit_index && !member_can_be_introduced(c, node) &&
+    return c->config_index <= c->commit_index && !can_be_introduced(c, node) &&
            member_is_empty(c, node) &&
            c->now_us > peer_find((struct consensus *)c, node)->empty_us + 2 * election_us(c);
 }
 
 void membership_introduce(struct consensus *c, raft_node node)
 {
-    if (!member_can_be_introduced(c, node))
+    if (!can_be_introduced(c, node))
         return;
     struct block *members = config_block(c, &c->config);
     buf_reset(&c->out);
